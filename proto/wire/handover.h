@@ -1,0 +1,28 @@
+// What one exec hands to the next: the private environment variable, last in envp, that the loader takes out again.
+//
+//   GUISE_SHIM=<abi>:<image fd>:<request fd>:<reply fd>:<flags>:<target fd>:<target path>
+//
+// Decimal numbers; the path goes to the end of the string. target fd -1: the loader resolves the path itself as execve(2)
+// would, and reports failure on stderr and by exit code (a session's first program); else the target is already opened
+// and judged, and the path is the file name that the guest gave (AT_EXECFN).
+#ifndef GUISE_PROTO_WIRE_HANDOVER_H_
+#define GUISE_PROTO_WIRE_HANDOVER_H_
+
+#include <stdint.h>
+
+namespace guise::wire {
+
+inline constexpr char kHandoverName[] = "GUISE_SHIM=";
+
+// The first choice for the guarded fds; stepping down when taken or above RLIMIT_NOFILE. fork(2) copies the fd table up
+// to the highest fd, and shells use 255.
+inline constexpr int kFirstGuardedFd = 224;
+inline constexpr int kGuardedFds = 3;
+
+enum HandoverFlag : uint32_t {
+  kHandoverFirst = 1u << 0,  // the session's first program
+};
+
+}  // namespace guise::wire
+
+#endif  // GUISE_PROTO_WIRE_HANDOVER_H_

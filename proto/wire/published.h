@@ -1,0 +1,137 @@
+// The published page and its tables: what a guest may know of its session's stack without a round trip. The server
+// writes them (the keeper: KeeperLine), guests read.
+//
+// Sequence lock: `sequence` is odd while the server writes. A reader takes an even sequence, notes it in its thread
+// record (in_gate := epoch, full fence), reads, and starts again when the sequence has moved. A reader that meets an odd
+// sequence for long looks at KeeperLine::server_alive.
+//
+// Published: epoch, bells_in_use, loss policy, overlay descriptor, placement and action bytes, the action table. All
+// under the one sequence, so that an answer and the epoch that it is counted under never disagree.
+#ifndef GUISE_PROTO_WIRE_PUBLISHED_H_
+#define GUISE_PROTO_WIRE_PUBLISHED_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "proto/wire/layout.h"
+#include "proto/wire/slot.h"
+
+namespace guise::wire {
+
+// What guests get while no server answers.
+enum class OnLoss : uint32_t {
+  kWait = 0,    // wait for the next server
+  kNative = 1,  // the call runs natively
+  kFail = 2,    // -EIO
+};
+
+// Written by the server at the session's creation.
+struct ReplyHeader {
+  uint64_t magic;
+  uint16_t abi_min;
+  uint16_t abi_max;
+  uint32_t session;
+  uint64_t features;
+  uint64_t size;
+  uint8_t reserved[32];
+};
+static_assert(sizeof(ReplyHeader) == kLineSize);
+
+// Written by the session's keeper alone.
+struct KeeperLine {
+  Cell<uint32_t> server_alive;  // 1 while a server serves; futex
+  Cell<uint32_t> generation;    // servers that this session has had
+  uint8_t reserved[56];
+};
+static_assert(sizeof(KeeperLine) == kLineSize);
+
+struct Published {
+  Cell<uint32_t> sequence;  // odd: being written
+  Cell<uint32_t> epoch;     // starts at 1, only grows
+  Cell<uint32_t> on_loss;   // OnLoss
+  Cell<uint32_t> bells_in_use;
+  // Inode overlays (overlay.h). log2 == 0: no table. While a table grows, readers look into the new one, then the old.
+  Cell<uint64_t> overlay_offset;
+  Cell<uint64_t> overlay_old_offset;
+  Cell<uint32_t> overlay_log2;
+  Cell<uint32_t> overlay_old_log2;
+  Cell<uint32_t> flags;  // PublishedFlag
+  // Owners of files that no overlay names: `owner_from` is shown as `owner_to`, likewise the group. With kMapOwner only.
+  Cell<uint32_t> owner_from;
+  Cell<uint32_t> owner_to;
+  Cell<uint32_t> group_from;
+  Cell<uint32_t> group_to;
+  uint32_t reserved;
+};
+static_assert(sizeof(Published) == kLineSize);
+
+enum PublishedFlag : uint32_t {
+  kMapOwner = 1u << 0,
+};
+
+// What the shim does for a number whose placement is kShim.
+enum class ActionVerb : uint8_t {
+  kNone = 0,
+  kConstant = 1,  // result: value
+  kDeny = 2,      // result: value, a -errno
+  kFold = 3,      // do nr with arguments from `from` natively
+  kOverlay = 4,   // do it natively, then lay the published owners and modes over the result
+};
+
+// 128 of them in the action table; 0 is kNone.
+struct Action {
+  Cell<uint8_t> verb;  // ActionVerb
+  Cell<uint8_t> count;  // kFold: how many arguments the new call has
+  Cell<uint8_t> from[6];  // kFold: 0..5: argument of the old call; 6..9: constants[from - 6]
+  Cell<uint32_t> nr;      // kFold: the new number
+  Cell<uint32_t> reserved;
+  union {
+    Cell<int64_t> value;         // kConstant, kDeny
+    Cell<int32_t> constants[4];  // kFold, sign-extended
+  };
+};
+static_assert(sizeof(Action) == 32);
+inline constexpr uint32_t kActions = 128;
+static_assert(kActions * sizeof(Action) == kPageSize);
+
+// One page of reply memory: reply lines of a group; in group 0 also the published page.
+struct ReplyGroup {
+  ReplyHeader header;          // group 0
+  KeeperLine keeper;           // group 0
+  Published published;         // group 0
+  Cell<uint64_t> reclaimed_slots[kSlotsPerGroup];          // owner words that the server gave back
+  Cell<uint64_t> reclaimed_threads[kThreadsPerGroup];      //
+  Cell<uint64_t> reclaimed_processes[kProcessesPerGroup];  //
+  ReplyLine lines[kSlotsPerGroup];
+  Cell<uint32_t> parked[kBells];        // group 0: doorbell.h
+  Cell<uint8_t> placement[kTableNumbers];  // group 0: Placement, by number
+  Cell<uint8_t> action[kTableNumbers];     // group 0: index into the action table, by number
+  uint8_t reserved[896];
+};
+static_assert(sizeof(ReplyGroup) == kPageSize);
+static_assert(offsetof(ReplyGroup, keeper) == 64);
+static_assert(offsetof(ReplyGroup, published) == 128);
+static_assert(offsetof(ReplyGroup, reclaimed_slots) == 192);
+static_assert(offsetof(ReplyGroup, reclaimed_threads) == 256);
+static_assert(offsetof(ReplyGroup, reclaimed_processes) == 384);
+static_assert(offsetof(ReplyGroup, lines) == 512);
+static_assert(offsetof(ReplyGroup, parked) == 1024);
+static_assert(offsetof(ReplyGroup, placement) == 1152);
+static_assert(offsetof(ReplyGroup, action) == 2176);
+
+// The fake credentials of a process, indexed by process record. Reserved for answering get*id of processes whose
+// identity differs from the stack's constants; a stack publishes kServer placements for those numbers meanwhile.
+struct Identity {
+  Cell<uint32_t> sequence;
+  Cell<uint32_t> generation;  // of the process record
+  Cell<uint32_t> uid[4];      // real, effective, saved, filesystem
+  Cell<uint32_t> gid[4];
+  uint32_t reserved[6];
+};
+static_assert(sizeof(Identity) == kLineSize);
+static_assert(kIdentityOffset + kProcesses * sizeof(Identity) <= kTablesOffset);
+
+}  // namespace guise::wire
+
+#endif  // GUISE_PROTO_WIRE_PUBLISHED_H_

@@ -1,0 +1,71 @@
+// Request memory: guests write, the server reads. Every value in it is hostile to the server.
+#ifndef GUISE_PROTO_WIRE_REQUEST_H_
+#define GUISE_PROTO_WIRE_REQUEST_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "proto/wire/doorbell.h"
+#include "proto/wire/layout.h"
+#include "proto/wire/records.h"
+#include "proto/wire/slot.h"
+#include "proto/wire/version.h"
+
+namespace guise::wire {
+
+// Written by the server before any guest exists, never after.
+struct RequestHeader {
+  uint64_t magic;
+  uint16_t abi_min;
+  uint16_t abi_max;
+  uint32_t session;
+  uint64_t features;
+  uint64_t size;
+  // Guests only.
+  Cell<uint32_t> groups_used;    // highest group ever used + 1; only grows
+  Cell<uint32_t> full;           // futex: raised when a slot is freed while waiters != 0
+  Cell<uint32_t> full_waiters;   // guests that wait for a slot
+  uint32_t reserved[5];
+};
+static_assert(sizeof(RequestHeader) == kLineSize);
+
+// Calls of threads that are gone and whose records were given back by themselves.
+struct Totals {
+  Cell<uint64_t> calls[kPlacements][kParities];
+  Cell<uint64_t> panics;  // panic records ever written
+  uint64_t reserved;
+};
+static_assert(sizeof(Totals) == kLineSize);
+
+// The rest of the first group's page.
+struct RequestRoot {
+  RequestHeader header;
+  Totals totals;
+  Bell bells[kBells];
+  uint8_t reserved[320];
+};
+
+struct GroupHeader {
+  Cell<uint64_t> flips;  // bit i: slot i of the group, see doorbell.h
+  uint8_t reserved[56];
+};
+static_assert(sizeof(GroupHeader) == kLineSize);
+
+// One page: all that a call touches in request memory beside its payload.
+struct RequestGroup {
+  GroupHeader header;
+  RequestSlot slots[kSlotsPerGroup];
+  ThreadRecord threads[kThreadsPerGroup];
+  ProcessRecord processes[kProcessesPerGroup];
+  RequestRoot root;  // meaningful in group 0 only
+};
+static_assert(sizeof(RequestGroup) == kPageSize);
+static_assert(offsetof(RequestGroup, slots) == 64);
+static_assert(offsetof(RequestGroup, threads) == 1088);
+static_assert(offsetof(RequestGroup, processes) == 2112);
+static_assert(offsetof(RequestGroup, root) == 3136);
+
+}  // namespace guise::wire
+
+#endif  // GUISE_PROTO_WIRE_REQUEST_H_

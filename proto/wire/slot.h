@@ -1,0 +1,142 @@
+// A slot: one call in flight, a conversation between one guest thread and the server.
+//
+// Two lines in request memory (the guest writes, the server reads) and one in reply memory (the server writes, guests
+// read). No word has two writers. A conversation is numbered by the slot's sequence; its answers by steps 1, 2, ...
+// A key is both: sequence << 12 | step.
+//
+//   guest                                             server
+//   take: CAS owner                                   -
+//   payload, nr, epoch, args; sequence := s (release)
+//   ring (doorbell.h)                                 sees sequence s, answer's sequence != s: a new call
+//                                                     verb, nr, args; answer := key(s, 1) (release); wake
+//   sees answer == key(s, 1) (acquire)
+//   kReturn: result = args[0]; free: owner := 0 (release)
+//   kTail:   free; does (nr, args) natively; its result is the call's
+//   kRun:    begun := key; does (nr, args); result; done := key (release); ring
+//                                                     sees done == answer: the step's result; answers key(s, 2), ...
+//
+// Invariants
+//  1. The request line and the payload of the call do not change from sequence := s until a final verb (Return, Tail)
+//     for s is seen: a successor of the server can replay the handler.
+//  2. A guest runs a key at most once: `begun` is stored before, `done` after. begun != done and begun == answer means
+//     that the native call is running, or that its thread died in it.
+//  3. A slot is free when owner == 0 or owner == the reclaimed word of the slot in reply memory (ReplyGroup): the server
+//     gives back what a dead guest held without writing request memory. Every take raises the owner's generation.
+//  4. The sequence only grows, also from owner to owner.
+#ifndef GUISE_PROTO_WIRE_SLOT_H_
+#define GUISE_PROTO_WIRE_SLOT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "proto/wire/layout.h"
+
+namespace guise::wire {
+
+inline constexpr uint32_t kStepBits = 12;
+inline constexpr uint32_t kMaxStep = (1u << kStepBits) - 1;
+
+constexpr uint64_t Key(uint64_t sequence, uint32_t step) { return sequence << kStepBits | step; }
+constexpr uint64_t SequenceOf(uint64_t key) { return key >> kStepBits; }
+constexpr uint32_t StepOf(uint64_t key) { return static_cast<uint32_t>(key & kMaxStep); }
+
+// An owner word: who holds a slot or record. Index 0 of `holder` is a record too, hence the + 1.
+constexpr uint64_t Owner(uint32_t generation, uint32_t holder) { return uint64_t{generation} << 32 | (holder + 1); }
+constexpr uint32_t GenerationOf(uint64_t owner) { return static_cast<uint32_t>(owner >> 32); }
+constexpr bool IsHeld(uint64_t owner, uint64_t reclaimed) {
+  return static_cast<uint32_t>(owner) != 0 && owner != reclaimed;
+}
+// REQUIRES: IsHeld, or the low half is otherwise known to be non-zero.
+constexpr uint32_t HolderOf(uint64_t owner) { return static_cast<uint32_t>(owner) - 1; }
+
+enum class SlotState : uint32_t {
+  kTaken = 0,
+  kPosted = 1,
+  kInterrupted = 2,  // a signal wants the thread; the server answers early, or the guest abandons
+  kAbandoned = 3,    // the guest left by siglongjmp; the server reclaims after its answer
+};
+
+// Line A: the call as the guest made it. Shim writes, server reads; stable while the conversation lasts.
+struct RequestLine {
+  Cell<uint64_t> sequence;  // stored last, release
+  Cell<uint32_t> nr;
+  Cell<uint32_t> epoch;  // the epoch under which the shim read the placement
+  Cell<uint64_t> args[6];
+};
+static_assert(sizeof(RequestLine) == kLineSize);
+
+// Line B: results of Run steps, and who holds the slot. Shim writes, server reads.
+struct RunLine {
+  Cell<uint64_t> begun;   // key of the step that was begun last
+  Cell<uint64_t> done;    // key of the step that was done last; release after `result` and its payload
+  Cell<uint64_t> result;  // of `done`: value or -errno
+  Cell<uint64_t> owner;   // Owner(generation, thread record); written by CAS among guests
+  Cell<uint32_t> state;   // SlotState
+  Cell<uint32_t> thread;  // thread record of the caller
+  Cell<uint16_t> copies[6];  // per argument: offset of its copy in the inbound payload + 1; 0: not copied
+  uint8_t reserved[12];
+};
+static_assert(sizeof(RunLine) == kLineSize);
+
+struct RequestSlot {
+  RequestLine call;
+  RunLine run;
+};
+static_assert(sizeof(RequestSlot) == 2 * kLineSize);
+
+// The inbound payload has two halves: copies of the call's arguments, then room for results of Run steps.
+inline constexpr uint64_t kRunAreaOffset = kPayloadSize / 2;
+
+enum class Verb : uint32_t {
+  kNone = 0,
+  kReturn = 1,  // args[0] is the result: value or -errno; args[1..5] are CopyOut words or 0
+  kRun = 2,     // do (nr, args) on this thread and report the result
+  kTail = 3,    // do (nr, args) on this thread; its result is the call's; the conversation is over
+};
+
+// The server writes, guests read (read-only mapping).
+struct ReplyLine {
+  Cell<uint64_t> answer;  // Key(sequence, step); stored last, release; guests futex-wait on its low half
+  Cell<uint32_t> verb;    // Verb
+  Cell<uint32_t> nr;      // low 16 bits: number; high 16 bits: argument flags, see ArgFlag
+  Cell<uint64_t> args[6];
+};
+static_assert(sizeof(ReplyLine) == kLineSize);
+
+// How the shim reads args[i] of Run and Tail: two bits an argument in the high half of ReplyLine::nr.
+enum class ArgFlag : uint32_t {
+  kValue = 0,       // as it is
+  kOutbound = 1,    // offset into this slot's outbound payload (reply memory, read-only)
+  kInbound = 2,     // offset into this slot's inbound payload (request memory: room for results)
+};
+constexpr uint32_t PackNr(uint32_t nr, uint32_t flags) { return (nr & 0xffff) | flags << 16; }
+constexpr uint32_t NrOf(uint32_t packed) { return packed & 0xffff; }
+constexpr ArgFlag FlagOf(uint32_t packed, uint32_t arg) {
+  return static_cast<ArgFlag>(packed >> (16 + 2 * arg) & 3);
+}
+
+// A result that the shim copies to guest memory before it returns: `length` bytes of the outbound payload at `offset` go
+// to the address in the call's argument `arg`. A bad address makes the call's result -EFAULT.
+constexpr uint64_t CopyOut(uint32_t arg, uint32_t offset, uint32_t length) {
+  return uint64_t{1} << 63 | uint64_t{arg & 7} << 56 | uint64_t{offset & 0xffffff} << 32 | length;
+}
+constexpr bool IsCopyOut(uint64_t word) { return word >> 63 != 0; }
+constexpr uint32_t CopyOutArg(uint64_t word) { return static_cast<uint32_t>(word >> 56) & 7; }
+constexpr uint32_t CopyOutOffset(uint64_t word) { return static_cast<uint32_t>(word >> 32) & 0xffffff; }
+constexpr uint32_t CopyOutLength(uint64_t word) { return static_cast<uint32_t>(word); }
+
+// What the server has to do for a slot, from its three words alone.
+enum class Turn {
+  kNothing,  // idle, or the guest is at work
+  kCall,     // a new call waits
+  kStep,     // the result of a Run waits
+};
+constexpr Turn TurnOf(uint64_t sequence, uint64_t done, uint64_t answer) {
+  if (sequence != SequenceOf(answer)) return Turn::kCall;
+  return StepOf(answer) != 0 && done == answer ? Turn::kStep : Turn::kNothing;
+}
+
+}  // namespace guise::wire
+
+#endif  // GUISE_PROTO_WIRE_SLOT_H_

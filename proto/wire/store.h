@@ -1,0 +1,106 @@
+// Store memory: what outlives a server. Server and keeper only; guests never map it.
+//
+// State changes by one commit: an intent with absolute post-images, commit := key (release), applied to the tables,
+// applied := key, then the reply value, then the answer. A successor first redoes each intent whose commit is its slot's
+// running call and which is not applied, then replays conversations against their step logs, then rebuilds the reply
+// memory from the tables here.
+#ifndef GUISE_PROTO_WIRE_STORE_H_
+#define GUISE_PROTO_WIRE_STORE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "proto/wire/layout.h"
+#include "proto/wire/overlay.h"
+
+namespace guise::wire {
+
+inline constexpr uint32_t kStackNameSize = 256;
+inline constexpr uint32_t kLoggedSteps = 32;
+inline constexpr uint32_t kIntentChanges = 8;
+inline constexpr uint32_t kNotifications = 256;
+
+struct StoreHeader {
+  uint64_t magic;
+  uint16_t abi_min;
+  uint16_t abi_max;
+  uint32_t session;
+  uint64_t features;
+  uint64_t size;
+  Cell<uint32_t> server_generation;
+  Cell<uint32_t> epoch;
+  Cell<uint32_t> inode_log2;      // current inode table
+  Cell<uint32_t> inode_old_log2;  // while it grows
+  Cell<uint64_t> inode_offset;
+  Cell<uint64_t> inode_old_offset;
+  Cell<uint64_t> inode_count;
+  Cell<uint64_t> inode_migrated;  // entries of the old table below it are in the new one; written after the copy
+  Cell<uint64_t> heap_used;       // bytes past kStoreHeapOffset
+  Cell<uint64_t> host_ids;        // uid << 32 | gid of the session's owner
+  char stack[kStackNameSize];     // the stack of `epoch`, as the operator wrote it
+  Cell<uint64_t> notifications[kNotifications];  // ids of seccomp notifications received and not answered
+  uint8_t reserved[1696];
+};
+static_assert(sizeof(StoreHeader) == kPageSize);
+
+enum class ChangeKind : uint32_t { kNone = 0, kInode = 1, kIdentity = 2 };
+
+// Fake credentials of a process: post-image.
+inline constexpr uint32_t kInlineGroups = 32;
+struct IdentityValue {
+  uint32_t uid[4];  // real, effective, saved, filesystem
+  uint32_t gid[4];
+  uint32_t group_count;    // beyond kInlineGroups the list lies in the heap
+  uint32_t groups_offset;  // heap offset / 8, with group_count > kInlineGroups
+  uint32_t groups[kInlineGroups];
+};
+
+// One change of an intent, an absolute post-image.
+struct Change {
+  uint32_t kind;     // ChangeKind
+  uint32_t process;  // kIdentity: process record
+  uint32_t generation;
+  uint32_t reserved;
+  union {
+    struct {
+      InodeKey key;
+      OverlayValue value;
+    } inode;
+    IdentityValue identity;
+  };
+};
+
+struct LoggedStep {
+  Cell<uint64_t> key;  // stored last, release
+  Cell<uint64_t> result;
+};
+
+// One a slot.
+struct SlotLog {
+  LoggedStep steps[kLoggedSteps];
+  Cell<uint64_t> commit;   // key of the call whose intent is committed; stored after the changes, release
+  Cell<uint64_t> applied;  // key of the call whose intent is applied
+  Cell<uint64_t> result;   // of the committed call
+  Cell<uint32_t> changes;  // how many
+  uint32_t reserved;
+  Change change[kIntentChanges];
+};
+
+// One a process record.
+struct StoredIdentity {
+  Cell<uint32_t> generation;  // of the process record; stored last, release; 0: the stack's constants hold
+  uint32_t reserved;
+  IdentityValue value;
+};
+
+inline constexpr uint64_t kStoreLogOffset = kPageSize;
+inline constexpr uint64_t kStoreIdentityOffset = uint64_t{16} << 20;
+inline constexpr uint64_t kStoreInodeOffset = uint64_t{24} << 20;   // first inode table: tags, entries (overlay.h)
+inline constexpr uint64_t kStoreHeapOffset = uint64_t{224} << 20;
+static_assert(kStoreLogOffset + kSlots * sizeof(SlotLog) <= kStoreIdentityOffset);
+static_assert(kStoreIdentityOffset + kProcesses * sizeof(StoredIdentity) <= kStoreInodeOffset);
+
+}  // namespace guise::wire
+
+#endif  // GUISE_PROTO_WIRE_STORE_H_
