@@ -4,8 +4,9 @@
 //
 //   offset    request memory (guests write)         reply memory (the server writes)
 //   0         group pages                           group pages; page 0 holds the published page too
+//   480 pages panic records                         action table
 //   2 MiB     inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
-//   62 MiB    panic records                         identities, one a process record
+//   62 MiB    unused                                identities, one a process record
 //   64 MiB    end                                   overlay tables, up to the session's limit
 #ifndef GUISE_PROTO_WIRE_LAYOUT_H_
 #define GUISE_PROTO_WIRE_LAYOUT_H_
@@ -33,8 +34,8 @@ inline constexpr uint64_t kPayloadSize = 16384;
 
 inline constexpr uint64_t kGroupsOffset = 0;
 inline constexpr uint64_t kActionsOffset = uint64_t{kGroups} * kPageSize;  // reply: the shim action table, one page
+inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;    // request: inside every guest's first window
 inline constexpr uint64_t kPayloadOffset = uint64_t{2} << 20;
-inline constexpr uint64_t kPanicOffset = uint64_t{62} << 20;     // request
 inline constexpr uint64_t kIdentityOffset = uint64_t{62} << 20;  // reply
 inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;    // reply
 
@@ -51,7 +52,7 @@ inline constexpr uint32_t kTableNumbers = 1024;
 constexpr uint64_t PayloadOffset(uint32_t slot) { return kPayloadOffset + uint64_t{slot} * kPayloadSize; }
 
 static_assert(kActionsOffset + kPageSize <= kPayloadOffset);
-static_assert(PayloadOffset(kSlots) == kPanicOffset);
+static_assert(PayloadOffset(kSlots) == kIdentityOffset);
 
 }  // namespace guise::wire
 

@@ -33,7 +33,7 @@ static_assert(sizeof(PanicRecord) == 256);
 
 // A ring: record i of Totals::panics lies at i % kPanics.
 inline constexpr uint32_t kPanics = 256;
-static_assert(kPanicOffset + kPanics * sizeof(PanicRecord) <= kRequestSize);
+static_assert(kPanicOffset + kPanics * sizeof(PanicRecord) <= kPayloadOffset);
 
 }  // namespace guise::wire
 
