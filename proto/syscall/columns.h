@@ -34,7 +34,7 @@ inline constexpr Kernels Never{Kernels::kNever, 0};
 constexpr Kernels Since(uint32_t major, uint32_t minor) { return {Release(major, minor), 0}; }
 constexpr Kernels Until(uint32_t major, uint32_t minor) { return {0, Release(major, minor)}; }
 
-#define X(name, width) inline constexpr Arg name{.kind = ArgKind::name};
+#define X(name, width, doc) inline constexpr Arg name{.kind = ArgKind::name};
 GUISE_SYSCALL_VALUE_KINDS(X)
 #undef X
 
@@ -55,10 +55,11 @@ GUISE_BYTES_KINDS(X)
 #undef GUISE_BYTES_KINDS
 
 // Kinds that refer to another argument.
-#define GUISE_LINK_KINDS(X)                                                                                         \
-  X(BufIn)                                                                                                          \
-  X(BufOut) X(BufOutVar) X(IovecIn) X(IovecOut) X(MMsgHdrIn) X(MMsgHdrOut) X(SockAddrIn) X(SockAddrOut) X(SigSetIn) \
-      X(SigSetOut) X(FdSet) X(BitsIn) X(BitsOut) X(PagesOut) X(CapsIn) X(CapsOut) X(XattrIn) X(XattrOut)
+#define GUISE_LINK_KINDS(X)                                                                                            \
+  X(BufIn)                                                                                                             \
+  X(BufOut)                                                                                                            \
+  X(BufOutVar) X(IovecIn) X(IovecOut) X(MMsgHdrIn) X(MMsgHdrOut) X(SockAddrIn) X(SockAddrOut) X(SigSetIn) X(SigSetOut) \
+      X(FdSet) X(BitsIn) X(BitsOut) X(PagesOut) X(CapsIn) X(CapsOut) X(XattrIn) X(XattrOut)
 #define X(name) \
   constexpr Arg name(uint8_t link) { return {.kind = ArgKind::name, .link = link}; }
 GUISE_LINK_KINDS(X)
@@ -69,7 +70,8 @@ GUISE_LINK_KINDS(X)
 #define X(name) \
   constexpr Arg name(uint16_t bytes, uint8_t link) { return {.kind = ArgKind::name, .link = link, .bytes = bytes}; }
 X(ArrayIn)
-X(ArrayOut) X(ArrayInOut)
+X(ArrayOut)
+X(ArrayInOut)
 #undef X
 
     constexpr Arg Opt(Arg arg) {
