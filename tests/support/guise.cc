@@ -1,0 +1,113 @@
+#include "tests/support/guise.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <iostream>
+#include <map>
+
+#include "tests/support/stage.h"
+
+namespace guise::tests {
+
+const std::vector<Way>& Ways() {
+  static const std::vector<Way> ways = {
+      {"native", true, {}, false},
+      {"linux", false, {"--personality", "linux"}, false},
+      {"linux_at_server", false, {"--personality", "linux", "--place", "all=server"}, false},
+      {"fakeroot", false, {"--personality", "fakeroot"}, true},
+  };
+  return ways;
+}
+
+const Way& NativeWay() { return Ways()[0]; }
+const Way& LinuxWay() { return Ways()[1]; }
+const Way& LinuxAtServerWay() { return Ways()[2]; }
+const Way& FakerootWay() { return Ways()[3]; }
+
+Guise::Guise(const Account& account)
+    : account_(account),
+      home_(Stage::Get().MakeDirectory(account, "home of " + account.name)),
+      runtime_directory_(home_ + "/run") {}
+
+Guise::~Guise() {
+  if (started_) StopServer();
+  const pid_t left = ServerPid();
+  if (left > 0) kill(left, SIGKILL);
+}
+
+Guise& Guise::Shared(const Account& account) {
+  Stage::Get();  // made before, so destroyed after
+  static std::map<uid_t, std::unique_ptr<Guise>> shared;
+  std::unique_ptr<Guise>& guise = shared[account.uid];
+  if (guise == nullptr) {
+    guise = std::make_unique<Guise>(account);
+    const RunResult start = guise->StartServer();
+    if (!start.ok()) std::cerr << "guise server start: " << start << "\n";
+  }
+  return *guise;
+}
+
+bool Guise::Available() { return !Stage::Get().prefix().empty(); }
+
+std::vector<std::string> Guise::Environment() const {
+  std::vector<std::string> env = BaseEnvironment(home_);
+  env.push_back("GUISE_RUNTIME_DIR=" + runtime_directory_);
+  return env;
+}
+
+Command Guise::Cli(const std::vector<std::string>& arguments) const {
+  Command command;
+  command.argv = {Stage::Get().prefix() + "/bin/guise"};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  command.env = Environment();
+  command.cwd = home_;
+  command.account = account_;
+  return command;
+}
+
+Command Guise::In(const Way& way, const std::vector<std::string>& argv) const {
+  if (way.native) {
+    Command command;
+    command.argv = argv;
+    command.env = Environment();
+    command.cwd = home_;
+    command.account = account_;
+    return command;
+  }
+  std::vector<std::string> arguments = {"run"};
+  arguments.insert(arguments.end(), way.options.begin(), way.options.end());
+  arguments.emplace_back("--");
+  arguments.insert(arguments.end(), argv.begin(), argv.end());
+  return Cli(arguments);
+}
+
+RunResult Guise::StartServer() {
+  started_ = true;
+  return Process::Start(Cli({"server", "start"}))->WaitForExitOnly();
+}
+
+RunResult Guise::StopServer() {
+  started_ = false;
+  return RunToEnd(Cli({"server", "stop"}));
+}
+
+pid_t Guise::ServerPid() const {
+  const std::string path = runtime_directory_ + "/control.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return 0;
+  std::strcpy(address.sun_path, path.c_str());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  const bool connected = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  const bool known = connected && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  close(fd);
+  return known ? peer.pid : 0;
+}
+
+}  // namespace guise::tests

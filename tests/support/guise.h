@@ -1,0 +1,80 @@
+// Guise as one account uses it: the installed commands, with a home and a runtime directory of its own.
+#ifndef GUISE_TESTS_SUPPORT_GUISE_H_
+#define GUISE_TESTS_SUPPORT_GUISE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/account.h"
+#include "tests/support/process.h"
+
+namespace guise::tests {
+
+// A way of running a program: natively or under Guise.
+struct Way {
+  std::string name;  // fit for a test's name
+  bool native = false;
+  std::vector<std::string> options;  // of `guise run`
+  bool fakeroot = false;             // the program is told that it is root
+};
+
+// native, linux, linux with everything at the server, fakeroot.
+const std::vector<Way>& Ways();
+const Way& NativeWay();
+const Way& LinuxWay();
+const Way& LinuxAtServerWay();
+const Way& FakerootWay();
+
+// A private `guised`, started by `guise server start` and stopped by `guise server stop`; survives neither.
+class Guise {
+ public:
+  // Makes home and runtime directory; starts nothing.
+  explicit Guise(const Account& account);
+  // Stops the server if it was started here, and ends whatever else was left behind in the runtime directory.
+  ~Guise();
+  Guise(const Guise&) = delete;
+  Guise& operator=(const Guise&) = delete;
+
+  // One for each account, made at first use, with a server that runs; lives until the process ends.
+  static Guise& Shared(const Account& account);
+
+  // Whether this test was built with, or pointed to, an installed tree.
+  static bool Available();
+
+  const Account& account() const { return account_; }
+  const std::string& home() const { return home_; }
+  const std::string& runtime_directory() const { return runtime_directory_; }
+
+  // The environment that programs are given: BaseEnvironment and GUISE_RUNTIME_DIR.
+  std::vector<std::string> Environment() const;
+
+  // `guise ARGUMENTS`, in the home.
+  Command Cli(const std::vector<std::string>& arguments) const;
+
+  // `argv` run in this way, in the home.
+  Command In(const Way& way, const std::vector<std::string>& argv) const;
+
+  // REQUIRES: success; the result is for the test to check.
+  RunResult StartServer();
+  RunResult StopServer();
+
+  // The pid of the server that listens in the runtime directory; 0: none.
+  pid_t ServerPid() const;
+
+ private:
+  Account account_;
+  std::string home_;
+  std::string runtime_directory_;
+  bool started_ = false;
+};
+
+// Skips the running test, with the reason, where there is no tree to test (a build of the guests alone).
+#define GUISE_NEEDS_TREE()                                           \
+  if (!::guise::tests::Guise::Available())                           \
+  GTEST_SKIP() << "built without guise, guised and guise-shim, and " \
+                  "GUISE_PREFIX names no installed tree"
+
+}  // namespace guise::tests
+
+#endif  // GUISE_TESTS_SUPPORT_GUISE_H_
