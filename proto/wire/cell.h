@@ -32,7 +32,6 @@ class Cell {
   }
   // Returns the value before. Full order.
   T Add(T delta) { return __atomic_fetch_add(&word_, delta, __ATOMIC_SEQ_CST); }
-  T Flip(T bits) { return __atomic_fetch_xor(&word_, bits, __ATOMIC_SEQ_CST); }
 
   // For futex(2) only, which takes an address.
   const T* Address() const { return &word_; }

@@ -2,8 +2,8 @@
 // writes them (the keeper: KeeperLine), guests read.
 //
 // Sequence lock: `sequence` is odd while the server writes. A reader takes an even sequence, notes it in its thread
-// record (in_gate := epoch, full fence), reads, and starts again when the sequence has moved. A reader that meets an odd
-// sequence for long looks at KeeperLine::server_alive.
+// record (in_gate := epoch, full fence), reads, and starts again when the sequence has moved. A reader that meets an
+// odd sequence for long looks at KeeperLine::server_alive.
 //
 // Published: epoch, bells_in_use, loss policy, overlay descriptor, placement and action bytes, the action table. All
 // under the one sequence, so that an answer and the epoch that it is counted under never disagree.
@@ -57,7 +57,8 @@ struct Published {
   Cell<uint32_t> overlay_log2;
   Cell<uint32_t> overlay_old_log2;
   Cell<uint32_t> flags;  // PublishedFlag
-  // Owners of files that no overlay names: `owner_from` is shown as `owner_to`, likewise the group. With kMapOwner only.
+  // Owners of files that no overlay names: `owner_from` is shown as `owner_to`, likewise the group. With kMapOwner
+  // only.
   Cell<uint32_t> owner_from;
   Cell<uint32_t> owner_to;
   Cell<uint32_t> group_from;
@@ -81,8 +82,8 @@ enum class ActionVerb : uint8_t {
 
 // 128 of them in the action table; 0 is kNone.
 struct Action {
-  Cell<uint8_t> verb;  // ActionVerb
-  Cell<uint8_t> count;  // kFold: how many arguments the new call has
+  Cell<uint8_t> verb;     // ActionVerb
+  Cell<uint8_t> count;    // kFold: how many arguments the new call has
   Cell<uint8_t> from[6];  // kFold: 0..5: argument of the old call; 6..9: constants[from - 6]
   Cell<uint32_t> nr;      // kFold: the new number
   Cell<uint32_t> reserved;
@@ -97,17 +98,18 @@ static_assert(kActions * sizeof(Action) == kPageSize);
 
 // One page of reply memory: reply lines of a group; in group 0 also the published page.
 struct ReplyGroup {
-  ReplyHeader header;          // group 0
-  KeeperLine keeper;           // group 0
-  Published published;         // group 0
+  ReplyHeader header;                                      // group 0
+  KeeperLine keeper;                                       // group 0
+  Published published;                                     // group 0
   Cell<uint64_t> reclaimed_slots[kSlotsPerGroup];          // owner words that the server gave back
   Cell<uint64_t> reclaimed_threads[kThreadsPerGroup];      //
   Cell<uint64_t> reclaimed_processes[kProcessesPerGroup];  //
   ReplyLine lines[kSlotsPerGroup];
-  Cell<uint32_t> parked[kBells];        // group 0: doorbell.h
+  Cell<uint32_t> parked[kBells];           // group 0: doorbell.h
   Cell<uint8_t> placement[kTableNumbers];  // group 0: Placement, by number
   Cell<uint8_t> action[kTableNumbers];     // group 0: index into the action table, by number
-  uint8_t reserved[896];
+  Cell<uint32_t> reclaims;                 // group 0: futex; how often slots were given back, see request.h
+  uint8_t reserved[892];
 };
 static_assert(sizeof(ReplyGroup) == kPageSize);
 static_assert(offsetof(ReplyGroup, keeper) == 64);
@@ -119,6 +121,7 @@ static_assert(offsetof(ReplyGroup, lines) == 512);
 static_assert(offsetof(ReplyGroup, parked) == 1024);
 static_assert(offsetof(ReplyGroup, placement) == 1152);
 static_assert(offsetof(ReplyGroup, action) == 2176);
+static_assert(offsetof(ReplyGroup, reclaims) == 3200);
 
 // The fake credentials of a process, indexed by process record. Reserved for answering get*id of processes whose
 // identity differs from the stack's constants; a stack publishes kServer placements for those numbers meanwhile.

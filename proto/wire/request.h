@@ -14,6 +14,19 @@
 
 namespace guise::wire {
 
+// All slots taken: nobody's free slot is overlooked, and nobody waits while one is free.
+//
+//   waiter                                          who frees
+//   full_waiters += 1 (full)                        owner := FreeOf(owner); full fence
+//   f := full; r := ReplyGroup::reclaims            full_waiters != 0: full += 1, futex wake all on full
+//   looks at all slots again; none:
+//   futex_waitv: full is f and reclaims is r        who reclaims (the server)
+//   full_waiters -= 1; from the start               reclaimed := owner; reclaims += 1; futex wake all on reclaims
+//
+// The server does not write `full`, hence the second word. It raises reclaims after every death of a guest, also when
+// there was nothing to reclaim: the guest may have died between freeing its slot and raising full, or as the only one
+// woken. Where futex_waitv(2) is refused, the waiter waits on `full` with a timeout.
+
 // Written by the server before any guest exists, never after.
 struct RequestHeader {
   uint64_t magic;
@@ -23,9 +36,9 @@ struct RequestHeader {
   uint64_t features;
   uint64_t size;
   // Guests only.
-  Cell<uint32_t> groups_used;    // highest group ever used + 1; only grows
-  Cell<uint32_t> full;           // futex: raised when a slot is freed while waiters != 0
-  Cell<uint32_t> full_waiters;   // guests that wait for a slot
+  Cell<uint32_t> groups_used;   // highest group ever used + 1; only grows, before the group's first post
+  Cell<uint32_t> full;          // futex: raised when a slot is freed while full_waiters != 0
+  Cell<uint32_t> full_waiters;  // guests that wait for a slot
   uint32_t reserved[5];
 };
 static_assert(sizeof(RequestHeader) == kLineSize);
@@ -47,7 +60,7 @@ struct RequestRoot {
 };
 
 struct GroupHeader {
-  Cell<uint64_t> flips;  // bit i: slot i of the group, see doorbell.h
+  Cell<uint64_t> posts;  // byte i: how often slot i of the group was posted, modulo 256; see doorbell.h
   uint8_t reserved[56];
 };
 static_assert(sizeof(GroupHeader) == kLineSize);

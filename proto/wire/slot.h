@@ -5,13 +5,15 @@
 // A key is both: sequence << 12 | step.
 //
 //   guest                                             server
-//   take: CAS owner                                   -
-//   payload, nr, epoch, args; sequence := s (release)
+//   take: owner: CAS from o to NextOwner(o, thread)   -
+//   payload, nr, epoch, args; sequence := s (release),
+//   s being one more than it was
 //   ring (doorbell.h)                                 sees sequence s, answer's sequence != s: a new call
 //                                                     verb, nr, args; answer := key(s, 1) (release); wake
 //   sees answer == key(s, 1) (acquire)
-//   kReturn: result = args[0]; free: owner := 0 (release)
-//   kTail:   free; does (nr, args) natively; its result is the call's
+//   kReturn: copies the reply out; free: owner := FreeOf(owner) (release), then request.h's rule for full_waiters
+//   kTail:   free (after the native call when an argument lies in the payload); does (nr, args) natively; its result
+//            is the call's
 //   kRun:    begun := key; does (nr, args); result; done := key (release); ring
 //                                                     sees done == answer: the step's result; answers key(s, 2), ...
 //
@@ -20,9 +22,15 @@
 //     for s is seen: a successor of the server can replay the handler.
 //  2. A guest runs a key at most once: `begun` is stored before, `done` after. begun != done and begun == answer means
 //     that the native call is running, or that its thread died in it.
-//  3. A slot is free when owner == 0 or owner == the reclaimed word of the slot in reply memory (ReplyGroup): the server
-//     gives back what a dead guest held without writing request memory. Every take raises the owner's generation.
+//  3. A slot is free when the low half of owner is 0 or owner == the reclaimed word of the slot in reply memory
+//     (ReplyGroup): the server gives back what a dead guest held without writing request memory. Every take raises the
+//     owner's generation and freeing keeps it, so that no owner word ever comes twice and `reclaimed` never frees a
+//     later holding.
 //  4. The sequence only grows, also from owner to owner.
+//  5. Reclaiming (the holder is dead or has abandoned the slot): the conversation is dropped, answer := ClosedKey of
+//     the slot's sequence (release), so that TurnOf says kNothing of what the holder left, and only then
+//     reclaimed := owner (release). Done too early, the server would read a line that the next holder is writing.
+//  6. A free slot's payload is the next holder's: whoever still needs it frees later.
 #ifndef GUISE_PROTO_WIRE_SLOT_H_
 #define GUISE_PROTO_WIRE_SLOT_H_
 
@@ -36,14 +44,22 @@ namespace guise::wire {
 
 inline constexpr uint32_t kStepBits = 12;
 inline constexpr uint32_t kMaxStep = (1u << kStepBits) - 1;
+inline constexpr uint64_t kMaxSequence = (uint64_t{1} << (64 - kStepBits)) - 1;
 
+// REQUIRES: sequence <= kMaxSequence, step <= kMaxStep.
 constexpr uint64_t Key(uint64_t sequence, uint32_t step) { return sequence << kStepBits | step; }
 constexpr uint64_t SequenceOf(uint64_t key) { return key >> kStepBits; }
 constexpr uint32_t StepOf(uint64_t key) { return static_cast<uint32_t>(key & kMaxStep); }
+// The answer of a conversation that nobody waits for any more. Real steps stay below it.
+constexpr uint64_t ClosedKey(uint64_t sequence) { return Key(sequence, kMaxStep); }
 
 // An owner word: who holds a slot or record. Index 0 of `holder` is a record too, hence the + 1.
 constexpr uint64_t Owner(uint32_t generation, uint32_t holder) { return uint64_t{generation} << 32 | (holder + 1); }
 constexpr uint32_t GenerationOf(uint64_t owner) { return static_cast<uint32_t>(owner >> 32); }
+// The word that takes a slot or record whose word is `owner` now.
+constexpr uint64_t NextOwner(uint64_t owner, uint32_t holder) { return Owner(GenerationOf(owner) + 1, holder); }
+// The word that gives it back: the generation stays.
+constexpr uint64_t FreeOf(uint64_t owner) { return owner >> 32 << 32; }
 constexpr bool IsHeld(uint64_t owner, uint64_t reclaimed) {
   return static_cast<uint32_t>(owner) != 0 && owner != reclaimed;
 }
@@ -54,8 +70,18 @@ enum class SlotState : uint32_t {
   kTaken = 0,
   kPosted = 1,
   kInterrupted = 2,  // a signal wants the thread; the server answers early, or the guest abandons
-  kAbandoned = 3,    // the guest left by siglongjmp; the server reclaims after its answer
+  kAbandoned = 3,    // the guest left by siglongjmp and never touches the slot again; the server reclaims it
 };
+
+// The state word names the holding it speaks of, so that a state left by an earlier holder says nothing of this one; a
+// call that is neither interrupted nor abandoned need not write it. A holder that keeps the slot for another call after
+// an interrupted one stores kPosted before the sequence. The server reads the owner, then the state, then the sequence.
+constexpr uint32_t StateWord(uint64_t owner, SlotState state) {
+  return GenerationOf(owner) << 2 | static_cast<uint32_t>(state);
+}
+constexpr SlotState StateOf(uint32_t word, uint64_t owner) {
+  return word >> 2 == (GenerationOf(owner) & 0x3fffffff) ? static_cast<SlotState>(word & 3) : SlotState::kTaken;
+}
 
 // Line A: the call as the guest made it. Shim writes, server reads; stable while the conversation lasts.
 struct RequestLine {
@@ -68,12 +94,12 @@ static_assert(sizeof(RequestLine) == kLineSize);
 
 // Line B: results of Run steps, and who holds the slot. Shim writes, server reads.
 struct RunLine {
-  Cell<uint64_t> begun;   // key of the step that was begun last
-  Cell<uint64_t> done;    // key of the step that was done last; release after `result` and its payload
-  Cell<uint64_t> result;  // of `done`: value or -errno
-  Cell<uint64_t> owner;   // Owner(generation, thread record); written by CAS among guests
-  Cell<uint32_t> state;   // SlotState
-  Cell<uint32_t> thread;  // thread record of the caller
+  Cell<uint64_t> begun;      // key of the step that was begun last
+  Cell<uint64_t> done;       // key of the step that was done last; release after `result` and its payload
+  Cell<uint64_t> result;     // of `done`: value or -errno
+  Cell<uint64_t> owner;      // Owner(generation, thread record); written by CAS among guests
+  Cell<uint32_t> state;      // StateWord(owner, SlotState)
+  Cell<uint32_t> thread;     // thread record of the caller
   Cell<uint16_t> copies[6];  // per argument: offset of its copy in the inbound payload + 1; 0: not copied
   uint8_t reserved[12];
 };
@@ -106,18 +132,16 @@ static_assert(sizeof(ReplyLine) == kLineSize);
 
 // How the shim reads args[i] of Run and Tail: two bits an argument in the high half of ReplyLine::nr.
 enum class ArgFlag : uint32_t {
-  kValue = 0,       // as it is
-  kOutbound = 1,    // offset into this slot's outbound payload (reply memory, read-only)
-  kInbound = 2,     // offset into this slot's inbound payload (request memory: room for results)
+  kValue = 0,     // as it is
+  kOutbound = 1,  // offset into this slot's outbound payload (reply memory, read-only)
+  kInbound = 2,   // offset into this slot's inbound payload (request memory: room for results)
 };
 constexpr uint32_t PackNr(uint32_t nr, uint32_t flags) { return (nr & 0xffff) | flags << 16; }
 constexpr uint32_t NrOf(uint32_t packed) { return packed & 0xffff; }
-constexpr ArgFlag FlagOf(uint32_t packed, uint32_t arg) {
-  return static_cast<ArgFlag>(packed >> (16 + 2 * arg) & 3);
-}
+constexpr ArgFlag FlagOf(uint32_t packed, uint32_t arg) { return static_cast<ArgFlag>(packed >> (16 + 2 * arg) & 3); }
 
-// A result that the shim copies to guest memory before it returns: `length` bytes of the outbound payload at `offset` go
-// to the address in the call's argument `arg`. A bad address makes the call's result -EFAULT.
+// A result that the shim copies to guest memory before it returns: `length` bytes of the outbound payload at `offset`
+// go to the address in the call's argument `arg`. A bad address makes the call's result -EFAULT.
 constexpr uint64_t CopyOut(uint32_t arg, uint32_t offset, uint32_t length) {
   return uint64_t{1} << 63 | uint64_t{arg & 7} << 56 | uint64_t{offset & 0xffffff} << 32 | length;
 }
@@ -126,13 +150,15 @@ constexpr uint32_t CopyOutArg(uint64_t word) { return static_cast<uint32_t>(word
 constexpr uint32_t CopyOutOffset(uint64_t word) { return static_cast<uint32_t>(word >> 32) & 0xffffff; }
 constexpr uint32_t CopyOutLength(uint64_t word) { return static_cast<uint32_t>(word); }
 
-// What the server has to do for a slot, from its three words alone.
+// What the server has to do for a slot, from its three words alone. kCall while the conversation of `sequence` is under
+// way already (its handler waits): nothing new. kStep without a Run under way: a guest's lie.
 enum class Turn {
   kNothing,  // idle, or the guest is at work
   kCall,     // a new call waits
   kStep,     // the result of a Run waits
 };
 constexpr Turn TurnOf(uint64_t sequence, uint64_t done, uint64_t answer) {
+  if (sequence > kMaxSequence) return Turn::kNothing;  // hostile: no key can answer it
   if (sequence != SequenceOf(answer)) return Turn::kCall;
   return StepOf(answer) != 0 && done == answer ? Turn::kStep : Turn::kNothing;
 }
