@@ -1,0 +1,42 @@
+// Files as the state of a session names them, and the changes that handlers commit.
+#ifndef GUISE_PERSONALITIES_API_INODE_H_
+#define GUISE_PERSONALITIES_API_INODE_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "personalities/api/identity.h"
+
+namespace guise::api {
+
+// One file for as long as it exists. Another that gets its inode number later has another birth time.
+struct Inode {
+  uint32_t device_major = 0;
+  uint32_t device_minor = 0;
+  uint64_t number = 0;
+  int64_t birth_seconds = 0;  // 0 and 0: the file system tells no birth time
+  uint32_t birth_nanoseconds = 0;
+  friend bool operator==(const Inode&, const Inode&) = default;
+};
+
+struct Owner {
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  friend bool operator==(const Owner&, const Owner&) = default;
+};
+
+// Guests are shown this owner and group from now on; nullopt keeps what they see.
+struct SetOwner {
+  Inode inode;
+  std::optional<uint32_t> uid;
+  std::optional<uint32_t> gid;
+};
+
+// The calling process has these credentials from now on.
+struct SetIdentity {
+  Identity identity;
+};
+
+}  // namespace guise::api
+
+#endif  // GUISE_PERSONALITIES_API_INODE_H_
