@@ -1,0 +1,58 @@
+// Copies to and from guest memory. A fault at an instruction of the fault table continues at its fixup (signal/fault.cc),
+// so a bad guest pointer is a result, not a death.
+    .text
+    .macro fault_entry at, fixup
+    .pushsection .rodata.guise_faults, "a", @progbits
+    .long \at - guise_fault_base, \fixup - guise_fault_base
+    .popsection
+    .endm
+
+    .pushsection .rodata.guise_faults, "a", @progbits
+    .p2align 2
+    .globl guise_faults
+    .hidden guise_faults
+guise_faults:
+    .popsection
+
+    .globl guise_fault_base
+    .hidden guise_fault_base
+guise_fault_base:
+
+// size_t guise_copy(void* to, const void* from, size_t size): bytes NOT copied.
+    .globl guise_copy
+    .hidden guise_copy
+    .type guise_copy, @function
+guise_copy:
+    mov %rdx, %rcx
+1:  rep movsb
+2:  mov %rcx, %rax
+    ret
+    fault_entry 1b, 2b
+    .size guise_copy, . - guise_copy
+
+// int64_t guise_copy_string(char* to, const char* from, size_t size): the length without NUL; size when no NUL came
+// within size bytes; -14 (EFAULT) on a bad address.
+    .globl guise_copy_string
+    .hidden guise_copy_string
+    .type guise_copy_string, @function
+guise_copy_string:
+    xor %eax, %eax
+1:  cmp %rdx, %rax
+    jae 4f
+2:  movb (%rsi,%rax), %cl
+    movb %cl, (%rdi,%rax)
+    test %cl, %cl
+    jz 4f
+    inc %rax
+    jmp 1b
+3:  mov $-14, %rax
+4:  ret
+    fault_entry 2b, 3b
+    .size guise_copy_string, . - guise_copy_string
+
+    .section .rodata.guise_faults, "a", @progbits
+    .globl guise_faults_end
+    .hidden guise_faults_end
+guise_faults_end:
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,91 @@
+// Where a thread goes from the SIGSYS handler when the call is more than "native, in place" or "answered".
+//
+// Registers of the guest are in the thread's block (rbx), as they were at the site. Signals that arrive here are
+// presented to the guest by signal/present.cc as before or after the site; the labels below are its map.
+#include "shim/arch/x86_64/offsets.h"
+
+    .text
+    .macro gate name
+    .globl \name
+    .hidden \name
+\name:
+    .endm
+
+// A call with other arguments or another number than the guest's: Tail, Fold, and the shim's own exec.
+gate guise_tail_gate
+    syscall
+gate guise_tail_gate_after
+    mov GUISE_RDI(%rbx), %rdi
+    mov GUISE_RSI(%rbx), %rsi
+    mov GUISE_RDX(%rbx), %rdx
+    mov GUISE_R10(%rbx), %r10
+    mov GUISE_R8(%rbx), %r8
+    mov GUISE_R9(%rbx), %r9
+    // As after a real syscall instruction: rcx holds the return address.
+    mov GUISE_RIP(%rbx), %rcx
+    mov GUISE_RBX(%rbx), %rbx
+    jmp *%rcx
+gate guise_tail_gate_end
+
+// fork, vfork, clone, clone3. All signals are blocked. rbx: the parent's block; rbp: the child's (the same for fork).
+gate guise_clone_gate
+    syscall
+    test %rax, %rax
+    jz 1f
+    mov %rbx, %rdi
+    mov %rax, %rsi
+    lea GUISE_BLOCK_SIZE-64(%rbx), %rsp
+    call guise_clone_parent
+    jmp guise_exit_gate
+1:
+    mov %rbp, %rbx
+    mov %rbx, %rdi
+    lea GUISE_BLOCK_SIZE-64(%rbx), %rsp
+    xor %ebp, %ebp
+    call guise_clone_child
+
+// Back to the guest with all registers from the block, then its signal mask. From the unblocking on, a signal finds the
+// guest's state in the block.
+gate guise_exit_gate
+    mov $14, %eax
+    mov $2, %edi
+    lea GUISE_MASK(%rbx), %rsi
+    xor %edx, %edx
+    mov $8, %r10d
+    syscall
+gate guise_exit_gate_after
+    pushq GUISE_EFLAGS(%rbx)
+    popfq
+    mov GUISE_R8(%rbx), %r8
+    mov GUISE_R9(%rbx), %r9
+    mov GUISE_R10(%rbx), %r10
+    mov GUISE_EFLAGS(%rbx), %r11
+    mov GUISE_R12(%rbx), %r12
+    mov GUISE_R13(%rbx), %r13
+    mov GUISE_R14(%rbx), %r14
+    mov GUISE_R15(%rbx), %r15
+    mov GUISE_RDI(%rbx), %rdi
+    mov GUISE_RSI(%rbx), %rsi
+    mov GUISE_RBP(%rbx), %rbp
+    mov GUISE_RDX(%rbx), %rdx
+    mov GUISE_RAX(%rbx), %rax
+    mov GUISE_RIP(%rbx), %rcx
+    mov GUISE_RSP(%rbx), %rsp
+    mov GUISE_RBX(%rbx), %rbx
+    jmp *%rcx
+gate guise_exit_gate_end
+
+// A thread's end. All signals are blocked: from the store on, another thread may take the block.
+gate guise_thread_exit_gate
+    movl $0, GUISE_IN_USE(%rbx)
+    syscall
+    ud2
+
+// The guest's rt_sigreturn, on its own stack; also the restorer of the shim's handlers. Unwinders know these nine bytes.
+    .p2align 4
+gate guise_restorer
+    mov $15, %rax
+    syscall
+    ud2
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,32 @@
+// The labels of gates.S, stubs.S and copy.S, and what an instruction pointer among them means.
+#ifndef GUISE_SHIM_ARCH_X86_64_GATES_H_
+#define GUISE_SHIM_ARCH_X86_64_GATES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+extern const char guise_stubs[], guise_stubs_end[];
+extern uint64_t guise_stub_returns[];
+extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
+extern const char guise_clone_gate[], guise_exit_gate[], guise_exit_gate_after[], guise_exit_gate_end[];
+extern const char guise_thread_exit_gate[], guise_restorer[];
+extern const char guise_fault_base[];
+extern const char __executable_start[], etext[];
+
+// See copy.S.
+size_t guise_copy(void* to, const void* from, size_t size);
+int64_t guise_copy_string(char* to, const char* from, size_t size);
+}
+#pragma GCC visibility pop
+
+namespace guise::shim {
+
+inline uint64_t Label(const char* label) { return reinterpret_cast<uint64_t>(label); }
+
+inline bool InImage(uint64_t rip) { return rip >= Label(__executable_start) && rip < Label(etext); }
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_ARCH_X86_64_GATES_H_

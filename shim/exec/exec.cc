@@ -1,0 +1,224 @@
+#include <initializer_list>
+
+#include "shim/exec/exec.h"
+
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+
+#include "proto/wire/handover.h"
+#include "proto/wire/version.h"
+#include "shim/exec/judge.h"
+#include "shim/guest_memory.h"
+#include "shim/memory.h"
+#include "shim/signal/actions.h"
+#include "shim/thread/records.h"
+#include "shim/view/fds.h"
+#include "shim/view/proc.h"
+
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000
+#endif
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr size_t kPathSize = 4096;
+constexpr size_t kNumbersSize = 128;  // of the private variable, without the path
+// ABI: the kernel's limit is by bytes, and a pointer costs eight of at most 6 MiB. This bounds a vector without an end.
+constexpr uint64_t kMaxStrings = uint64_t{1} << 24;
+
+// Counts a NULL-terminated vector of the guest's. The count, or -EFAULT, or -E2BIG.
+int64_t CountStrings(uint64_t vector) {
+  if (vector == 0) return 0;
+  for (uint64_t count = 0; count < kMaxStrings; ++count) {
+    uint64_t string;
+    if (!ReadGuest(&string, vector + 8 * count)) return -EFAULT;
+    if (string == 0) return static_cast<int64_t>(count);
+  }
+  return -E2BIG;
+}
+
+struct Vectors {
+  uint64_t* argv;
+  uint64_t* envp;
+};
+
+uint32_t HandoverFlags(const ThreadBlock* block) {
+  uint32_t flags = 0;
+  const SignalSet ignored = IgnoredOfOurs(block->process);
+  if (block->blocks_sigsys) flags |= wire::kHandoverBlocksSigsys;
+  if ((ignored & Bit(SIGSYS)) != 0) flags |= wire::kHandoverIgnoresSigsys;
+  if ((ignored & Bit(SIGSEGV)) != 0) flags |= wire::kHandoverIgnoresSegv;
+  if ((ignored & Bit(SIGBUS)) != 0) flags |= wire::kHandoverIgnoresBus;
+  return flags;
+}
+
+// The private variable.
+void WriteHandover(const ThreadBlock* block, int32_t target, const char* path, char* to, size_t size) {
+  const ProcessState& process = *block->process;
+  Text<kNumbersSize> numbers;
+  numbers.Add(wire::kHandoverName).Add(int64_t{wire::kAbiMax}).Add(":").Add(int64_t{process.image_fd}).Add(":");
+  numbers.Add(int64_t{process.request_fd}).Add(":").Add(int64_t{process.reply_fd}).Add(":");
+  numbers.Add(int64_t{HandoverFlags(block)}).Add(":").Add(int64_t{target}).Add(":");
+  memcpy(to, numbers.c_str(), numbers.size());
+  size_t used = numbers.size();
+  for (; *path != 0 && used + 1 < size; ++path) to[used++] = *path;
+  to[used] = 0;
+}
+
+// The image's arguments, in memory of their own: argv as the interpreters want it, envp with the private variable last.
+// The strings of the guest stay where they are. -errno, or 0.
+int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path, uint64_t argv, uint64_t envp,
+                     Vectors* vectors) {
+  const int64_t argc = CountStrings(argv);
+  if (argc < 0) return argc;
+  const int64_t envc = CountStrings(envp);
+  if (envc < 0) return envc;
+  constexpr size_t kWords = 2 * kMaxScripts + 1;
+  const size_t pointers = static_cast<size_t>(argc + envc) + kWords + 4;
+  const size_t strings = sizeof(judged.heads) + kPathSize + kNumbersSize + kPathSize;
+  const size_t size = pointers * 8 + strings;
+  const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (IsError(at)) return at;
+  block->exec_scratch = reinterpret_cast<void*>(at);
+  block->exec_scratch_size = size;
+
+  auto* pointer = reinterpret_cast<uint64_t*>(at);
+  auto* text = reinterpret_cast<char*>(at) + pointers * 8;
+  vectors->argv = pointer;
+  for (uint32_t i = 0; i < judged.words; ++i) {
+    const size_t length = Length(judged.word[i]) + 1;
+    memcpy(text, judged.word[i], length);
+    *pointer++ = Word(text);
+    text += length;
+  }
+  // A script takes the place of argv[0].
+  const int64_t skip = judged.words != 0 && argc > 0 ? 1 : 0;
+  if (!ReadGuest(pointer, argv + 8 * static_cast<uint64_t>(skip), 8 * static_cast<uint64_t>(argc - skip))) return -EFAULT;
+  pointer += argc - skip;
+  *pointer++ = 0;
+  vectors->envp = pointer;
+  if (!ReadGuest(pointer, envp, 8 * static_cast<uint64_t>(envc))) return -EFAULT;
+  pointer += envc;
+  WriteHandover(block, judged.fd, path, text, kNumbersSize + kPathSize);
+  *pointer++ = Word(text);
+  *pointer = 0;
+  return 0;
+}
+
+void SetCloseOnExec(const ThreadBlock* block, int32_t target, uint32_t flag) {
+  const ProcessState& process = *block->process;
+  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd, target}) {
+    if (fd >= 0) Native(Nr::fcntl, fd, F_SETFD, flag);
+  }
+}
+
+int64_t ReadPath(const ProcessState& process, const ExecRequest& request, char (&path)[kPathSize]) {
+  const int64_t length = ReadGuestString(path, request.path, sizeof(path));
+  if (length < 0) return length;
+  if (length == 0 && (request.flags & AT_EMPTY_PATH) == 0) return -ENOENT;
+  const bool uses_fd = path[0] != '/' && request.dir_fd != kCwd;
+  return uses_fd && IsGuarded(process, request.dir_fd) ? -EBADF : 0;
+}
+
+// The name by which a program opened by fd is known. ABI: fs/exec.c, alloc_bprm(): /dev/fd/N, /dev/fd/N/path.
+void ShownPath(const ExecRequest& request, const char* path, Text<kPathSize + 32>* shown) {
+  if (path[0] != '/' && request.dir_fd != kCwd) {
+    shown->Add("/dev/fd/").Add(int64_t{request.dir_fd});
+    if (path[0] != 0) shown->Add("/");
+  }
+  shown->Add(path);
+}
+
+// The errors that a program's first exec meets.
+const char* ErrorText(int64_t error) {
+  switch (error) {
+    case -ENOENT:
+      return "no such file or directory";
+    case -EACCES:
+      return "permission denied";
+    case -ELOOP:
+      return "too many symbolic links";
+    case -ENOTDIR:
+      return "a part of the path is not a directory";
+    case -ENAMETOOLONG:
+      return "the name is too long";
+    case -E2BIG:
+      return "arguments and environment are too long";
+    case -ENOMEM:
+      return "out of memory";
+    case -EMFILE:
+      return "too many open files";
+    default:
+      return "the kernel refused it";
+  }
+}
+
+}  // namespace
+
+Outcome StartExec(ThreadBlock* block, const ExecRequest& request) {
+  static constexpr char kNoPath[] = "";
+  if ((request.flags & AT_EXECVE_CHECK) != 0) return Outcome::Native();
+  if ((request.flags & ~uint32_t{AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW}) != 0) return Outcome::Done(-EINVAL);
+  char path[kPathSize];
+  if (const int64_t error = ReadPath(*block->process, request, path)) return Outcome::Done(error);
+  Text<kPathSize + 32> shown;
+  ShownPath(request, path, &shown);
+
+  Judged judged;
+  Judge(request.dir_fd, ProcPath(*block->process, path), request.flags, shown.c_str(), &judged);
+  if (judged.error != 0) return Outcome::Done(judged.error);
+  block->exec_fd = judged.fd;
+  Vectors vectors;
+  if (const int64_t error = BuildVectors(block, judged, shown.c_str(), request.argv, request.envp, &vectors)) {
+    FinishExec(block);
+    return Outcome::Done(error);
+  }
+  SetCloseOnExec(block, judged.fd, 0);
+  GiveBackThreadRecord(block);
+  return Outcome::Tail({Nr::execveat,
+                        {Word(block->process->image_fd), Word(kNoPath), Word(vectors.argv), Word(vectors.envp),
+                         AT_EMPTY_PATH, 0}});
+}
+
+void ReleaseExecMemory(ThreadBlock* block) {
+  if (block->exec_scratch == nullptr) return;
+  Native(Nr::munmap, block->exec_scratch, block->exec_scratch_size);
+  block->exec_scratch = nullptr;
+}
+
+void FinishExec(ThreadBlock* block) {
+  if (block->exec_fd < 0) return;
+  SetCloseOnExec(block, -1, FD_CLOEXEC);
+  Native(Nr::close, block->exec_fd);
+  block->exec_fd = -1;
+  ReleaseExecMemory(block);
+  if (block->thread == kNoRecord) TakeThreadRecord(block);
+}
+
+void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
+  static constexpr char kNoPath[] = "";
+  Judged judged;
+  Judge(kCwd, program.path, 0, program.path, &judged);
+  int64_t error = judged.error;
+  if (error == 0) {
+    Vectors vectors;
+    error = BuildVectors(block, judged, program.path, Word(program.argv), Word(program.envp), &vectors);
+    if (error == 0) {
+      SetCloseOnExec(block, judged.fd, 0);
+      error = Native(Nr::execveat, block->process->image_fd, kNoPath, vectors.argv, vectors.envp, AT_EMPTY_PATH);
+    }
+  }
+  Text<kPathSize + 300> line;
+  line.Add("guise: ").Add(program.path).Add(": cannot be executed: ");
+  line.Add(judged.why != nullptr ? judged.why : ErrorText(error)).Add("\n");
+  Native(Nr::write, 2, line.c_str(), line.size());
+  constexpr int kNotFound = 127;
+  constexpr int kCannot = 126;
+  Native(Nr::exit_group, error == -ENOENT && judged.why == nullptr ? kNotFound : kCannot);
+  __builtin_trap();
+}
+
+}  // namespace guise::shim

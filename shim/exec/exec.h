@@ -1,0 +1,39 @@
+// execve and execveat of the guest: the program is judged here, then the image is exec'ed, which loads it.
+#ifndef GUISE_SHIM_EXEC_EXEC_H_
+#define GUISE_SHIM_EXEC_EXEC_H_
+
+#include "shim/gate/call.h"
+
+namespace guise::shim {
+
+inline constexpr int32_t kCwd = -100;  // AT_FDCWD
+
+struct ExecRequest {
+  int32_t dir_fd;
+  uint64_t path;  // addresses of the guest
+  uint64_t argv;
+  uint64_t envp;
+  uint32_t flags;
+};
+
+// Judges and prepares; the outcome is the image's execveat, done in guest context with the guest's own mask: an exec
+// keeps the mask of the thread that makes it.
+Outcome StartExec(ThreadBlock* block, const ExecRequest& request);
+
+// Cleans up after an exec that failed in the kernel, at the thread's next call.
+void FinishExec(ThreadBlock* block);
+// Only the memory: for a vfork child that has exec'ed in its parent's address space.
+void ReleaseExecMemory(ThreadBlock* block);
+
+// The session's first program: `path` as execve would run it. Does not return: on failure says why on stderr and exits
+// with 126, or 127 when there is no such file.
+struct FirstProgram {
+  const char* path;
+  char** argv;
+  char** envp;  // without the private variable
+};
+[[noreturn]] void ExecFirst(ThreadBlock* block, const FirstProgram& program);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_EXEC_EXEC_H_

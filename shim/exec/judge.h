@@ -1,0 +1,31 @@
+// What execve(2) finds out before it lets go of the old program: may this file be run, by which interpreter, and if not,
+// with which error.
+#ifndef GUISE_SHIM_EXEC_JUDGE_H_
+#define GUISE_SHIM_EXEC_JUDGE_H_
+
+#include <stdint.h>
+
+namespace guise::shim {
+
+// ABI: fs/exec.c, exec_binprm(): five interpreters deep, then ELOOP.
+inline constexpr uint32_t kMaxScripts = 5;
+inline constexpr uint32_t kHeadSize = 256;  // BINPRM_BUF_SIZE
+
+struct Judged {
+  int64_t error;    // 0 or -errno, as execve's
+  const char* why;  // for people; a constant string, or null
+  int32_t fd;       // of the ELF file to load, close-on-exec
+  uint32_t scripts;
+  // For scripts: what comes before argv[1]: interpreter, its argument, the script, ...
+  uint32_t words;
+  const char* word[2 * kMaxScripts + 1];
+  char heads[kMaxScripts][kHeadSize + 1];  // what the words point into
+};
+
+// Opens and judges. dir_fd, path, flags (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as execveat's. `shown` is the path by which
+// a script is handed to its interpreter; it must outlive the answer.
+void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, Judged* judged);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_EXEC_JUDGE_H_

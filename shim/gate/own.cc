@@ -1,0 +1,146 @@
+#include "shim/gate/own.h"
+
+#include <linux/prctl.h>
+#include <linux/sched.h>
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/exec/exec.h"
+#include "shim/gate/published.h"
+#include "shim/guest_memory.h"
+#include "shim/signal/actions.h"
+#include "shim/signal/deliver.h"
+#include "shim/thread/clone.h"
+#include "shim/thread/records.h"
+#include "shim/view/fds.h"
+#include "shim/view/proc.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+// Notes the mask that the call brings along: a handler that interrupts it runs under that one.
+void NoteTempMask(ThreadBlock* block, const GuestCall& call) {
+  uint64_t set_at = 0;
+  switch (call.nr) {
+    case Nr::rt_sigsuspend:
+      set_at = call.args[0];
+      break;
+    case Nr::ppoll:
+      set_at = call.args[3];
+      break;
+    case Nr::epoll_pwait:
+    case Nr::epoll_pwait2:
+      set_at = call.args[4];
+      break;
+    case Nr::pselect6:
+    case Nr::io_pgetevents:
+      // {const sigset_t *set; size_t size}
+      if (call.args[5] == 0 || !ReadGuest(&set_at, call.args[5])) return;
+      break;
+    default:
+      return;
+  }
+  block->has_temp_mask = set_at != 0 && ReadGuest(&block->temp_mask, set_at);
+}
+
+// A thread, or a process that is a guest of another's memory, leaves its block to the next. A vfork child's is its
+// parent's to free.
+Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
+  const bool shares = (block->clone_flags & CLONE_VM) != 0;
+  const bool vfork = (block->clone_flags & CLONE_VFORK) != 0;
+  const bool thread = (block->clone_flags & CLONE_THREAD) != 0;
+  GiveBackThreadRecord(block);
+  if (call.nr == Nr::exit_group || !thread) GiveBackProcessRecord(block->process);
+  if (!shares || vfork || (thread && call.nr == Nr::exit_group)) return Outcome::Native();
+  GuestRegs& regs = *RegsOf(context);
+  context->uc_sigmask = kShimMask;
+  DropUser(block->process);
+  regs.rbx = reinterpret_cast<uint64_t>(block);
+  regs.rip = Label(guise_thread_exit_gate);
+  return Outcome::Redirected();
+}
+
+ExecRequest ExecOf(const GuestCall& call) {
+  if (call.nr == Nr::execve) {
+    return {.dir_fd = kCwd, .path = call.args[0], .argv = call.args[1], .envp = call.args[2], .flags = 0};
+  }
+  return {.dir_fd = static_cast<int32_t>(call.args[0]),
+          .path = call.args[1],
+          .argv = call.args[2],
+          .envp = call.args[3],
+          .flags = static_cast<uint32_t>(call.args[4])};
+}
+
+bool IsTrait(const GuestCall& call, syscall::Trait trait) {
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
+  return row != nullptr && row->Has(trait);
+}
+
+// Calls of the guest's own process and threads. False: not one of them.
+bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, Outcome* outcome) {
+  const GuestRegs& regs = *RegsOf(context);
+  // Counted before it is answered: after an exit or exec there is no record to count in.
+  const auto count = [&](wire::Placement placement) { CountCall(block, placement, CurrentEpoch()); };
+  switch (call.nr) {
+    case Nr::rt_sigaction:
+      count(wire::Placement::kShim);
+      *outcome = Outcome::Done(SetAction(block->process, regs));
+      return true;
+    case Nr::rt_sigprocmask:
+      count(wire::Placement::kShim);
+      *outcome = Outcome::Done(SetMask(block, context));
+      return true;
+    case Nr::sigaltstack:
+      count(wire::Placement::kShim);
+      *outcome = Outcome::Done(SetAltStack(block, regs));
+      return true;
+    case Nr::rt_sigreturn:
+      count(wire::Placement::kShim);
+      ReturnFromSignal(block, context);
+      *outcome = Outcome::Redirected();
+      return true;
+    case Nr::fork:
+    case Nr::vfork:
+    case Nr::clone:
+    case Nr::clone3:
+      count(wire::Placement::kShim);
+      *outcome = StartClone(block, context, call);
+      return true;
+    case Nr::execve:
+    case Nr::execveat:
+      count(wire::Placement::kShim);
+      *outcome = StartExec(block, ExecOf(call));
+      return true;
+    case Nr::exit:
+    case Nr::exit_group:
+      count(wire::Placement::kShim);
+      *outcome = Exit(block, context, call);
+      return true;
+    case Nr::prctl:
+      // The guest's own dispatch would take the shim's away. A kernel without it answers like this.
+      if (call.args[0] != PR_SET_SYSCALL_USER_DISPATCH) break;
+      count(wire::Placement::kShim);
+      *outcome = Outcome::Done(-EINVAL);
+      return true;
+    default:
+      break;
+  }
+  // The rest of what only the caller can do runs natively whatever the session says.
+  if (!IsTrait(call, syscall::Trait::CallerOnly)) return false;
+  count(wire::Placement::kKernel);
+  *outcome = Outcome::Native();
+  return true;
+}
+
+}  // namespace
+
+bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome) {
+  if (IsTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
+  if (AnswerCaller(block, context, *call, outcome)) return true;
+  if (!AnswerForFds(block, *call, outcome) && !AnswerForProc(block, call, outcome)) return false;
+  CountCall(block, wire::Placement::kShim, CurrentEpoch());
+  return true;
+}
+
+}  // namespace guise::shim

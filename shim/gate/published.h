@@ -1,0 +1,50 @@
+// Reading the published page: where a call is answered, and by what.
+#ifndef GUISE_SHIM_GATE_PUBLISHED_H_
+#define GUISE_SHIM_GATE_PUBLISHED_H_
+
+#include "proto/wire/published.h"
+#include "proto/wire/records.h"
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+// An action, copied.
+struct ActionCopy {
+  wire::ActionVerb verb;
+  uint8_t count;
+  uint8_t from[6];
+  uint32_t nr;
+  int64_t value;
+  int32_t constants[4];
+};
+
+// One consistent reading. The thread is in the gate under `epoch` from then on, until LeaveGate.
+struct Decision {
+  wire::Placement placement;
+  uint32_t epoch;
+  ActionCopy action;
+};
+
+// While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or an
+// action that denies with EIO.
+Decision EnterGate(ThreadBlock* block, uint32_t nr);
+void LeaveGate(ThreadBlock* block);
+
+// What overlays need of the page, in one consistent reading.
+struct OverlayView {
+  uint64_t offset, old_offset;
+  uint32_t log2, old_log2;
+  bool maps_owner;
+  uint32_t owner_from, owner_to, group_from, group_to;
+};
+OverlayView ReadOverlayView();
+
+// For counting calls that no epoch decides.
+uint32_t CurrentEpoch();
+
+bool ServerAlive();
+wire::OnLoss LossPolicy();
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_GATE_PUBLISHED_H_

@@ -1,0 +1,137 @@
+#include "shim/gate/sigsys.h"
+
+#include <linux/audit.h>
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/exec/exec.h"
+#include "shim/gate/channel.h"
+#include "shim/gate/fold.h"
+#include "shim/gate/overlay.h"
+#include "shim/gate/own.h"
+#include "shim/gate/published.h"
+#include "shim/signal/actions.h"
+#include "shim/signal/deliver.h"
+#include "shim/signal/fault.h"
+#include "shim/signal/present.h"
+#include "shim/thread/records.h"
+#include "shim/thread/stub_table.h"
+#include "shim/view/fds.h"
+#include "shim/view/proc.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+// ABI: include/uapi/asm-generic/siginfo.h
+constexpr int kUserDispatch = 2;
+
+// A SIGSYS that is not the shim's: sent by somebody, or made by a seccomp filter.
+void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
+  const bool forced = info->si_code > 0;
+  if (block->blocks_sigsys && !forced) {
+    block->sigsys_pending = true;
+    return;
+  }
+  Present(block, context);
+  const KernelAction action = ActionOf(block->process, signal);
+  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
+  if (handled && !block->blocks_sigsys) return Deliver(block, signal, info, context, action);
+  if (action.handler == kIgnore && !forced) return;
+  DefaultInKernel(SIGSYS);
+  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
+}
+
+Outcome Act(ThreadBlock* block, const GuestCall& call, const ActionCopy& action) {
+  switch (action.verb) {
+    case wire::ActionVerb::kConstant:
+    case wire::ActionVerb::kDeny:
+      return Outcome::Done(action.value);
+    case wire::ActionVerb::kFold:
+      return Outcome::Tail(FoldedCall(call, action));
+    case wire::ActionVerb::kOverlay:
+      return StatWithOverlay(block, call);
+    case wire::ActionVerb::kNone:
+      break;
+  }
+  return Outcome::Native();
+}
+
+Outcome Answer(ThreadBlock* block, const GuestCall& call) {
+  const Decision decision = EnterGate(block, static_cast<uint32_t>(call.nr));
+  CountCall(block, decision.placement, decision.epoch);
+  Outcome outcome;
+  switch (decision.placement) {
+    case wire::Placement::kShim:
+      outcome = Act(block, call, decision.action);
+      break;
+    case wire::Placement::kServer:
+      // From here on the slot stands for the call, by its epoch.
+      outcome = Reflect(block, call, decision.epoch);
+      break;
+    case wire::Placement::kKernel:
+      break;
+  }
+  LeaveGate(block);
+  return outcome;
+}
+
+void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcome outcome) {
+  GuestRegs& regs = *RegsOf(context);
+  if (NeedsFilter(asked.nr) && (outcome.kind == Outcome::Kind::kNative || outcome.kind == Outcome::Kind::kTail)) {
+    const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
+    outcome = Outcome::Done(PerformFiltered(block, call));
+  }
+  switch (outcome.kind) {
+    case Outcome::Kind::kDone:
+      regs.rax = static_cast<uint64_t>(outcome.value);
+      return;
+    case Outcome::Kind::kRedirected:
+      return;
+    case Outcome::Kind::kNative:
+      if (const uint64_t stub = StubFor(regs.rip)) {
+        regs.rip = stub;
+        return;
+      }
+      outcome.call = asked;
+      [[fallthrough]];
+    case Outcome::Kind::kTail:
+      block->regs = regs;
+      regs.rax = static_cast<uint64_t>(outcome.call.nr);
+      regs.rdi = outcome.call.args[0];
+      regs.rsi = outcome.call.args[1];
+      regs.rdx = outcome.call.args[2];
+      regs.r10 = outcome.call.args[3];
+      regs.r8 = outcome.call.args[4];
+      regs.r9 = outcome.call.args[5];
+      regs.rbx = reinterpret_cast<uint64_t>(block);
+      regs.rip = Label(guise_tail_gate);
+      return;
+  }
+}
+
+}  // namespace
+
+void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
+  ThreadBlock* const block = BlockOf(context);
+  const FaultsOpen open(context);
+  if (info->si_code != kUserDispatch) return GuestsOwn(block, signal, info, context);
+  GuestRegs& regs = *RegsOf(context);
+  // int 0x80 carries numbers of another table, which no personality claims; let through, they would leave the session
+  // (its execve is not this one). The answer is that of a kernel without that table's calls.
+  if (info->si_arch != AUDIT_ARCH_X86_64) {
+    regs.rax = static_cast<uint64_t>(int64_t{-ENOSYS});
+    return;
+  }
+  block->has_temp_mask = false;
+  FinishExec(block);
+  const GuestCall asked = {static_cast<Nr>(static_cast<uint32_t>(regs.rax)),
+                          {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
+  GuestCall call = asked;
+  Outcome outcome;
+  if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);
+  if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
+  Apply(block, context, asked, outcome);
+}
+
+}  // namespace guise::shim

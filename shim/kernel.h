@@ -1,0 +1,49 @@
+// Kernel structures that the shim handles itself, from the kernel's own user headers.
+#ifndef GUISE_SHIM_KERNEL_H_
+#define GUISE_SHIM_KERNEL_H_
+
+// clang-format off: signal.h defines what ucontext.h needs
+#include <linux/signal.h>
+#include <asm/sigcontext.h>
+#include <asm/ucontext.h>
+// clang-format on
+#include <linux/errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+namespace guise::shim {
+
+// What an rt_sigframe looks like: arch/x86/include/asm/sigframe.h. The FP state lies above it.
+struct SignalFrame {
+  uint64_t return_address;
+  ucontext context;
+  siginfo_t info;
+};
+
+using SignalSet = uint64_t;
+constexpr SignalSet Bit(int signal) { return SignalSet{1} << (signal - 1); }
+inline constexpr int kSignals = 64;
+
+// rt_sigaction's structure: include/linux/signal_types.h, struct kernel_sigaction for x86_64.
+struct KernelAction {
+  uint64_t handler;
+  uint64_t flags;
+  uint64_t restorer;
+  SignalSet mask;
+};
+static_assert(sizeof(KernelAction) == 32);
+
+inline constexpr uint64_t kDefaultAction = 0;
+inline constexpr uint64_t kIgnore = 1;
+
+struct AltStack {
+  uint64_t sp;
+  int32_t flags;
+  int32_t pad;
+  uint64_t size;
+};
+static_assert(sizeof(AltStack) == sizeof(stack_t));
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_KERNEL_H_

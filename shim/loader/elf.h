@@ -1,0 +1,44 @@
+// Reading ELF files as the kernel reads them (fs/binfmt_elf.c). Every byte of them is hostile.
+#ifndef GUISE_SHIM_LOADER_ELF_H_
+#define GUISE_SHIM_LOADER_ELF_H_
+
+#include <linux/elf.h>
+#include <stddef.h>
+#include <stdint.h>
+
+namespace guise::shim {
+
+enum class ElfError { kNone, kNotElf, kTruncated, kForeign, kHeaders, kNoSegments };
+
+// For people.
+const char* WhyNot(ElfError error);
+
+// ABI: ELF_MIN_ALIGN bounds the program headers to 64 KiB; more than this many are refused here, fewer than Linux.
+inline constexpr uint32_t kMaxProgramHeaders = 128;
+inline constexpr size_t kMaxInterpreter = 4096;
+
+struct ElfHead {
+  Elf64_Ehdr header;
+  Elf64_Phdr segments[kMaxProgramHeaders];
+};
+
+ElfError ReadElf(int32_t fd, ElfHead* elf);
+
+// The name in PT_INTERP: its length, 0 for none, or -errno.
+int64_t ReadInterpreter(int32_t fd, const ElfHead& elf, char (&name)[kMaxInterpreter]);
+
+// A mapped file.
+struct Mapped {
+  uint64_t bias;           // added to the file's addresses
+  uint64_t entry;
+  uint64_t headers;        // address of the program headers, 0 when no segment holds them
+  uint64_t start_code, end_code, start_data, end_data;
+  bool executable_stack;
+};
+
+// Maps all segments. fd stays open. 0 or -errno.
+int64_t MapElf(int32_t fd, const ElfHead& elf, Mapped* mapped);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_LOADER_ELF_H_

@@ -1,0 +1,194 @@
+// The loader: what the image does after an exec, before the program's first instruction.
+//
+//  1. The private variable says which fds are the session's, and which program to load.
+//  2. The memories are mapped, the program and its ELF interpreter are mapped, stack and auxiliary vector are edited in
+//     place, so that program, gdb and /proc see what a native exec would have left.
+//  3. The thread is armed: from here on every syscall outside this image is caught.
+//
+// A failure here comes after the point of no return, so it ends the process, with a panic record.
+#include <linux/auxvec.h>
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+
+#include <initializer_list>
+
+#include "proto/wire/handover.h"
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/exec/exec.h"
+#include "shim/loader/elf.h"
+#include "shim/loader/handover.h"
+#include "shim/loader/initial_stack.h"
+#include "shim/memories.h"
+#include "shim/memory.h"
+#include "shim/panic.h"
+#include "shim/signal/actions.h"
+#include "shim/thread/block.h"
+#include "shim/thread/records.h"
+#include "shim/view/proc.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+[[noreturn]] void Fail(const char* what, int64_t error) { Panic(wire::PanicKind::kLoader, what, {.error = error}); }
+
+void Check(int64_t result, const char* what) {
+  if (IsError(result)) Fail(what, result);
+}
+
+// Program and interpreter, mapped; where to begin.
+struct Loaded {
+  Mapped program;
+  Mapped interpreter;
+  uint32_t headers;
+  bool has_interpreter;
+};
+
+void LoadInterpreter(const char* path, Loaded* loaded) {
+  const int64_t fd = Native(Nr::openat, kCwd, path, O_RDONLY | O_CLOEXEC, 0);
+  Check(fd, "the ELF interpreter cannot be opened");
+  ElfHead elf;
+  if (ReadElf(static_cast<int32_t>(fd), &elf) != ElfError::kNone) Fail("the ELF interpreter has changed", -ELIBBAD);
+  Check(MapElf(static_cast<int32_t>(fd), elf, &loaded->interpreter), "the ELF interpreter cannot be mapped");
+  Native(Nr::close, fd);
+  loaded->has_interpreter = true;
+}
+
+void Load(int32_t fd, Loaded* loaded) {
+  ElfHead elf;
+  if (ReadElf(fd, &elf) != ElfError::kNone) Fail("the program has changed", -ENOEXEC);
+  char interpreter[kMaxInterpreter];
+  const int64_t length = ReadInterpreter(fd, elf, interpreter);
+  Check(length, "the program has changed");
+  Check(MapElf(fd, elf, &loaded->program), "the program cannot be mapped");
+  loaded->headers = elf.header.e_phnum;
+  loaded->has_interpreter = false;
+  if (length != 0) LoadInterpreter(interpreter, loaded);
+}
+
+void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {
+  stack->SetAux(AT_PHDR, loaded.program.headers);
+  stack->SetAux(AT_PHNUM, loaded.headers);
+  stack->SetAux(AT_ENTRY, loaded.program.entry);
+  stack->SetAux(AT_BASE, loaded.has_interpreter ? loaded.interpreter.bias : 0);
+  stack->SetAux(AT_EXECFN, Word(path));
+}
+
+// What others see in /proc: the environment without the private variable, the program's auxiliary vector and code. Works
+// for ordinary users, but for exe (ABI: kernel/sys.c, prctl_set_mm_map()). Where it is refused nothing is lost but that.
+void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* private_variable) {
+  const int64_t brk = Native(Nr::brk, 0);
+  const uint64_t env_start =
+      stack.envp()[0] == nullptr ? Word(private_variable) : Word(stack.envp()[0]);
+  const uint64_t arg_start = stack.argc() == 0 ? env_start : Word(stack.argv()[0]);
+  prctl_mm_map map = {};
+  map.start_code = loaded.program.start_code;
+  map.end_code = loaded.program.end_code;
+  map.start_data = loaded.program.start_data;
+  map.end_data = loaded.program.end_data;
+  map.start_brk = map.brk = static_cast<uint64_t>(brk);
+  map.start_stack = Word(stack.sp());
+  map.arg_start = arg_start;
+  map.arg_end = env_start;
+  map.env_start = env_start;
+  map.env_end = Word(private_variable);
+  map.auxv = reinterpret_cast<decltype(map.auxv)>(stack.aux());
+  map.auxv_size = static_cast<uint32_t>(stack.aux_size());
+  map.exe_fd = static_cast<uint32_t>(-1);
+  Native(Nr::prctl, PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
+// The path that /proc/self/exe natively shows.
+void NoteProgram(int32_t fd, const char* path) {
+  Text<40> link;
+  link.Add("/proc/self/fd/").Add(int64_t{fd});
+  char target[4096];
+  const int64_t length = Native(Nr::readlink, link.c_str(), target, sizeof(target) - 1);
+  if (IsError(length)) return SetProgram(path);
+  target[length] = 0;
+  SetProgram(target);
+}
+
+void MakeStackExecutable(const InitialStack& stack) {
+  const uint64_t page = Word(stack.sp()) & ~uint64_t{4095};
+  Native(Nr::mprotect, page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
+}
+
+SignalSet IgnoredBy(const Handover& handover) {
+  return ((handover.flags & wire::kHandoverIgnoresSigsys) != 0 ? Bit(SIGSYS) : 0) |
+         ((handover.flags & wire::kHandoverIgnoresSegv) != 0 ? Bit(SIGSEGV) : 0) |
+         ((handover.flags & wire::kHandoverIgnoresBus) != 0 ? Bit(SIGBUS) : 0);
+}
+
+// A blocked SIGSYS would kill at the first call.
+bool UnblockSigsys() {
+  constexpr SignalSet kSet = Bit(SIGSYS);
+  SignalSet old = 0;
+  Native(Nr::rt_sigprocmask, SIG_UNBLOCK, &kSet, &old, sizeof(old));
+  return (old & kSet) != 0;
+}
+
+void Arm(ThreadBlock* block, const Handover& handover, const char* comm) {
+  ProcessState* const process = block->process;
+  const bool blocked = UnblockSigsys();
+  block->blocks_sigsys = blocked || (handover.flags & wire::kHandoverBlocksSigsys) != 0;
+  Check(InstallHandlers(process, IgnoredBy(handover)), "signal handlers cannot be installed");
+  FindProcessRecord(process);
+  if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
+  NameProcessRecord(process, comm);
+  TakeThreadRecord(block);
+  Check(ArmThread(block), "the kernel refuses Syscall User Dispatch");
+}
+
+}  // namespace
+}  // namespace guise::shim
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+
+struct GuiseStart {
+  uint64_t entry;
+  uint64_t sp;
+};
+
+GuiseStart guise_load(uint64_t* sp) {
+  using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
+  InitialStack stack(sp);
+  const char* const variable = stack.LastVariable();
+  Handover handover;
+  if (variable == nullptr || !ParseHandover(variable, &handover)) {
+    Fail("this is the inside of Guise; start programs with `guise run`", 0);
+  }
+  stack.DropLastVariable();
+  Check(MapMemories(handover.request_fd, handover.reply_fd), "the session's memories cannot be mapped");
+
+  ProcessState* const process = TakeProcessState();
+  ThreadBlock* const block = process == nullptr ? nullptr : TakeBlock();
+  if (block == nullptr) Fail("out of memory", -ENOMEM);
+  block->process = process;
+  process->image_fd = handover.image_fd;
+  process->request_fd = handover.request_fd;
+  process->reply_fd = handover.reply_fd;
+  if (handover.target_fd < 0) {
+    ExecFirst(block, {.path = handover.path, .argv = stack.argv(), .envp = stack.envp()});
+  }
+  for (const int32_t fd : {handover.image_fd, handover.request_fd, handover.reply_fd}) {
+    Native(Nr::fcntl, fd, F_SETFD, FD_CLOEXEC);
+  }
+
+  Loaded loaded;
+  Load(handover.target_fd, &loaded);
+  NoteProgram(handover.target_fd, handover.path);
+  Native(Nr::close, handover.target_fd);
+  EditAux(&stack, loaded, handover.path);
+  TellKernel(stack, loaded, variable);
+  const char* const comm = BaseName(handover.path);
+  Native(Nr::prctl, PR_SET_NAME, comm);
+  if (loaded.program.executable_stack) MakeStackExecutable(stack);
+  Arm(block, handover, comm);
+  return {loaded.has_interpreter ? loaded.interpreter.entry : loaded.program.entry, Word(stack.sp())};
+}
+}
+#pragma GCC visibility pop

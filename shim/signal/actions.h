@@ -1,0 +1,44 @@
+// The guest's signal dispositions, mask and alternate stack: virtual. The kernel holds the shim's.
+//
+//  1. Where the guest has a handler, the kernel has OnSignal, on the block's stack with everything blocked.
+//  2. SIGSEGV and SIGBUS always have OnFault, SIGSYS always OnSigsys (gate/sigsys.h).
+//  3. The kernel's mask is the guest's without SIGSYS.
+#ifndef GUISE_SHIM_SIGNAL_ACTIONS_H_
+#define GUISE_SHIM_SIGNAL_ACTIONS_H_
+
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+// What is blocked while the shim's handlers run. Faults stay open for the copy routines.
+inline constexpr SignalSet kShimMask = ~(Bit(SIGSEGV) | Bit(SIGBUS) | Bit(SIGSYS));
+inline constexpr SignalSet kUnblockable = Bit(SIGKILL) | Bit(SIGSTOP);
+
+// Registers the three handlers of rule 2; remembers ignored dispositions that an exec passed on. `inherited` has the
+// bits of those of the three that the guest ignores.
+int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored);
+
+// rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2) of the guest; value or -errno. context: of the site.
+int64_t SetAction(ProcessState* process, const GuestRegs& regs);
+int64_t SetMask(ThreadBlock* block, ucontext* context);
+int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs);
+
+// The guest's view of a signal, read without tearing.
+KernelAction ActionOf(ProcessState* process, int signal);
+// SA_RESETHAND.
+void ResetAction(ProcessState* process, int signal);
+// CLONE_CLEAR_SIGHAND: handlers become default, ignored stay. Virtually and in the kernel, for the calling process.
+void ClearHandlers(ProcessState* process);
+
+// Before an exec: the kernel keeps ignored signals ignored over it, so those that the shim holds must be what the guest
+// asked for. Returns the bits of the three that the guest ignores.
+SignalSet IgnoredOfOurs(ProcessState* process);
+
+// Gives a signal that the shim holds its default action in the kernel.
+void DefaultInKernel(int signal);
+
+bool OnAltStack(const AltStack& stack, uint64_t rsp);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_SIGNAL_ACTIONS_H_

@@ -1,0 +1,21 @@
+// The trampoline: from the kernel's frame on the block's stack to the guest's handler on the guest's stack.
+#ifndef GUISE_SHIM_SIGNAL_DELIVER_H_
+#define GUISE_SHIM_SIGNAL_DELIVER_H_
+
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+// The kernel's handler for every signal that the guest handles.
+void OnSignal(int signal, siginfo_t* info, ucontext* context);
+
+// Builds the guest's frame and edits the kernel's, so that the return from the shim's handler enters the guest's, with
+// stack and mask switched at once. REQUIRES: the guest has a handler for the signal.
+void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action);
+
+// The guest's rt_sigreturn(2).
+void ReturnFromSignal(ThreadBlock* block, ucontext* context);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_SIGNAL_DELIVER_H_

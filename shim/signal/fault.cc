@@ -1,0 +1,83 @@
+#include "shim/signal/fault.h"
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/panic.h"
+#include "shim/signal/actions.h"
+#include "shim/signal/deliver.h"
+#include "shim/signal/present.h"
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+struct GuiseFaultEntry {
+  int32_t at;
+  int32_t fixup;
+};
+extern const GuiseFaultEntry guise_faults[], guise_faults_end[];
+}
+#pragma GCC visibility pop
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+// Where a fault at `rip` goes on; 0: not an instruction that may fault.
+uint64_t FixupOf(uint64_t rip) {
+  for (const GuiseFaultEntry* entry = guise_faults; entry != guise_faults_end; ++entry) {
+    if (rip == Label(guise_fault_base) + static_cast<int64_t>(entry->at)) {
+      return Label(guise_fault_base) + static_cast<int64_t>(entry->fixup);
+    }
+  }
+  return 0;
+}
+
+// By an instruction, not sent by somebody. ABI: SI_FROMKERNEL, include/linux/signal.h.
+bool IsFault(const siginfo_t* info) { return info->si_code > 0; }
+
+void Requeue(int signal, const siginfo_t* info, ucontext* context) {
+  context->uc_sigmask |= Bit(signal);
+  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
+}
+
+}  // namespace
+
+FaultsOpen::FaultsOpen(const ucontext* context) {
+  constexpr SignalSet kFaults = Bit(SIGSEGV) | Bit(SIGBUS);
+  if ((context->uc_sigmask & kFaults) != 0) {
+    Native(Nr::rt_sigprocmask, SIG_UNBLOCK, &kFaults, nullptr, sizeof(kFaults));
+  }
+}
+
+void OnFault(int signal, siginfo_t* info, ucontext* context) {
+  ThreadBlock* const block = BlockOf(context);
+  GuestRegs& regs = *RegsOf(context);
+  if (IsFault(info)) {
+    if (const uint64_t fixup = FixupOf(regs.rip)) {
+      regs.rip = fixup;
+      return;
+    }
+  }
+  const uint64_t rip = regs.rip;
+  const Presented presented = Present(block, context);
+  if (presented.in_shim) {
+    // Sent from outside while the shim worked: again when it is done.
+    if (!IsFault(info)) return Requeue(signal, info, context);
+    Panic(wire::PanicKind::kFault, "the shim faulted",
+          {.signal = static_cast<uint32_t>(signal),
+           .rip = rip - Label(__executable_start),
+           .rsp = regs.rsp,
+           .address = reinterpret_cast<uint64_t>(info->si_addr)});
+  }
+  if (!presented.after_call || static_cast<int64_t>(regs.rax) != -EINTR) block->has_temp_mask = false;
+  const KernelAction action = ActionOf(block->process, signal);
+  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
+  if (handled) return Deliver(block, signal, info, context, action);
+  if (action.handler == kIgnore && !IsFault(info)) return;
+  // ABI: an ignored fault kills too, force_sig_info_to_task(). The instruction faults again, or the signal comes again,
+  // and finds the default action; a core then shows the guest's registers.
+  DefaultInKernel(signal);
+  if (!IsFault(info)) Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
+}
+
+}  // namespace guise::shim

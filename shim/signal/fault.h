@@ -1,0 +1,19 @@
+// SIGSEGV and SIGBUS: first the shim's own (bad guest pointers), then the guest's.
+#ifndef GUISE_SHIM_SIGNAL_FAULT_H_
+#define GUISE_SHIM_SIGNAL_FAULT_H_
+
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+void OnFault(int signal, siginfo_t* info, ucontext* context);
+
+// Lets faults through while a handler of the shim runs, also when the guest had blocked them: a blocked fault kills.
+class FaultsOpen {
+ public:
+  explicit FaultsOpen(const ucontext* context);
+};
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_SIGNAL_FAULT_H_

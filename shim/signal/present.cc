@@ -1,0 +1,41 @@
+#include "shim/signal/present.h"
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/thread/stub_table.h"
+
+namespace guise::shim {
+namespace {
+
+constexpr uint64_t kSiteSize = 2;
+
+bool Between(uint64_t rip, const char* first, const char* end) { return rip >= Label(first) && rip < Label(end); }
+
+}  // namespace
+
+Presented Present(ThreadBlock* block, ucontext* context) {
+  GuestRegs& regs = *RegsOf(context);
+  bool called = false;
+  if (const uint64_t after = StubReturn(regs.rip, &called)) {
+    regs.rip = called ? after : after - kSiteSize;
+    return {.in_shim = false, .after_call = called};
+  }
+  if (regs.rip == Label(guise_tail_gate)) {
+    // Not yet called, or to be restarted: the guest makes its own call again, and the session answers it again.
+    regs = block->regs;
+    regs.rip -= kSiteSize;
+    return {.in_shim = false, .after_call = false};
+  }
+  if (Between(regs.rip, guise_tail_gate_after, guise_tail_gate_end)) {
+    const uint64_t result = regs.rax;
+    regs = block->regs;
+    regs.rax = result;
+    return {.in_shim = false, .after_call = true};
+  }
+  if (Between(regs.rip, guise_exit_gate_after, guise_exit_gate_end)) {
+    regs = block->regs;
+    return {.in_shim = false, .after_call = true};
+  }
+  return {.in_shim = InImage(regs.rip), .after_call = false};
+}
+
+}  // namespace guise::shim

@@ -1,0 +1,20 @@
+// What the guest is shown of an interrupted instruction: never a stub or a gate, always the site or the place behind it,
+// with the registers that Linux would show there.
+#ifndef GUISE_SHIM_SIGNAL_PRESENT_H_
+#define GUISE_SHIM_SIGNAL_PRESENT_H_
+
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+struct Presented {
+  bool in_shim;   // the shim's own code: there is no guest state to show
+  bool after_call;  // behind a native call, whose result is in rax
+};
+
+// Edits the context in place.
+Presented Present(ThreadBlock* block, ucontext* context);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_SIGNAL_PRESENT_H_

@@ -1,0 +1,102 @@
+#include "shim/thread/block.h"
+
+#include <linux/mman.h>
+#include <linux/prctl.h>
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/memory.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+// Blocks and process states are never unmapped, so that walking the lists needs no lock: only `used` changes.
+wire::Cell<ThreadBlock*> g_blocks;
+wire::Cell<ProcessState*> g_processes;
+
+void* Map(size_t size) {
+  const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return IsError(at) ? nullptr : reinterpret_cast<void*>(at);
+}
+
+template <typename T>
+void Push(wire::Cell<T*>& list, T* item) {
+  do {
+    item->next = list.Acquire();
+  } while (!list.CompareSwap(item->next, item));
+}
+
+}  // namespace
+
+ThreadBlock* TakeBlock() {
+  for (ThreadBlock* block = g_blocks.Acquire(); block != nullptr; block = block->next) {
+    if (block->used.Relaxed() != 0 || !block->used.CompareSwap(0, 1)) continue;
+    ThreadBlock* const next = block->next;
+    // `used` stays 1 throughout: another thread may be looking.
+    memset(&block->regs, 0, offsetof(ThreadBlock, used));
+    memset(&block->thread, 0, sizeof(ThreadBlock) - offsetof(ThreadBlock, thread));
+    block->next = next;
+    block->thread = kNoRecord;
+    block->exec_fd = -1;
+    return block;
+  }
+  auto* block = static_cast<ThreadBlock*>(Map(kBlockSize));
+  if (block == nullptr) return nullptr;
+  block->used.StoreRelaxed(1);
+  block->thread = kNoRecord;
+  block->exec_fd = -1;
+  Push(g_blocks, block);
+  return block;
+}
+
+void FreeBlock(ThreadBlock* block) { block->used.Release(0); }
+
+void KeepOnly(ThreadBlock* kept) {
+  for (ThreadBlock* block = g_blocks.Acquire(); block != nullptr; block = block->next) {
+    if (block != kept) block->used.StoreRelaxed(0);
+  }
+  for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
+    process->users.StoreRelaxed(process == kept->process ? 1 : 0);
+  }
+}
+
+int64_t ArmThread(ThreadBlock* block) {
+  const AltStack stack = {reinterpret_cast<uint64_t>(block), 0, 0, kBlockSize};
+  const int64_t set = Native(Nr::sigaltstack, &stack, nullptr);
+  if (IsError(set)) return set;
+  const uint64_t start = Label(__executable_start);
+  return Native(Nr::prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, start, Label(etext) - start, 0);
+}
+
+ProcessState* TakeProcessState() {
+  for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
+    if (process->users.Relaxed() == 0 && process->users.CompareSwap(0, 1)) return process;
+  }
+  auto* process = static_cast<ProcessState*>(Map(sizeof(ProcessState)));
+  if (process == nullptr) return nullptr;
+  process->users.StoreRelaxed(1);
+  process->record = kNoRecord;
+  Push(g_processes, process);
+  return process;
+}
+
+void AddUser(ProcessState* process) { process->users.Add(1); }
+void DropUser(ProcessState* process) { process->users.Add(static_cast<uint32_t>(-1)); }
+
+ProcessState* CopyProcessState(const ProcessState& from) {
+  ProcessState* const copy = TakeProcessState();
+  if (copy == nullptr) return nullptr;
+  copy->record = kNoRecord;
+  copy->generation = 0;
+  copy->pid = 0;
+  copy->image_fd = from.image_fd;
+  copy->request_fd = from.request_fd;
+  copy->reply_fd = from.reply_fd;
+  memcpy(copy->dispositions, from.dispositions, sizeof(copy->dispositions));
+  for (Disposition& disposition : copy->dispositions) disposition.sequence.StoreRelaxed(0);
+  return copy;
+}
+
+}  // namespace guise::shim

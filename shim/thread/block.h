@@ -1,0 +1,75 @@
+// What the shim keeps of a thread, and the stack that its signal handlers run on: one block of 64 KiB, at whose start the
+// fields lie and from whose end the stack grows. The kernel knows the block as the thread's alternate signal stack, so
+// every handler finds its block in the frame it is given (uc_stack), without TLS and without a register.
+//
+// A block belongs to its thread. While a thread runs in a handler all signals but SIGSEGV and SIGBUS are blocked.
+#ifndef GUISE_SHIM_THREAD_BLOCK_H_
+#define GUISE_SHIM_THREAD_BLOCK_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "shim/arch/x86_64/offsets.h"
+#include "shim/kernel.h"
+#include "shim/thread/process.h"
+
+namespace guise::shim {
+
+struct GuestRegs {
+  uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+};
+
+inline constexpr uint32_t kNoRecord = 0xffffffff;
+
+struct ThreadBlock {
+  GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
+  SignalSet mask;             // of the guest, for the exit gate
+  wire::Cell<uint32_t> used;  // 0: free for another thread
+  uint32_t thread;            // record in request memory, or kNoRecord
+  ProcessState* process;
+  ThreadBlock* child;         // the block of the child that a clone under way makes
+  ThreadBlock* next;          // all blocks of this address space
+  AltStack alt_stack;         // the guest's, virtual
+  SignalSet temp_mask;        // the mask that the call under way installs while it waits
+  bool has_temp_mask;
+  bool blocks_sigsys;         // virtual: the kernel's mask never holds SIGSYS
+  bool sigsys_pending;        // one was sent to the thread while it blocked it
+  bool faults_open;           // SIGSEGV and SIGBUS were unblocked for the handler under way
+  int32_t exec_fd;            // opened for an exec that failed or is under way, or -1
+  int32_t tid;
+  void* exec_scratch;         // memory of that exec
+  size_t exec_scratch_size;
+  uint64_t clone_flags;       // of the clone under way; in a child's block, of the one that made it
+  uint64_t clone_stack;       // the child's stack pointer, or 0: the parent's
+  uint32_t parent_record;     // process record of the maker, for a child that shares memory
+  uint32_t parent_generation;
+  uint64_t clone_args[11];    // clone3's, edited
+};
+static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
+static_assert(offsetof(ThreadBlock, regs.rax) == GUISE_RAX && offsetof(ThreadBlock, regs.rsp) == GUISE_RSP);
+static_assert(offsetof(ThreadBlock, regs.eflags) == GUISE_EFLAGS && offsetof(ThreadBlock, mask) == GUISE_MASK);
+static_assert(offsetof(ThreadBlock, used) == GUISE_IN_USE);
+static_assert(sizeof(GuestRegs) == offsetof(sigcontext, cs), "copied to and from the kernel's frame as it is");
+
+inline constexpr size_t kBlockSize = GUISE_BLOCK_SIZE;
+
+// Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used`.
+ThreadBlock* TakeBlock();
+// In a fork child: gives back what belonged to the parent's other threads.
+void KeepOnly(ThreadBlock* block);
+// REQUIRES: no thread runs on it.
+void FreeBlock(ThreadBlock* block);
+
+inline ThreadBlock* BlockOf(const ucontext* context) {
+  return reinterpret_cast<ThreadBlock*>(context->uc_stack.ss_sp);
+}
+
+// Tells the kernel of the block as alternate stack and turns syscall dispatch on for this thread. -errno.
+int64_t ArmThread(ThreadBlock* block);
+
+inline GuestRegs* RegsOf(ucontext* context) { return reinterpret_cast<GuestRegs*>(&context->uc_mcontext); }
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_THREAD_BLOCK_H_

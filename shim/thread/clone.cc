@@ -1,0 +1,166 @@
+#include "shim/thread/clone.h"
+
+#include <linux/sched.h>
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/exec/exec.h"
+#include "shim/guest_memory.h"
+#include "shim/memory.h"
+#include "shim/panic.h"
+#include "shim/signal/actions.h"
+#include "shim/thread/records.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr size_t kCloneArgsFirstSize = 64;  // CLONE_ARGS_SIZE_VER0
+constexpr size_t kCloneArgsFlags = 0;
+constexpr size_t kCloneArgsStack = 5;
+constexpr size_t kCloneArgsStackSize = 6;
+
+// What the shim needs to know of a clone: its flags and the child's stack pointer (0: the parent's).
+struct Child {
+  uint64_t flags;
+  uint64_t stack;
+};
+
+// Reads clone3's structure into the block and takes out what the shim does itself. 0, -errno, or 1: leave it to the
+// kernel to refuse.
+int64_t ReadCloneArgs(ThreadBlock* block, const GuestCall& call, Child* child) {
+  const uint64_t size = call.args[1];
+  if (size < kCloneArgsFirstSize || size > sizeof(block->clone_args)) return 1;
+  memset(block->clone_args, 0, sizeof(block->clone_args));
+  if (!ReadGuest(block->clone_args, call.args[0], size)) return -EFAULT;
+  child->flags = block->clone_args[kCloneArgsFlags];
+  const uint64_t stack = block->clone_args[kCloneArgsStack];
+  child->stack = stack == 0 ? 0 : stack + block->clone_args[kCloneArgsStackSize];
+  block->clone_args[kCloneArgsFlags] &= ~uint64_t{CLONE_CLEAR_SIGHAND};
+  return 0;
+}
+
+bool SharesMemory(uint64_t flags) { return (flags & CLONE_VM) != 0; }
+bool IsVfork(uint64_t flags) { return (flags & CLONE_VFORK) != 0; }
+
+// The block of a child that shares this memory; null when there is no room for it.
+ThreadBlock* MakeChild(ThreadBlock* parent, uint64_t flags) {
+  ThreadBlock* const child = TakeBlock();
+  if (child == nullptr) return nullptr;
+  if ((flags & CLONE_SIGHAND) != 0) {
+    child->process = parent->process;
+    AddUser(child->process);
+  } else {
+    child->process = CopyProcessState(*parent->process);
+    if (child->process == nullptr) {
+      FreeBlock(child);
+      return nullptr;
+    }
+  }
+  child->blocks_sigsys = parent->blocks_sigsys;
+  // ABI: clone(2): a child that shares memory starts without an alternate stack, but for vfork's.
+  if (IsVfork(flags)) child->alt_stack = parent->alt_stack;
+  return child;
+}
+
+void FreeChild(ThreadBlock* child) {
+  ReleaseExecMemory(child);
+  DropUser(child->process);
+  FreeBlock(child);
+}
+
+}  // namespace
+
+Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call) {
+  GuestRegs& regs = *RegsOf(context);
+  Child made = {.flags = SIGCHLD, .stack = 0};
+  GuestCall native = call;
+  switch (call.nr) {
+    case Nr::vfork:
+      made.flags |= CLONE_VFORK | CLONE_VM;
+      break;
+    case Nr::clone:
+      made = {.flags = call.args[0], .stack = call.args[1]};
+      break;
+    case Nr::clone3: {
+      const int64_t read = ReadCloneArgs(block, call, &made);
+      if (read == 1) return Outcome::Native();
+      if (read < 0) return Outcome::Done(read);
+      // ABI: kernel/fork.c, clone3_args_valid(): the two contradict each other.
+      if ((made.flags & CLONE_CLEAR_SIGHAND) != 0 && (made.flags & CLONE_SIGHAND) != 0) return Outcome::Done(-EINVAL);
+      native.args[0] = Word(&block->clone_args[0]);
+      break;
+    }
+    default:
+      break;
+  }
+  ThreadBlock* child = block;
+  if (SharesMemory(made.flags)) {
+    child = MakeChild(block, made.flags);
+    if (child == nullptr) return Outcome::Done(-ENOMEM);
+  }
+  block->clone_flags = made.flags;
+  block->child = child == block ? nullptr : child;
+  block->regs = regs;
+  block->mask = context->uc_sigmask;
+  block->clone_stack = made.stack;
+  if (child != block) {
+    child->regs = regs;
+    child->mask = block->mask;
+    child->clone_flags = made.flags;
+    child->clone_stack = made.stack;
+    child->parent_record = block->process->record;
+    child->parent_generation = block->process->generation;
+  }
+
+  regs.rax = static_cast<uint64_t>(native.nr);
+  regs.rdi = native.args[0];
+  regs.rbx = reinterpret_cast<uint64_t>(block);
+  regs.rbp = reinterpret_cast<uint64_t>(child);
+  regs.rip = Label(guise_clone_gate);
+  context->uc_sigmask = kShimMask | Bit(SIGSEGV) | Bit(SIGBUS);
+  return Outcome::Redirected();
+}
+
+}  // namespace guise::shim
+
+using guise::shim::ThreadBlock;
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+
+// The parent's way out of the clone gate.
+void guise_clone_parent(ThreadBlock* block, int64_t result) {
+  using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
+  block->regs.rax = static_cast<uint64_t>(result);
+  ThreadBlock* const child = block->child;
+  block->child = nullptr;
+  if (child == nullptr) return;
+  // A vfork child has exec'ed or ended by now; a child that was not made never ran.
+  if (IsError(result) || IsVfork(block->clone_flags)) FreeChild(child);
+}
+
+// The child's: from here on it is a guest like any other.
+void guise_clone_child(ThreadBlock* block) {
+  using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
+  const uint64_t flags = block->clone_flags;
+  block->child = nullptr;
+  block->regs.rax = 0;
+  if (block->clone_stack != 0) block->regs.rsp = block->clone_stack;
+  if (const int64_t armed = ArmThread(block); IsError(armed)) {
+    Panic(guise::wire::PanicKind::kCheck, "a new thread or process could not be armed", {.error = armed});
+  }
+  ProcessState* const process = block->process;
+  if (!SharesMemory(flags)) {
+    const uint32_t parent = process->record;
+    const uint32_t generation = process->generation;
+    KeepOnly(block);
+    TakeProcessRecord(process, parent, generation);
+  } else if ((flags & CLONE_SIGHAND) == 0) {
+    TakeProcessRecord(process, block->parent_record, block->parent_generation);
+  }
+  if ((flags & CLONE_CLEAR_SIGHAND) != 0) ClearHandlers(process);
+  TakeThreadRecord(block);
+}
+}
+#pragma GCC visibility pop

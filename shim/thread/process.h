@@ -1,0 +1,41 @@
+// What the shim keeps of a process: what threads with CLONE_SIGHAND and CLONE_FILES share. A vfork child shares memory
+// but not this.
+#ifndef GUISE_SHIM_THREAD_PROCESS_H_
+#define GUISE_SHIM_THREAD_PROCESS_H_
+
+#include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "shim/kernel.h"
+
+namespace guise::shim {
+
+// What the guest asked for a signal. The kernel's own disposition is the shim's trampoline where `handler` is one.
+struct Disposition {
+  wire::Cell<uint32_t> sequence;  // odd while written
+  bool known;                     // false: never asked; the kernel's is the guest's
+  KernelAction action;
+};
+
+struct ProcessState {
+  wire::Cell<uint32_t> users;  // blocks that point here; 0: free
+  uint32_t record;             // process record in request memory, or kNoRecord
+  uint32_t generation;         // of that record
+  int32_t pid;
+  int32_t image_fd;
+  int32_t request_fd;
+  int32_t reply_fd;
+  ProcessState* next;
+  Disposition dispositions[kSignals + 1];
+};
+
+// Takes a free one or maps a new one, used by one block; null when memory is out.
+ProcessState* TakeProcessState();
+void AddUser(ProcessState* process);
+void DropUser(ProcessState* process);
+// A copy for a child that shares memory but not signal handlers; null when memory is out.
+ProcessState* CopyProcessState(const ProcessState& from);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_THREAD_PROCESS_H_

@@ -1,0 +1,183 @@
+#include "shim/thread/records.h"
+
+#include <linux/time.h>
+
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/memories.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+wire::ThreadRecord g_unread;
+
+void NoteGroup(uint32_t group) {
+  wire::Cell<uint32_t>& used = RootRequest().root.header.groups_used;
+  uint32_t seen = used.Acquire();
+  while (seen < group + 1 && !used.CompareSwap(seen, group + 1)) seen = used.Acquire();
+}
+
+wire::ProcessRecord* ProcessAt(const ProcessState& process, uint32_t record) {
+  wire::RequestGroup* const group = RequestGroupAt(process, record / wire::kProcessesPerGroup);
+  return group == nullptr ? nullptr : &group->processes[record % wire::kProcessesPerGroup];
+}
+
+bool IsGone(uint32_t pid) { return pid != 0 && Native(Nr::kill, pid, 0) == -ESRCH; }
+
+// The first pass takes what is free; the second, of processes that ended without a word and that the server never got
+// to know, too.
+uint32_t FirstFreeProcess(ProcessState* process, uint32_t groups, bool also_gone) {
+  for (uint32_t g = 0; g < groups; ++g) {
+    wire::RequestGroup* const request = RequestGroupAt(*process, g);
+    const wire::ReplyGroup* const reply = ReplyGroupAt(*process, g);
+    if (request == nullptr || reply == nullptr) return kNoRecord;
+    for (uint32_t i = 0; i < wire::kProcessesPerGroup; ++i) {
+      wire::ProcessRecord& record = request->processes[i];
+      const uint64_t owner = record.owner.Acquire();
+      if (wire::IsHeld(owner, reply->reclaimed_processes[i].Acquire()) &&
+          !(also_gone && IsGone(record.pid.Relaxed()))) {
+        continue;
+      }
+      if (!record.owner.CompareSwap(owner, wire::NextOwner(owner, 0))) continue;
+      process->generation = wire::GenerationOf(owner) + 1;
+      NoteGroup(g);
+      return g * wire::kProcessesPerGroup + i;
+    }
+  }
+  return kNoRecord;
+}
+
+uint32_t Find(const ProcessState& process, int32_t pid, uint32_t* generation) {
+  const uint32_t groups = RootRequest().root.header.groups_used.Acquire();
+  for (uint32_t g = 0; g < groups && g < wire::kGroups; ++g) {
+    wire::RequestGroup* const request = RequestGroupAt(process, g);
+    const wire::ReplyGroup* const reply = ReplyGroupAt(process, g);
+    if (request == nullptr || reply == nullptr) return kNoRecord;
+    for (uint32_t i = 0; i < wire::kProcessesPerGroup; ++i) {
+      const wire::ProcessRecord& record = request->processes[i];
+      const uint64_t owner = record.owner.Acquire();
+      if (record.pid.Relaxed() != static_cast<uint32_t>(pid)) continue;
+      if (!wire::IsHeld(owner, reply->reclaimed_processes[i].Acquire())) continue;
+      *generation = wire::GenerationOf(owner);
+      return g * wire::kProcessesPerGroup + i;
+    }
+  }
+  return kNoRecord;
+}
+
+void Harvest(wire::ThreadRecord& record) {
+  wire::Totals& totals = RootRequest().root.totals;
+  for (uint32_t p = 0; p < wire::kPlacements; ++p) {
+    for (uint32_t parity = 0; parity < wire::kParities; ++parity) {
+      const uint64_t calls = record.calls[p][parity].Relaxed();
+      if (calls != 0) totals.calls[p][parity].Add(calls);
+      record.calls[p][parity].StoreRelaxed(0);
+    }
+  }
+}
+
+// Groups that are worth a look before a new one is opened.
+uint32_t GroupsInUse() {
+  const uint32_t used = RootRequest().root.header.groups_used.Acquire();
+  return used == 0 ? 1 : used < wire::kGroups ? used : wire::kGroups;
+}
+
+}  // namespace
+
+void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation) {
+  process->pid = static_cast<int32_t>(Native(Nr::getpid));
+  const uint32_t groups = GroupsInUse();
+  uint32_t index = FirstFreeProcess(process, groups, false);
+  if (index == kNoRecord) index = FirstFreeProcess(process, groups, true);
+  if (index == kNoRecord) index = FirstFreeProcess(process, wire::kGroups, false);
+  process->record = index;
+  if (index == kNoRecord) return;
+  wire::ProcessRecord& record = *ProcessAt(*process, index);
+  __kernel_timespec now = {};
+  Native(Nr::clock_gettime, 7 /* CLOCK_BOOTTIME */, &now);
+  record.taken_at.StoreRelaxed(static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec));
+  record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
+  record.parent_generation.StoreRelaxed(parent_generation);
+  record.execs.StoreRelaxed(0);
+  record.pid.Release(static_cast<uint32_t>(process->pid));
+}
+
+void GiveBackProcessRecord(ProcessState* process) {
+  if (process->record == kNoRecord) return;
+  wire::ProcessRecord& record = *ProcessAt(*process, process->record);
+  record.pid.StoreRelaxed(0);
+  record.owner.Release(wire::FreeOf(record.owner.Relaxed()));
+  process->record = kNoRecord;
+}
+
+void NameProcessRecord(ProcessState* process, const char* comm) {
+  if (process->record == kNoRecord) return;
+  wire::ProcessRecord& record = *ProcessAt(*process, process->record);
+  size_t i = 0;
+  for (; comm[i] != 0 && i + 1 < sizeof(record.comm); ++i) record.comm[i] = comm[i];
+  for (; i < sizeof(record.comm); ++i) record.comm[i] = 0;
+  record.execs.StoreRelaxed(record.execs.Relaxed() + 1);
+}
+
+void FindProcessRecord(ProcessState* process) {
+  process->pid = static_cast<int32_t>(Native(Nr::getpid));
+  process->record = Find(*process, process->pid, &process->generation);
+}
+
+void TakeThreadRecord(ThreadBlock* block) {
+  block->thread = kNoRecord;
+  block->tid = static_cast<int32_t>(Native(Nr::gettid));
+  const ProcessState& process = *block->process;
+  const uint32_t holder = process.record == kNoRecord ? 0 : process.record;
+  // In the known groups first, among the records of processes that are gone second, in a new group last.
+  for (uint32_t pass = 0; pass < 3; ++pass) {
+    const uint32_t groups = pass < 2 ? GroupsInUse() : wire::kGroups;
+    for (uint32_t g = 0; g < groups; ++g) {
+      wire::RequestGroup* const request = RequestGroupAt(process, g);
+      const wire::ReplyGroup* const reply = ReplyGroupAt(process, g);
+      if (request == nullptr || reply == nullptr) return;
+      for (uint32_t i = 0; i < wire::kThreadsPerGroup; ++i) {
+        wire::ThreadRecord& record = request->threads[i];
+        const uint64_t owner = record.owner.Acquire();
+        const bool reclaimed = owner != 0 && owner == reply->reclaimed_threads[i].Acquire();
+        const bool held = wire::IsHeld(owner, 0) && !reclaimed;
+        if (held && !(pass == 1 && IsGone(record.tid.Relaxed()))) continue;
+        if (!record.owner.CompareSwap(owner, wire::NextOwner(owner, holder))) continue;
+        NoteGroup(g);
+        if (held) Harvest(record);  // the server has counted those that it reclaimed
+        for (auto& parities : record.calls) {
+          for (auto& calls : parities) calls.StoreRelaxed(0);
+        }
+        record.in_gate.StoreRelaxed(0);
+        record.tid.Release(static_cast<uint32_t>(block->tid));
+        block->thread = g * wire::kThreadsPerGroup + i;
+        return;
+      }
+    }
+  }
+}
+
+wire::ThreadRecord& RecordOf(const ThreadBlock* block) {
+  if (block->thread == kNoRecord) return g_unread;
+  // Got before, when the record was taken.
+  wire::RequestGroup* const group = RequestGroupAt(*block->process, block->thread / wire::kThreadsPerGroup);
+  return group == nullptr ? g_unread : group->threads[block->thread % wire::kThreadsPerGroup];
+}
+
+void GiveBackThreadRecord(ThreadBlock* block) {
+  if (block->thread == kNoRecord) return;
+  wire::ThreadRecord& record = RecordOf(block);
+  block->thread = kNoRecord;
+  Harvest(record);
+  record.tid.StoreRelaxed(0);
+  record.in_gate.StoreRelaxed(0);
+  record.owner.Release(wire::FreeOf(record.owner.Relaxed()));
+}
+
+void CountCall(const ThreadBlock* block, wire::Placement placement, uint32_t epoch) {
+  wire::Cell<uint64_t>& calls = RecordOf(block).calls[static_cast<uint32_t>(placement)][epoch & 1];
+  calls.StoreRelaxed(calls.Relaxed() + 1);
+}
+
+}  // namespace guise::shim

@@ -1,0 +1,30 @@
+// This process's and thread's records in request memory (proto/wire/records.h).
+#ifndef GUISE_SHIM_THREAD_RECORDS_H_
+#define GUISE_SHIM_THREAD_RECORDS_H_
+
+#include "proto/wire/records.h"
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+// The record that this pid has held since before an exec, or kNoRecord.
+void FindProcessRecord(ProcessState* process);
+// Takes a process record. parent: a record or kNoRecord. Without a free record the process stays unknown to the server;
+// its calls are served all the same.
+void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation);
+void GiveBackProcessRecord(ProcessState* process);
+// Says to people what the process runs.
+void NameProcessRecord(ProcessState* process, const char* comm);
+
+void TakeThreadRecord(ThreadBlock* block);
+// Adds its counters to the session's totals.
+void GiveBackThreadRecord(ThreadBlock* block);
+
+// The thread's record, or one that nobody reads when it has none.
+wire::ThreadRecord& RecordOf(const ThreadBlock* block);
+
+void CountCall(const ThreadBlock* block, wire::Placement placement, uint32_t epoch);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_THREAD_RECORDS_H_

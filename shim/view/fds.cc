@@ -1,0 +1,175 @@
+#include "shim/view/fds.h"
+
+#include <asm/statfs.h>
+#include <linux/close_range.h>
+#include <linux/fcntl.h>
+#include <linux/magic.h>
+
+#include "shim/guest_memory.h"
+#include "shim/memory.h"
+#include "shim/panic.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::ArgKind;
+using syscall::Nr;
+
+// Makes room at `fd`. The copy goes below where nobody looks: the highest free number is not known cheaply, so it is the
+// lowest free one from the first choice on, or from 3 on.
+int64_t MoveAway(ProcessState* process, int32_t fd) {
+  int32_t* const held = fd == process->image_fd ? &process->image_fd
+                        : fd == process->request_fd ? &process->request_fd
+                                                    : &process->reply_fd;
+  int64_t to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+  if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, 3);
+  if (!IsError(to)) *held = static_cast<int32_t>(to);
+  return to;
+}
+
+// close_range(2) around the guarded fds.
+int64_t CloseRange(const ProcessState& process, const GuestCall& call) {
+  const auto first = static_cast<uint32_t>(call.args[0]);
+  const auto last = static_cast<uint32_t>(call.args[1]);
+  const uint64_t flags = call.args[2];
+  if (first > last) return -EINVAL;
+  uint32_t guarded[] = {static_cast<uint32_t>(process.image_fd), static_cast<uint32_t>(process.request_fd),
+                        static_cast<uint32_t>(process.reply_fd)};
+  for (int i = 0; i < 3; ++i) {
+    for (int j = i + 1; j < 3; ++j) {
+      if (guarded[j] < guarded[i]) {
+        const uint32_t swapped = guarded[i];
+        guarded[i] = guarded[j];
+        guarded[j] = swapped;
+      }
+    }
+  }
+  uint64_t from = first;
+  for (const uint32_t fd : guarded) {
+    if (fd < from || fd > last) continue;
+    if (fd > from) {
+      const int64_t result = Native(Nr::close_range, from, fd - 1, flags);
+      if (IsError(result)) return result;
+    }
+    from = uint64_t{fd} + 1;
+  }
+  if (from > last) return 0;
+  return Native(Nr::close_range, from, last, flags);
+}
+
+bool IsProcFdDirectory(int32_t fd) {
+  struct statfs file_system;
+  if (IsError(Native(Nr::fstatfs, fd, &file_system)) || file_system.f_type != PROC_SUPER_MAGIC) return false;
+  Text<40> link;
+  link.Add("/proc/self/fd/").Add(int64_t{fd});
+  char path[128];
+  const int64_t length = Native(Nr::readlink, link.c_str(), path, sizeof(path) - 1);
+  // Where /proc is not mounted at its place, the name cannot be told; the listing is of processes' fds far more often
+  // than of anything else with such names in procfs.
+  if (IsError(length)) return true;
+  path[length] = 0;
+  return Equal(BaseName(path), "fd") || Equal(BaseName(path), "fdinfo");
+}
+
+struct DirectoryEntry {
+  uint64_t ino;
+  uint64_t offset;
+  uint16_t size;
+  uint8_t type;
+  char name[1];
+};
+constexpr size_t kEntryHead = offsetof(DirectoryEntry, name);
+constexpr size_t kLongestNumber = 11;
+
+bool NamesGuarded(const ProcessState& process, uint64_t entry) {
+  char name[kLongestNumber + 1];
+  const int64_t length = ReadGuestString(name, entry + kEntryHead, sizeof(name));
+  if (length <= 0) return false;
+  const char* at = name;
+  int64_t number;
+  return ReadNumber(&at, &number) && *at == 0 && IsGuarded(process, static_cast<int32_t>(number));
+}
+
+// Takes guarded fds out of `size` bytes of entries at `buffer`; the size that is left.
+int64_t Filter(const ProcessState& process, int32_t fd, uint64_t buffer, int64_t size) {
+  int64_t from = 0;
+  int64_t to = 0;
+  bool known = false;
+  while (from < size) {
+    const uint64_t entry = buffer + static_cast<uint64_t>(from);
+    uint16_t entry_size;
+    if (!ReadGuest(&entry_size, entry + offsetof(DirectoryEntry, size)) || entry_size == 0) return size;
+    const bool guarded = NamesGuarded(process, entry);
+    if (guarded && !known && !IsProcFdDirectory(fd)) return size;
+    known = known || guarded;
+    if (!guarded) {
+      // SAFETY: getdents64 has just written these bytes; a guest that unmaps them meanwhile faults by itself.
+      if (to != from && guise_copy(reinterpret_cast<void*>(buffer + static_cast<uint64_t>(to)),
+                                   reinterpret_cast<const void*>(entry), entry_size) != 0) {
+        return size;
+      }
+      to += entry_size;
+    }
+    from += entry_size;
+  }
+  return to;
+}
+
+}  // namespace
+
+bool IsGuarded(const ProcessState& process, int32_t fd) {
+  return fd >= 0 && (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd);
+}
+
+bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+  ProcessState& process = *block->process;
+  switch (call.nr) {
+    case Nr::close_range:
+      // CLOSE_RANGE_UNSHARE with CLOEXEC and all others: the pieces between the guarded ones.
+      *outcome = Outcome::Done(CloseRange(process, call));
+      return true;
+    case Nr::dup2:
+    case Nr::dup3: {
+      const auto to = static_cast<int32_t>(call.args[1]);
+      if (IsGuarded(process, static_cast<int32_t>(call.args[0]))) {
+        *outcome = Outcome::Done(-EBADF);
+        return true;
+      }
+      // Only for a call that will succeed.
+      if (!IsGuarded(process, to) || IsError(Native(Nr::fcntl, call.args[0], F_GETFD))) return false;
+      if (const int64_t moved = MoveAway(&process, to); IsError(moved)) {
+        *outcome = Outcome::Done(moved);
+        return true;
+      }
+      return false;
+    }
+    default:
+      break;
+  }
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
+  if (row == nullptr) return false;
+  for (size_t i = 0; i < row->Arity(); ++i) {
+    const ArgKind kind = row->args[i].kind;
+    if (kind != ArgKind::Fd && kind != ArgKind::DirFd) continue;
+    if (!IsGuarded(process, static_cast<int32_t>(call.args[i]))) continue;
+    // A mapping without a file ignores its fd.
+    if (call.nr == Nr::mmap) continue;
+    *outcome = Outcome::Done(-EBADF);
+    return true;
+  }
+  return false;
+}
+
+bool NeedsFilter(Nr nr) { return nr == Nr::getdents64; }
+
+int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call) {
+  while (true) {
+    const int64_t size = Perform(call);
+    if (IsError(size) || size == 0) return size;
+    const int64_t left = Filter(*block->process, static_cast<int32_t>(call.args[0]), call.args[1], size);
+    // An empty answer would mean the end of the directory.
+    if (left != 0) return left;
+  }
+}
+
+}  // namespace guise::shim

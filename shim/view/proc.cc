@@ -1,0 +1,136 @@
+#include "shim/view/proc.h"
+
+#include "shim/guest_memory.h"
+#include "shim/memory.h"
+#include "shim/view/fds.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::ArgKind;
+using syscall::Nr;
+
+constexpr size_t kPathSize = 4096;
+// No path that the view knows is longer.
+constexpr size_t kViewSize = 64;
+
+char g_program[kPathSize];
+
+// What a path in /proc means to the view.
+enum class Meaning { kNothing, kProgram, kGuardedFd };
+
+// Behind /proc/self/, /proc/thread-self/, /proc/PID/ and /proc/PID/task/TID/ of this process; null: elsewhere.
+const char* BehindSelf(const ProcessState& process, const char* path) {
+  if (!StartsWith(path, "/proc/")) return nullptr;
+  path += Length("/proc/");
+  if (StartsWith(path, "self/")) {
+    path += Length("self/");
+  } else if (StartsWith(path, "thread-self/")) {
+    return path + Length("thread-self/");
+  } else {
+    int64_t pid;
+    if (!ReadNumber(&path, &pid) || pid != process.pid || *path++ != '/') return nullptr;
+  }
+  if (!StartsWith(path, "task/")) return path;
+  const char* rest = path + Length("task/");
+  int64_t tid;
+  return ReadNumber(&rest, &tid) && *rest == '/' ? rest + 1 : path;
+}
+
+Meaning MeaningOf(const ProcessState& process, const char* path) {
+  const char* fd = nullptr;
+  if (StartsWith(path, "/dev/fd/")) {
+    fd = path + Length("/dev/fd/");
+  } else {
+    const char* const rest = BehindSelf(process, path);
+    if (rest == nullptr) return Meaning::kNothing;
+    if (Equal(rest, "exe")) return Meaning::kProgram;
+    if (StartsWith(rest, "fd/")) fd = rest + Length("fd/");
+    if (StartsWith(rest, "fdinfo/")) fd = rest + Length("fdinfo/");
+  }
+  int64_t number;
+  if (fd == nullptr || !ReadNumber(&fd, &number) || *fd != 0) return Meaning::kNothing;
+  return IsGuarded(process, static_cast<int32_t>(number)) ? Meaning::kGuardedFd : Meaning::kNothing;
+}
+
+int64_t ReadLink(uint64_t buffer, uint64_t size) {
+  if (static_cast<int32_t>(size) <= 0) return -EINVAL;
+  const uint64_t length = Length(g_program);
+  const uint64_t told = size < length ? size : length;
+  return WriteGuest(buffer, g_program, told) ? static_cast<int64_t>(told) : -EFAULT;
+}
+
+// A call that acts on what the link points to can be given the program's own path instead. Those that act on the link
+// itself cannot.
+bool FollowsLink(const GuestCall& call) {
+  constexpr uint64_t kNoFollow = 0x100;  // AT_SYMLINK_NOFOLLOW
+  switch (call.nr) {
+    case Nr::open:
+    case Nr::openat:
+    case Nr::openat2:
+    case Nr::stat:
+    case Nr::access:
+    case Nr::faccessat:
+    case Nr::faccessat2:
+    case Nr::statfs:
+    case Nr::getxattr:
+    case Nr::listxattr:
+      return true;
+    case Nr::newfstatat:
+      return (call.args[3] & kNoFollow) == 0;
+    case Nr::statx:
+      return (call.args[2] & kNoFollow) == 0;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+void SetProgram(const char* path) {
+  size_t i = 0;
+  for (; path[i] != 0 && i + 1 < sizeof(g_program); ++i) g_program[i] = path[i];
+  g_program[i] = 0;
+}
+
+const char* ProcPath(const ProcessState& process, const char* path) {
+  return g_program[0] != 0 && MeaningOf(process, path) == Meaning::kProgram ? g_program : path;
+}
+
+bool AnswerForProc(ThreadBlock* block, GuestCall* shown, Outcome* outcome) {
+  const GuestCall& call = *shown;
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
+  if (row == nullptr) return false;
+  for (size_t i = 0; i < row->Arity(); ++i) {
+    if (row->args[i].kind != ArgKind::Path) continue;
+    // Five bytes tell nearly all paths apart from those that the view knows.
+    char path[kViewSize];
+    constexpr uint64_t kPrefix = 5;
+    if (!ReadGuest(path, call.args[i], kPrefix)) continue;
+    if (memcmp(path, "/proc", kPrefix) != 0 && memcmp(path, "/dev/", kPrefix) != 0) continue;
+    if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) continue;
+    switch (MeaningOf(*block->process, path)) {
+      case Meaning::kNothing:
+        continue;
+      case Meaning::kGuardedFd:
+        *outcome = Outcome::Done(-ENOENT);
+        return true;
+      case Meaning::kProgram:
+        break;
+    }
+    if (g_program[0] == 0) continue;
+    if (call.nr == Nr::readlink) {
+      *outcome = Outcome::Done(ReadLink(call.args[1], call.args[2]));
+      return true;
+    }
+    if (call.nr == Nr::readlinkat) {
+      *outcome = Outcome::Done(ReadLink(call.args[2], call.args[3]));
+      return true;
+    }
+    if (!FollowsLink(call)) continue;
+    shown->args[i] = Word(g_program);
+  }
+  return false;
+}
+
+}  // namespace guise::shim
