@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,19 +25,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/wire/records.h"
+#include "server/stack/epoch.h"
 
 namespace guise::server {
 
-class Epoch;
 class Reactor;
 class Session;
 
-// Moves one syscall between placements.
-struct Override {
-  std::string syscall;                       // a name of the syscall table, or "all"
-  std::optional<wire::Placement> placement;  // nullopt: what the stack says
-  friend bool operator==(const Override&, const Override&) = default;
-};
+using Override = PlacementOverride;
 
 // What a new session is to be.
 struct SessionOptions {
@@ -77,17 +71,8 @@ struct SessionInfo {
   uint64_t panics = 0;
 };
 
-// What a stack is compiled for. `owner_*`: the ids that fakeroot shows as root's.
-struct EpochRequest {
-  uint32_t number = 0;  // the epoch's
-  std::vector<std::string> layers;
-  std::vector<Override> overrides;
-  uid_t owner_uid = 0;
-  gid_t owner_gid = 0;
-};
-
-// Compiles a stack. INVALID_ARGUMENT: an unknown personality or syscall, or a stack or override that is refused.
-using EpochCompiler = std::function<absl::StatusOr<std::shared_ptr<const Epoch>>(const EpochRequest&)>;
+// Compiles a stack: Epoch::Compile with the server's registry.
+using EpochCompiler = std::function<absl::StatusOr<std::shared_ptr<const Epoch>>(const EpochSpec&)>;
 
 class Sessions {
  public:
@@ -107,7 +92,7 @@ class Sessions {
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  // Makes the memories and publishes epoch 1. INVALID_ARGUMENT as EpochCompiler; ALREADY_EXISTS: the name is in use;
+  // Makes the memories and publishes epoch 1. INVALID_ARGUMENT as Epoch::Compile; ALREADY_EXISTS: the name is in use;
   // RESOURCE_EXHAUSTED: fds or memory.
   absl::StatusOr<SessionInfo> Create(const SessionOptions& options);
   // Living sessions, oldest first.

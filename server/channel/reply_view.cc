@@ -1,0 +1,90 @@
+#include "server/channel/reply_view.h"
+
+#include "server/channel/futex.h"
+
+namespace guise::server {
+namespace {
+
+void StoreAction(wire::Action& to, const ActionRow& from) {
+  to.verb.StoreRelaxed(static_cast<uint8_t>(from.verb));
+  to.count.StoreRelaxed(from.count);
+  for (int i = 0; i < 6; ++i) to.from[i].StoreRelaxed(from.from[i]);
+  to.nr.StoreRelaxed(from.nr);
+  if (from.verb == wire::ActionVerb::kFold) {
+    for (int i = 0; i < 4; ++i) to.constants[i].StoreRelaxed(from.constants[i]);
+  } else {
+    to.value.StoreRelaxed(from.value);
+  }
+}
+
+}  // namespace
+
+void ReplyView::Answer(uint32_t slot, uint64_t key, wire::Verb verb, uint32_t packed_nr, const uint64_t (&args)[6]) {
+  wire::ReplyLine& line = Line(slot);
+  line.verb.StoreRelaxed(static_cast<uint32_t>(verb));
+  line.nr.StoreRelaxed(packed_nr);
+  for (int i = 0; i < 6; ++i) line.args[i].StoreRelaxed(args[i]);
+  line.answer.Release(key);
+  Wake(slot);
+}
+
+void ReplyView::Wake(uint32_t slot) { FutexWakeAll(LowHalf(Line(slot).answer.Address())); }
+
+void ReplyView::ReclaimSlot(uint32_t slot, uint64_t owner) {
+  Group(slot / wire::kSlotsPerGroup).reclaimed_slots[slot % wire::kSlotsPerGroup].Release(owner);
+}
+void ReplyView::ReclaimThread(uint32_t thread, uint64_t owner) {
+  Group(thread / wire::kThreadsPerGroup).reclaimed_threads[thread % wire::kThreadsPerGroup].Release(owner);
+}
+void ReplyView::ReclaimProcess(uint32_t process, uint64_t owner) {
+  Group(process / wire::kProcessesPerGroup).reclaimed_processes[process % wire::kProcessesPerGroup].Release(owner);
+}
+
+void ReplyView::RaiseReclaims() {
+  Group(0).reclaims.Add(1);
+  FutexWakeAll(Group(0).reclaims.Address());
+}
+
+void ReplyView::Publish(const Tables& tables, uint32_t bells) {
+  wire::ReplyGroup& group = Group(0);
+  wire::Published& page = group.published;
+  BeginPublishing();
+  page.epoch.StoreRelaxed(tables.epoch);
+  page.on_loss.StoreRelaxed(static_cast<uint32_t>(tables.on_loss));
+  page.bells_in_use.StoreRelaxed(bells);
+  page.flags.StoreRelaxed(tables.flags);
+  page.owner_from.StoreRelaxed(tables.owner_from);
+  page.owner_to.StoreRelaxed(tables.owner_to);
+  page.group_from.StoreRelaxed(tables.group_from);
+  page.group_to.StoreRelaxed(tables.group_to);
+  for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
+    group.placement[nr].StoreRelaxed(static_cast<uint8_t>(tables.placement[nr]));
+    group.action[nr].StoreRelaxed(tables.action[nr]);
+  }
+  // SAFETY: the action table is one page at a page's offset.
+  auto* actions = reinterpret_cast<wire::Action*>(base_ + wire::kActionsOffset);
+  for (uint32_t i = 0; i < wire::kActions; ++i) StoreAction(actions[i], tables.actions[i]);
+  EndPublishing();
+}
+
+void ReplyView::Publish(const OverlayPlace& place) {
+  wire::Published& page = Group(0).published;
+  BeginPublishing();
+  page.overlay_offset.StoreRelaxed(place.overlay_offset);
+  page.overlay_old_offset.StoreRelaxed(place.overlay_old_offset);
+  page.overlay_log2.StoreRelaxed(place.overlay_log2);
+  page.overlay_old_log2.StoreRelaxed(place.overlay_old_log2);
+  EndPublishing();
+}
+
+void ReplyView::BeginPublishing() {
+  Group(0).published.sequence.StoreRelaxed(sequence_ + 1);
+  wire::ReleaseFence();
+}
+
+void ReplyView::EndPublishing() {
+  sequence_ += 2;
+  Group(0).published.sequence.Release(sequence_);
+}
+
+}  // namespace guise::server

@@ -1,0 +1,104 @@
+#include "server/guest/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace guise::server {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+// ABI: proc(5), fields of /proc/PID/stat counted from the one behind the command's name.
+constexpr size_t kState = 0;
+constexpr size_t kParent = 1;
+constexpr size_t kStartTime = 19;
+
+template <typename Number>
+bool ParseNumber(std::string_view word, Number& number) {
+  const std::from_chars_result result = std::from_chars(word.data(), word.data() + word.size(), number);
+  return result.ec == std::errc() && result.ptr == word.data() + word.size();
+}
+
+}  // namespace
+
+std::optional<ProcessStatus> ParseProcessStatus(std::string_view stat, int64_t ticks_per_second) {
+  // The name is the process's own choice and may hold spaces and brackets: the last bracket ends it.
+  const size_t name_end = stat.rfind(')');
+  if (name_end == std::string_view::npos || ticks_per_second <= 0) return std::nullopt;
+  std::string_view rest = stat.substr(name_end + 1);
+  ProcessStatus status;
+  uint64_t ticks = 0;
+  for (size_t field = 0; field <= kStartTime; ++field) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \n"));
+    rest.remove_prefix(word.size());
+    if (word.empty()) return std::nullopt;
+    if (field == kState) status.state = word[0];
+    if (field == kParent && !ParseNumber(word, status.parent)) return std::nullopt;
+    if (field == kStartTime && !ParseNumber(word, ticks)) return std::nullopt;
+  }
+  status.started_at = ticks * (kSecond / static_cast<uint64_t>(ticks_per_second));
+  return status;
+}
+
+std::optional<ProcessStatus> ReadProcessStatus(pid_t pid) {
+  const std::string path = absl::StrCat("/proc/", pid, "/stat");
+  const OwnedFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  char text[1024];
+  const ssize_t size = read(file.get(), text, sizeof(text));
+  if (size <= 0) return std::nullopt;
+  return ParseProcessStatus({text, static_cast<size_t>(size)}, sysconf(_SC_CLK_TCK));
+}
+
+bool WasThere(const ProcessStatus& status, uint64_t was_there_at) { return status.started_at <= was_there_at; }
+
+OwnedFd OpenGuest(pid_t pid, uint64_t was_there_at) {
+  if (pid <= 0) return OwnedFd();
+  OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return OwnedFd();
+  // In this order: while it has not ended, the pid is the one's whose status is read now.
+  const std::optional<ProcessStatus> status = ReadProcessStatus(pid);
+  if (!status.has_value() || !WasThere(*status, was_there_at)) return OwnedFd();
+  pollfd ended = {.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  if (poll(&ended, 1, 0) != 0) return OwnedFd();
+  return pidfd;
+}
+
+Answer3 MapsFile(pid_t pid, dev_t device, ino_t inode) {
+  const std::string path = absl::StrCat("/proc/", pid, "/maps");
+  const std::unique_ptr<FILE, int (*)(FILE*)> maps(fopen(path.c_str(), "re"), fclose);
+  if (maps == nullptr) return Answer3::kUnknown;
+  char line[4096 + 128];
+  bool any = false;
+  while (fgets(line, sizeof(line), maps.get()) != nullptr) {
+    any = true;
+    unsigned major_number = 0;
+    unsigned minor_number = 0;
+    unsigned long found = 0;
+    // ABI: proc(5): address permissions offset device inode path.
+    if (sscanf(line, "%*s %*s %*s %x:%x %lu", &major_number, &minor_number, &found) != 3) continue;
+    if (found == inode && makedev(major_number, minor_number) == device) return Answer3::kYes;
+  }
+  // No line at all: it is ending, or its maps are not for us.
+  return any ? Answer3::kNo : Answer3::kUnknown;
+}
+
+bool HasThread(pid_t pid, pid_t tid) {
+  const std::string path = absl::StrCat("/proc/", pid, "/task/", tid);
+  return access(path.c_str(), F_OK) == 0;
+}
+
+}  // namespace guise::server

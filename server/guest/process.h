@@ -1,0 +1,44 @@
+// What the kernel says of a process, to check what a record in request memory says of it.
+//
+// Thread safety: functions; a Pidfd's owner is its only user.
+#ifndef GUISE_SERVER_GUEST_PROCESS_H_
+#define GUISE_SERVER_GUEST_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/reactor/owned_fd.h"
+
+namespace guise::server {
+
+// From /proc/PID/stat.
+struct ProcessStatus {
+  pid_t parent = 0;
+  char state = 0;           // 'Z', 'X': dead
+  uint64_t started_at = 0;  // CLOCK_BOOTTIME in ns, rounded down to a clock tick
+};
+// nullopt: no such process, or /proc does not show it.
+std::optional<ProcessStatus> ReadProcessStatus(pid_t pid);
+// For tests. `stat` is the file's contents; nullopt: not in its form.
+std::optional<ProcessStatus> ParseProcessStatus(std::string_view stat, int64_t ticks_per_second);
+
+// Whether a process that `was_there_at` (CLOCK_BOOTTIME, ns) can be this one, and not one that has got its pid since.
+bool WasThere(const ProcessStatus& status, uint64_t was_there_at);
+
+// A pidfd of the process with this pid that was there at that time; none: it is dead, or the pid is another's.
+OwnedFd OpenGuest(pid_t pid, uint64_t was_there_at);
+
+enum class Answer3 { kNo, kYes, kUnknown };
+// Whether the process maps the file (a memfd has an inode of its own). kUnknown: its maps may not be read.
+Answer3 MapsFile(pid_t pid, dev_t device, ino_t inode);
+
+// Whether the thread exists in the process.
+bool HasThread(pid_t pid, pid_t tid);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_GUEST_PROCESS_H_

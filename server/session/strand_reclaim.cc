@@ -1,0 +1,143 @@
+// What the dead held goes back (proto/wire/slot.h, invariants 3 and 5).
+#include <utility>
+
+#include "proto/wire/records.h"
+#include "proto/wire/slot.h"
+#include "server/guest/process.h"
+#include "server/session/desk.h"
+#include "server/session/strand.h"
+
+namespace guise::server {
+namespace {
+
+// For people; torn reads are harmless, unprintable bytes are not.
+std::string CommOf(const wire::ProcessRecord& record) {
+  std::string comm;
+  for (const char& byte : record.comm) {
+    const char c = __atomic_load_n(&byte, __ATOMIC_RELAXED);
+    if (c == 0) break;
+    comm.push_back(c >= ' ' && c <= '~' ? c : '?');
+  }
+  return comm;
+}
+
+}  // namespace
+
+std::vector<HeldProcess> Strand::Held() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<HeldProcess> held;
+  const uint32_t records = Groups() * wire::kProcessesPerGroup;
+  for (uint32_t process = 0; process < records; ++process) {
+    const wire::ProcessRecord& record = request_.Process(process);
+    const uint64_t owner = record.owner.Acquire();
+    if (!HoldsProcess(process, owner)) continue;
+    HeldProcess found;
+    found.process = process;
+    found.owner = owner;
+    found.pid = static_cast<pid_t>(record.pid.Acquire());
+    found.taken_at = record.taken_at.Relaxed();
+    found.comm = CommOf(record);
+    held.push_back(std::move(found));
+  }
+  return held;
+}
+
+void Strand::ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid) {
+  absl::MutexLock lock(&mutex_);
+  if (closed_ || process >= wire::kProcesses) return;
+  const uint64_t now = request_.Process(process).owner.Acquire();
+  const bool still_holds = now == owner && HoldsProcess(process, owner);
+  const bool retaken = !still_holds && HoldsProcess(process, now);
+  const pid_t successor = retaken ? static_cast<pid_t>(request_.Process(process).pid.Acquire()) : 0;
+
+  std::vector<HeldThread> dead;
+  const uint32_t threads = Groups() * wire::kThreadsPerGroup;
+  for (uint32_t thread = 0; thread < threads; ++thread) {
+    const wire::ThreadRecord& record = request_.Thread(thread);
+    const uint64_t word = record.owner.Acquire();
+    if (!HoldsThread(thread, word) || wire::HolderOf(word) != process) continue;
+    if (retaken) {
+      // The dead process had given its record back, and another holds it now: whose is the thread?
+      const pid_t tid = static_cast<pid_t>(record.tid.Acquire());
+      if (successor == 0 || successor == pid || tid == 0 || HasThread(successor, tid)) continue;
+    }
+    dead.push_back({thread, word});
+  }
+  ReclaimThreads(dead);
+  if (still_holds) {
+    EndProcess(parts_, process, wire::GenerationOf(owner));
+    reclaimed_processes_[process] = owner;
+    reply_.ReclaimProcess(process, owner);
+  }
+  reply_.RaiseReclaims();
+}
+
+void Strand::ReclaimOrphans() {
+  absl::MutexLock lock(&mutex_);
+  if (closed_) return;
+  std::map<uint32_t, uint64_t> orphans;
+  std::vector<HeldThread> dead;
+  const uint32_t threads = Groups() * wire::kThreadsPerGroup;
+  for (uint32_t thread = 0; thread < threads; ++thread) {
+    const uint64_t word = request_.Thread(thread).owner.Acquire();
+    if (!HoldsThread(thread, word)) continue;
+    const uint32_t process = wire::HolderOf(word);
+    // Record 0 also stands for processes that found no free record.
+    if (process == 0) continue;
+    if (process < wire::kProcesses && HoldsProcess(process, request_.Process(process).owner.Acquire())) continue;
+    const auto before = orphans_.find(thread);
+    if (before != orphans_.end() && before->second == word) {
+      dead.push_back({thread, word});
+    } else {
+      orphans[thread] = word;
+    }
+  }
+  orphans_ = std::move(orphans);
+  if (dead.empty()) return;
+  ReclaimThreads(dead);
+  reply_.RaiseReclaims();
+}
+
+void Strand::ReclaimThreads(const std::vector<HeldThread>& threads) {
+  if (threads.empty()) return;
+  std::vector<bool> dead(wire::kThreads);
+  for (const HeldThread& held : threads) dead[held.thread] = true;
+  const uint32_t slots = Groups() * wire::kSlotsPerGroup;
+  for (uint32_t slot = 0; slot < slots; ++slot) {
+    const uint64_t owner = request_.Slot(slot).run.owner.Acquire();
+    if (!HoldsSlot(slot, owner)) continue;
+    const uint32_t holder = wire::HolderOf(owner);
+    if (holder < wire::kThreads && dead[holder]) ReclaimSlot(slot, owner);
+  }
+  for (const HeldThread& held : threads) {
+    const wire::ThreadRecord& record = request_.Thread(held.thread);
+    CallTotals last;
+    for (uint32_t placement = 0; placement < wire::kPlacements; ++placement) {
+      for (uint32_t parity = 0; parity < wire::kParities; ++parity) {
+        last.calls[placement][parity] = record.calls[placement][parity].Relaxed();
+      }
+    }
+    // A guest that needed a record may have taken it from the dead thread by itself, and has then counted.
+    if (record.owner.Acquire() != held.owner) continue;
+    for (uint32_t placement = 0; placement < wire::kPlacements; ++placement) {
+      for (uint32_t parity = 0; parity < wire::kParities; ++parity) {
+        tally_.calls[placement][parity] += last.calls[placement][parity];
+      }
+    }
+    reclaimed_threads_[held.thread] = held.owner;
+    reply_.ReclaimThread(held.thread, held.owner);
+  }
+}
+
+void Strand::ReclaimSlot(uint32_t slot, uint64_t owner) {
+  if (desks_[slot] != nullptr) desks_[slot]->conversation.Cancel();
+  // What a dead guest posted last is closed unread; its sequence does not move any more.
+  const uint64_t sequence = request_.Slot(slot).call.sequence.Acquire();
+  const uint64_t closed = wire::ClosedKey(sequence & wire::kMaxSequence);
+  answers_[slot] = closed;
+  reply_.Settle(slot, closed);
+  reclaimed_slots_[slot] = owner;
+  reply_.ReclaimSlot(slot, owner);
+}
+
+}  // namespace guise::server
