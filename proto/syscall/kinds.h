@@ -157,7 +157,7 @@ constexpr Traits operator|(Trait a, Trait b) { return Traits(a) | Traits(b); }
   X(BitsOut, Out,       "likewise")                                                                               \
   X(PagesOut, Out,      "a byte for each page of argument[link] bytes (mincore)")                                 \
   X(HandleIn, In,       "struct file_handle: 8 bytes and as many as its first u32 says")                          \
-  X(HandleInOut, InOut, "likewise; on EOVERFLOW only the first u32 is written")                                   \
+  X(HandleInOut, InOut, "likewise; on EOVERFLOW only the 8 bytes are written")                                   \
   X(CapsIn, In,         "capability words: 12 bytes for version 1 of the header at link, else 24")                \
   X(CapsOut, Out,       "likewise")                                                                               \
   X(XattrIn, In,        "struct xattr_args in argument[link] bytes: {u64 value; u32 size, flags}; value is read") \
