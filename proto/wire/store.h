@@ -1,9 +1,9 @@
 // Store memory: what outlives a server. Server and keeper only; guests never map it.
 //
 // State changes by one commit: an intent with absolute post-images, commit := key (release), applied to the tables,
-// applied := key, then the reply value, then the answer. A successor first redoes each intent whose commit is its slot's
-// running call and which is not applied, then replays conversations against their step logs, then rebuilds the reply
-// memory from the tables here.
+// applied := key, then the reply value, then the answer. A successor first redoes each intent whose commit is its
+// slot's running call and which is not applied, then replays conversations against their step logs, then rebuilds the
+// reply memory from the tables here.
 #ifndef GUISE_PROTO_WIRE_STORE_H_
 #define GUISE_PROTO_WIRE_STORE_H_
 
@@ -61,7 +61,7 @@ struct Change {
   uint32_t kind;     // ChangeKind
   uint32_t process;  // kIdentity: process record
   uint32_t generation;
-  uint32_t reserved;
+  uint32_t execs;  // kIdentity: of the process record then
   union {
     struct {
       InodeKey key;
@@ -90,13 +90,13 @@ struct SlotLog {
 // One a process record.
 struct StoredIdentity {
   Cell<uint32_t> generation;  // of the process record; stored last, release; 0: the stack's constants hold
-  uint32_t reserved;
+  Cell<uint32_t> execs;       // of the process record then: an exec since has changed the saved ids
   IdentityValue value;
 };
 
 inline constexpr uint64_t kStoreLogOffset = kPageSize;
 inline constexpr uint64_t kStoreIdentityOffset = uint64_t{16} << 20;
-inline constexpr uint64_t kStoreInodeOffset = uint64_t{24} << 20;   // first inode table: tags, entries (overlay.h)
+inline constexpr uint64_t kStoreInodeOffset = uint64_t{24} << 20;  // first inode table: tags, entries (overlay.h)
 inline constexpr uint64_t kStoreHeapOffset = uint64_t{224} << 20;
 static_assert(kStoreLogOffset + kSlots * sizeof(SlotLog) <= kStoreIdentityOffset);
 static_assert(kStoreIdentityOffset + kProcesses * sizeof(StoredIdentity) <= kStoreInodeOffset);

@@ -79,6 +79,8 @@ struct Tables {
 
 class Epoch {
  public:
+  static constexpr size_t kMaxLayers = 8;
+
   // INVALID_ARGUMENT: an unknown or repeated layer, `linux` among others, an unknown syscall, a placement that the
   // claim or the table forbids, or claims that cannot be stacked. The message names layer or syscall and the remedy.
   static absl::StatusOr<std::shared_ptr<const Epoch>> Compile(const api::Registry& registry, const EpochSpec& spec);
@@ -102,8 +104,8 @@ class Epoch {
   };
   // The topmost claim on `nr` by layer `from` or one beneath it; null: none, the host answers.
   const Row* Find(uint32_t nr, uint32_t from) const;
-  // Credentials that a process has before it has changed them; nullopt: the host's.
-  const std::optional<api::Identity>& start_identity() const { return start_identity_; }
+  // Credentials that a process has before it has changed them: what the stack says, else the session owner's.
+  const api::Identity& start_identity() const { return start_identity_; }
   // The owner that is shown for a file that no overlay names.
   api::Owner MapOwner(api::Owner native) const;
 
@@ -115,7 +117,7 @@ class Epoch {
   std::vector<std::unique_ptr<api::Personality>> personalities_;  // topmost first
   std::vector<Row> rows_;                                         // by number, then layer
   std::array<uint16_t, wire::kTableNumbers + 1> first_row_ = {};  // of a number; its last is before the next one's
-  std::optional<api::Identity> start_identity_;
+  api::Identity start_identity_;
   std::array<Tables, 2> tables_;
 };
 

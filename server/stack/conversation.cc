@@ -1,0 +1,438 @@
+#include "server/stack/conversation.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "personalities/api/call.h"
+#include "personalities/api/port.h"
+#include "personalities/api/task.h"
+#include "proto/syscall/table.h"
+#include "proto/wire/layout.h"
+#include "proto/wire/overlay.h"
+#include "proto/wire/store.h"
+#include "server/stack/identities.h"
+#include "server/stack/overlay.h"
+#include "server/store/store.h"
+
+namespace guise::server {
+
+using api::Argument;
+using api::Call;
+using api::SysResult;
+
+namespace {
+
+constexpr size_t kMaxCopyOuts = 5;
+
+constexpr uint32_t AlignUp(size_t bytes) { return static_cast<uint32_t>((bytes + 7) & ~size_t{7}); }
+
+wire::InodeKey KeyOf(const api::Inode& inode) {
+  return {inode.number, inode.birth_seconds, inode.birth_nanoseconds,
+          wire::EncodeDev(inode.device_major, inode.device_minor)};
+}
+
+wire::ArgFlag FlagOf(Argument::Space space) {
+  switch (space) {
+    case Argument::Space::kOutbound:
+      return wire::ArgFlag::kOutbound;
+    case Argument::Space::kInbound:
+      return wire::ArgFlag::kInbound;
+    default:
+      return wire::ArgFlag::kValue;
+  }
+}
+
+Call Folded(const Call& call, const api::Folding& folding) {
+  Call folded(call.port(), api::Nr{folding.nr});
+  for (size_t i = 0; i < folding.count; ++i) {
+    const uint8_t from = folding.from[i];
+    folded.Set(i, from < api::Folding::kFirstConstant
+                      ? call.Pass(from)
+                      : Argument(folding.constants[from - api::Folding::kFirstConstant]));
+  }
+  return folded;
+}
+
+}  // namespace
+
+// The loop, and the port of the handlers that it resumes.
+//
+// Invariant: between turns of the loop exactly one of these is so: a coroutine is to be resumed, a native call is
+// wanted (host_), the root has its result (finished_).
+class Conversation::Impl final : public api::Port {
+ public:
+  Impl(uint32_t slot, SessionParts& parts) : slot_(slot), parts_(parts) {}
+  ~Impl() override { Cancel(); }
+
+  Answer Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound);
+  Answer Step(uint64_t result, absl::Span<const char> run_area);
+  void Cancel();
+  size_t run_area_used() const { return inbound_used_; }
+  bool running() const { return running_; }
+
+  // api::Port
+  void Run(const Call& native, std::coroutine_handle<> waiter) override { host_.emplace(Wanted{native, waiter}); }
+  void Below(const Call& call, uint32_t layer, std::coroutine_handle<> waiter) override { Enter(call, layer, waiter); }
+  std::string_view CopyOf(uint8_t origin) const override;
+  uint32_t PutOutbound(std::string_view bytes) override;
+  uint32_t ReserveInbound(size_t bytes) override;
+  void ReadInbound(uint32_t offset, void* to, size_t bytes) const override;
+  void CopyOut(uint8_t origin, std::string_view bytes) override;
+  const api::Identity& Credentials() override;
+  api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
+  void Commit(const api::SetOwner& change) override;
+  void Commit(const api::SetIdentity& change) override;
+
+ private:
+  // A handler at work, and who waits for it: a handler above, or (null) the guest.
+  struct Activation {
+    api::SysTask::Handle handle;
+    std::coroutine_handle<> waiter;
+  };
+  struct Wanted {
+    Call native;
+    std::coroutine_handle<> waiter;
+  };
+
+  Answer Drive();
+  void Settle();
+  void Enter(Call call, uint32_t layer, std::coroutine_handle<> waiter);
+  void Start(const Epoch::Row& row, const Call& call, std::coroutine_handle<> waiter);
+  void Deliver(SysResult result, std::coroutine_handle<> waiter);
+  std::optional<Answer> Host();
+  Answer Finish();
+  int CommitChanges(uint64_t result);
+  void Close();
+  bool HasEffects() const { return change_count_ != 0 || copy_out_count_ != 0 || failure_ != 0; }
+  PendingChange* NextChange();
+
+  const uint32_t slot_;
+  SessionParts& parts_;
+
+  std::shared_ptr<const Epoch> epoch_;
+  CallCopy call_;
+  absl::Span<char> outbound_;
+  absl::Span<const char> run_area_;
+  uint32_t outbound_used_ = 0;
+  uint32_t inbound_used_ = 0;
+  uint32_t steps_ = 0;
+  uint64_t heap_frames_seen_ = 0;
+
+  // Layers are entered downwards, so each has at most one handler at work; its call lies here, where it stays.
+  std::array<Activation, Epoch::kMaxLayers> activations_;
+  std::array<std::optional<Call>, Epoch::kMaxLayers> calls_;
+  size_t depth_ = 0;
+
+  std::optional<Wanted> host_;
+  std::coroutine_handle<> run_waiter_;
+  bool running_ = false;
+  bool finished_ = false;
+
+  std::array<PendingChange, wire::kIntentChanges> changes_;
+  size_t change_count_ = 0;
+  std::array<uint64_t, kMaxCopyOuts> copy_outs_ = {};
+  size_t copy_out_count_ = 0;
+  int failure_ = 0;                           // an effect that has no place: the call cannot succeed
+  std::optional<api::Identity> credentials_;  // as of the last await
+};
+
+Answer Conversation::Impl::Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound) {
+  epoch_ = std::move(epoch);
+  call_ = call;
+  outbound_ = outbound;
+  Call root(*this, api::Nr{call.nr});
+  for (uint8_t i = 0; i < syscall::kMaxArgs; ++i) {
+    Argument argument(call.args[i]);
+    argument.origin = i;
+    root.Set(i, argument);
+  }
+  Enter(root, 0, nullptr);
+  return Drive();
+}
+
+Answer Conversation::Impl::Step(uint64_t result, absl::Span<const char> run_area) {
+  running_ = false;
+  parts_.store->LogStep(slot_, wire::Key(call_.sequence, steps_), result);
+  run_area_ = run_area;
+  credentials_.reset();
+  Deliver(SysResult::FromRaw(result), std::exchange(run_waiter_, nullptr));
+  return Drive();
+}
+
+Answer Conversation::Impl::Drive() {
+  while (true) {
+    if (const std::coroutine_handle<> next = TakeNext()) {
+      next.resume();
+      Settle();
+    } else if (host_.has_value()) {
+      if (const std::optional<Answer> answer = Host()) return *answer;
+    } else if (finished_) {
+      return Finish();
+    }
+  }
+}
+
+// Takes the last word of the handler that was resumed, if it was its last.
+void Conversation::Impl::Settle() {
+  if (depth_ == 0 || !activations_[depth_ - 1].handle.done()) return;
+  const Activation done = activations_[--depth_];
+  const SysResult result = done.handle.promise().result;
+  const std::optional<api::Tail> tail = done.handle.promise().tail;
+  done.handle.destroy();
+  if (tail.has_value()) {
+    Enter(tail->call, tail->layer, done.waiter);
+  } else {
+    Deliver(result, done.waiter);
+  }
+}
+
+void Conversation::Impl::Enter(Call call, uint32_t layer, std::coroutine_handle<> waiter) {
+  while (true) {
+    const Epoch::Row* row = epoch_->Find(static_cast<uint32_t>(call.nr()), layer);
+    if (row == nullptr) {
+      host_.emplace(Wanted{call, waiter});
+      return;
+    }
+    const api::Claim& claim = row->claim;
+    layer = row->layer + 1;
+    switch (claim.verb) {
+      case api::ClaimVerb::kConstant:
+        if (claim.until_diverged) return Start(*row, call, waiter);
+        return Deliver(SysResult::FromRaw(static_cast<uint64_t>(claim.value)), waiter);
+      case api::ClaimVerb::kDeny:
+        return Deliver(SysResult::Error(static_cast<int>(claim.value)), waiter);
+      case api::ClaimVerb::kFold:
+        call = Folded(call, claim.folding);
+        break;
+      case api::ClaimVerb::kOverlay:
+        // A layer beneath answers without looking at a file, or overlays too: the look-up is the same.
+        if (epoch_->Find(claim.nr, layer) == nullptr) return Start(*row, call, waiter);
+        break;
+      case api::ClaimVerb::kGuard: {
+        const api::Verdict verdict = claim.guard(*row->personality, call);
+        if (verdict.error() != 0) return Deliver(SysResult::Error(verdict.error()), waiter);
+        call = verdict.call();
+        break;
+      }
+      case api::ClaimVerb::kServe:
+        return Start(*row, call, waiter);
+    }
+  }
+}
+
+void Conversation::Impl::Start(const Epoch::Row& row, const Call& call, std::coroutine_handle<> waiter) {
+  // A layer's place is free: what is above waits or is gone. See activations_.
+  Call& kept = calls_[row.layer].emplace(call);
+  api::SysTask task = row.claim.verb == api::ClaimVerb::kOverlay
+                          ? ServeOverlay(kept)
+                          : row.claim.handler(*row.personality, kept, api::Below(row.layer + 1));
+  activations_[depth_++] = {task.Release(), waiter};
+  Continue(activations_[depth_ - 1].handle);
+}
+
+void Conversation::Impl::Deliver(SysResult result, std::coroutine_handle<> waiter) {
+  result_ = result;
+  if (waiter) {
+    Continue(waiter);
+  } else {
+    finished_ = true;
+  }
+}
+
+// The native call that is wanted: an answer to the guest, or nullopt when it failed here.
+std::optional<Answer> Conversation::Impl::Host() {
+  const Wanted wanted = *host_;
+  host_.reset();
+  Answer answer;
+  answer.nr = static_cast<uint32_t>(wanted.native.nr());
+  for (uint32_t i = 0; i < syscall::kMaxArgs; ++i) {
+    const Argument& argument = wanted.native.Pass(i);
+    if (argument.space == Argument::Space::kNoRoom) {
+      Deliver(SysResult::Error(ENOMEM), wanted.waiter);
+      return std::nullopt;
+    }
+    answer.args[i] = argument.value;
+    answer.flags |= static_cast<uint32_t>(FlagOf(argument.space)) << (2 * i);
+  }
+  if (!wanted.waiter && !HasEffects()) {
+    answer.verb = wire::Verb::kTail;
+    Close();
+    return answer;
+  }
+  // What is the caller's own cannot be done for a handler; a conversation that is longer than its log cannot be
+  // resumed.
+  const syscall::Row* row = syscall::Find(answer.nr);
+  if (row != nullptr && row->Has(syscall::Trait::CallerOnly)) {
+    Deliver(SysResult::Error(ENOSYS), wanted.waiter);
+    return std::nullopt;
+  }
+  if (steps_ == wire::kLoggedSteps) {
+    Deliver(SysResult::Error(EIO), wanted.waiter);
+    return std::nullopt;
+  }
+  ++steps_;
+  answer.verb = wire::Verb::kRun;
+  run_waiter_ = wanted.waiter;
+  running_ = true;
+  return answer;
+}
+
+Answer Conversation::Impl::Finish() {
+  Answer answer;
+  answer.verb = wire::Verb::kReturn;
+  SysResult result = result_;
+  if (result.ok() && failure_ != 0) result = SysResult::Error(failure_);
+  if (result.ok() && change_count_ != 0) {
+    const int error = CommitChanges(result.raw());
+    if (error != 0) result = SysResult::FromRaw(static_cast<uint64_t>(int64_t{error}));
+  }
+  answer.args[0] = result.raw();
+  if (result.ok()) std::copy_n(copy_outs_.begin(), copy_out_count_, answer.args + 1);
+  Close();
+  return answer;
+}
+
+int Conversation::Impl::CommitChanges(uint64_t result) {
+  const bool diverged = parts_.store->diverged();
+  for (size_t i = 0; i < change_count_; ++i) {
+    if (std::holds_alternative<IdentityChange>(changes_[i])) {
+      SettleChildren(parts_, Credentials(), call_.process, call_.process_generation);
+    }
+  }
+  const int error =
+      parts_.store->Commit(slot_, call_.sequence, result, absl::MakeConstSpan(changes_.data(), change_count_));
+  // Before the answer: a getuid that the guest makes after it must see the new placement.
+  if (!diverged && parts_.store->diverged() && parts_.republish) parts_.republish();
+  return error;
+}
+
+// The conversation is over: nothing of it remains but the memory.
+void Conversation::Impl::Close() {
+  epoch_.reset();
+  call_ = {};
+  outbound_ = {};
+  run_area_ = {};
+  outbound_used_ = inbound_used_ = steps_ = 0;
+  finished_ = false;
+  change_count_ = copy_out_count_ = 0;
+  failure_ = 0;
+  credentials_.reset();
+  parts_.heap_frames += frames().heap_frames() - heap_frames_seen_;
+  heap_frames_seen_ = frames().heap_frames();
+}
+
+void Conversation::Impl::Cancel() {
+  TakeNext();
+  host_.reset();
+  run_waiter_ = nullptr;
+  running_ = false;
+  // The lowest first: it was made last. A handler's frame owns those of its parts.
+  while (depth_ > 0) activations_[--depth_].handle.destroy();
+  Close();
+}
+
+std::string_view Conversation::Impl::CopyOf(uint8_t origin) const {
+  return origin < syscall::kMaxArgs ? call_.copies[origin] : std::string_view();
+}
+
+uint32_t Conversation::Impl::PutOutbound(std::string_view bytes) {
+  const uint32_t offset = outbound_used_;
+  if (bytes.size() >= outbound_.size() - offset) return Argument::kNoOffset;
+  std::copy(bytes.begin(), bytes.end(), outbound_.begin() + offset);
+  outbound_[offset + bytes.size()] = '\0';
+  outbound_used_ = std::min(AlignUp(offset + bytes.size() + 1), static_cast<uint32_t>(outbound_.size()));
+  return offset;
+}
+
+uint32_t Conversation::Impl::ReserveInbound(size_t bytes) {
+  if (bytes > wire::kPayloadSize - wire::kRunAreaOffset - inbound_used_) return Argument::kNoOffset;
+  const uint32_t offset = inbound_used_;
+  inbound_used_ += AlignUp(bytes);
+  return static_cast<uint32_t>(wire::kRunAreaOffset) + offset;
+}
+
+void Conversation::Impl::ReadInbound(uint32_t offset, void* to, size_t bytes) const {
+  const size_t at = offset - wire::kRunAreaOffset;
+  if (offset < wire::kRunAreaOffset || at > run_area_.size() || bytes > run_area_.size() - at) {
+    std::memset(to, 0, bytes);
+    return;
+  }
+  std::memcpy(to, run_area_.data() + at, bytes);
+}
+
+void Conversation::Impl::CopyOut(uint8_t origin, std::string_view bytes) {
+  if (origin >= syscall::kMaxArgs) {
+    failure_ = EFAULT;
+    return;
+  }
+  if (bytes.empty()) return;
+  const uint32_t offset = copy_out_count_ == kMaxCopyOuts ? Argument::kNoOffset : PutOutbound(bytes);
+  if (offset == Argument::kNoOffset) {
+    failure_ = ENOMEM;
+    return;
+  }
+  copy_outs_[copy_out_count_++] = wire::CopyOut(origin, offset, static_cast<uint32_t>(bytes.size()));
+}
+
+const api::Identity& Conversation::Impl::Credentials() {
+  if (!credentials_.has_value()) {
+    credentials_ = FindIdentity(parts_, call_.process, call_.process_generation).value_or(epoch_->start_identity());
+  }
+  return *credentials_;
+}
+
+api::Owner Conversation::Impl::ShownOwner(const api::Inode& inode, api::Owner native) {
+  api::Owner shown = epoch_->MapOwner(native);
+  const std::optional<wire::OverlayValue> overlay = parts_.store->FindInode(KeyOf(inode));
+  if (!overlay.has_value()) return shown;
+  if ((overlay->fields & wire::kOverlayUid) != 0) shown.uid = overlay->uid;
+  if ((overlay->fields & wire::kOverlayGid) != 0) shown.gid = overlay->gid;
+  return shown;
+}
+
+PendingChange* Conversation::Impl::NextChange() {
+  if (change_count_ == changes_.size()) {
+    failure_ = ENOSPC;
+    return nullptr;
+  }
+  return &changes_[change_count_++];
+}
+
+void Conversation::Impl::Commit(const api::SetOwner& change) {
+  PendingChange* next = NextChange();
+  if (next != nullptr) next->emplace<OwnerChange>(OwnerChange{KeyOf(change.inode), change.uid, change.gid});
+}
+
+void Conversation::Impl::Commit(const api::SetIdentity& change) {
+  if (call_.process >= wire::kProcesses) {
+    failure_ = ENOSPC;
+    return;
+  }
+  PendingChange* next = NextChange();
+  if (next == nullptr) return;
+  const std::optional<ProcessFacts> facts = parts_.processes->Facts(call_.process);
+  next->emplace<IdentityChange>(
+      IdentityChange{call_.process, call_.process_generation, facts.has_value() ? facts->execs : 0, change.identity});
+}
+
+// ---
+
+Conversation::Conversation(uint32_t slot, SessionParts& parts) : impl_(std::make_unique<Impl>(slot, parts)) {}
+Conversation::~Conversation() = default;
+
+Answer Conversation::Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound) {
+  return impl_->Begin(std::move(epoch), call, outbound);
+}
+
+Answer Conversation::Step(uint64_t result, absl::Span<const char> run_area) { return impl_->Step(result, run_area); }
+
+size_t Conversation::run_area_used() const { return impl_->run_area_used(); }
+
+bool Conversation::running() const { return impl_->running(); }
+
+void Conversation::Cancel() { impl_->Cancel(); }
+
+}  // namespace guise::server

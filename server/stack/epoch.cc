@@ -1,0 +1,317 @@
+#include "server/stack/epoch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/syscall/names.h"
+#include "proto/syscall/table.h"
+
+namespace guise::server {
+
+using api::Claim;
+using api::ClaimVerb;
+using wire::ActionVerb;
+using wire::Placement;
+
+namespace {
+
+std::string NameOf(uint32_t nr) {
+  const std::string_view name = syscall::Name(nr);
+  return name.empty() ? absl::StrCat("syscall ", nr) : std::string(name);
+}
+
+bool IsCallerOnly(uint32_t nr) {
+  const syscall::Row* row = syscall::Find(nr);
+  return row != nullptr && row->Has(syscall::Trait::CallerOnly);
+}
+
+ActionRow ValueAction(ActionVerb verb, int64_t value) {
+  ActionRow row;
+  row.verb = verb;
+  row.value = value;
+  return row;
+}
+
+ActionRow FoldAction(const api::Folding& folding) {
+  ActionRow row;
+  row.verb = ActionVerb::kFold;
+  row.count = folding.count;
+  row.nr = folding.nr;
+  std::copy(std::begin(folding.from), std::end(folding.from), row.from);
+  static_assert(sizeof(row.constants) == sizeof(folding.constants));
+  std::copy(std::begin(folding.constants), std::end(folding.constants), row.constants);
+  return row;
+}
+
+bool Same(const ActionRow& a, const ActionRow& b) {
+  return a.verb == b.verb && a.count == b.count && a.nr == b.nr && std::memcmp(a.from, b.from, sizeof(a.from)) == 0 &&
+         std::memcmp(a.constants, b.constants, sizeof(a.constants)) == 0;
+}
+
+wire::OnLoss OnLossOf(api::OnLoss policy) {
+  switch (policy) {
+    case api::OnLoss::kNative:
+      return wire::OnLoss::kNative;
+    case api::OnLoss::kWait:
+      return wire::OnLoss::kWait;
+    case api::OnLoss::kFail:
+      return wire::OnLoss::kFail;
+  }
+  return wire::OnLoss::kFail;
+}
+
+}  // namespace
+
+// One compilation.
+class Epoch::Compiler {
+ public:
+  Compiler(const api::Registry& registry, const EpochSpec& spec) : registry_(registry), spec_(spec) {}
+
+  absl::StatusOr<std::shared_ptr<const Epoch>> Run() {
+    for (const auto step : {&Compiler::MakeLayers, &Compiler::CheckStacking, &Compiler::CollectOverrides}) {
+      const absl::Status status = (this->*step)();
+      if (!status.ok()) return status;
+    }
+    for (const bool diverged : {false, true}) {
+      const absl::Status status = Fill(diverged);
+      if (!status.ok()) return status;
+    }
+    return std::shared_ptr<const Epoch>(std::move(epoch_));
+  }
+
+ private:
+  // What the stack says of a number: where it is answered, and how when that is the shim.
+  struct Decision {
+    Placement placement = Placement::kKernel;
+    ActionRow action;
+  };
+
+  absl::Status MakeLayers();
+  absl::Status AddClaims(uint32_t layer, const api::Personality& personality, const api::Claims& claims);
+  absl::Status CheckStacking();
+  absl::Status CollectOverrides();
+  absl::Status Fill(bool diverged);
+  Decision Decide(uint32_t nr, uint32_t from, bool diverged) const;
+  uint8_t ActionIndex(Tables& tables, const ActionRow& action) const;
+
+  const api::Registry& registry_;
+  const EpochSpec& spec_;
+  std::unique_ptr<Epoch> epoch_{new Epoch};
+  api::OnLoss on_loss_ = api::OnLoss::kNative;
+  std::optional<api::Owner> own_files_;
+  struct Moved {
+    std::optional<Placement> to;
+    bool by_name = false;  // not by "all": an impossible placement is an error
+  };
+  std::array<Moved, wire::kTableNumbers> moved_ = {};
+};
+
+absl::Status Epoch::Compiler::MakeLayers() {
+  std::vector<std::string>& names = epoch_->names_;
+  names = spec_.layers.empty() ? std::vector<std::string>{"linux"} : spec_.layers;
+  if (names.size() > kMaxLayers) {
+    return absl::InvalidArgumentError(absl::StrCat("stack of ", names.size(), " layers: at most ", kMaxLayers));
+  }
+  std::optional<api::Identity> start;
+  for (uint32_t layer = 0; layer < names.size(); ++layer) {
+    const std::string& name = names[layer];
+    if (std::count(names.begin(), names.end(), name) > 1) {
+      return absl::InvalidArgumentError(absl::StrCat("stack: layer '", name, "' is named twice; name it once"));
+    }
+    if (name == "linux" && names.size() > 1) {
+      return absl::InvalidArgumentError("stack: 'linux' is the empty stack and stands alone; leave it out");
+    }
+    std::unique_ptr<api::Personality> personality = registry_.Make(name);
+    if (personality == nullptr) {
+      std::vector<std::string> known;
+      for (const std::string_view other : registry_.Names()) known.emplace_back(other);
+      return absl::InvalidArgumentError(
+          absl::StrCat("stack: there is no personality '", name, "'; this server has ", absl::StrJoin(known, ", ")));
+    }
+    api::Claims claims;
+    personality->Claim(claims);
+    const absl::Status status = AddClaims(layer, *personality, claims);
+    if (!status.ok()) return status;
+    if (!start.has_value()) start = claims.start_identity();
+    if (!own_files_.has_value()) own_files_ = claims.own_files();
+    on_loss_ = std::max(on_loss_, claims.on_loss());
+    epoch_->personalities_.push_back(std::move(personality));
+  }
+  if (!start.has_value()) {
+    start.emplace();
+    start->uid = {spec_.owner_uid, spec_.owner_uid, spec_.owner_uid, spec_.owner_uid};
+    start->gid = {spec_.owner_gid, spec_.owner_gid, spec_.owner_gid, spec_.owner_gid};
+  }
+  epoch_->start_identity_ = *std::move(start);
+
+  std::vector<Row>& rows = epoch_->rows_;
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return a.claim.nr != b.claim.nr ? a.claim.nr < b.claim.nr : a.layer < b.layer;
+  });
+  size_t row = 0;
+  for (uint32_t nr = 0; nr <= wire::kTableNumbers; ++nr) {
+    while (row < rows.size() && rows[row].claim.nr < nr) ++row;
+    epoch_->first_row_[nr] = static_cast<uint16_t>(row);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Epoch::Compiler::AddClaims(uint32_t layer, const api::Personality& personality,
+                                        const api::Claims& claims) {
+  std::array<bool, wire::kTableNumbers> seen = {};
+  for (const Claim& claim : claims.all()) {
+    const std::string what =
+        absl::StrCat("personality '", std::string(personality.Name()), "', claim on ", NameOf(claim.nr), ": ");
+    if (claim.nr >= wire::kTableNumbers || IsCallerOnly(claim.nr)) {
+      return absl::InvalidArgumentError(absl::StrCat(what, "the call cannot be claimed"));
+    }
+    if (seen[claim.nr]) return absl::InvalidArgumentError(absl::StrCat(what, "claimed twice"));
+    if (claim.verb == ClaimVerb::kDeny && (claim.value < 1 || claim.value > 4095)) {
+      return absl::InvalidArgumentError(absl::StrCat(what, claim.value, " is no errno"));
+    }
+    seen[claim.nr] = true;
+    epoch_->rows_.push_back({layer, &personality, claim});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Epoch::Compiler::CheckStacking() {
+  for (const Row& row : epoch_->rows_) {
+    if (row.claim.verb != ClaimVerb::kOverlay) continue;
+    const Row* beneath = epoch_->Find(row.claim.nr, row.layer + 1);
+    if (beneath == nullptr || beneath->claim.verb == ClaimVerb::kOverlay ||
+        beneath->claim.verb == ClaimVerb::kConstant || beneath->claim.verb == ClaimVerb::kDeny) {
+      continue;
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "stack: '", epoch_->names_[row.layer], "' overlays ", NameOf(row.claim.nr), ", which '",
+        epoch_->names_[beneath->layer], "' beneath it serves; put '", epoch_->names_[beneath->layer], "' to its left"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Epoch::Compiler::CollectOverrides() {
+  for (const PlacementOverride& override : spec_.overrides) {
+    if (override.syscall == "all") {
+      for (const syscall::Row& row : syscall::kTable) {
+        moved_[static_cast<uint32_t>(row.nr)] = {override.placement, false};
+      }
+      continue;
+    }
+    const std::optional<uint32_t> nr = syscall::Number(override.syscall);
+    if (!nr.has_value() || *nr >= wire::kTableNumbers) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("placement: there is no syscall '", override.syscall, "'; name one of x86_64, or all"));
+    }
+    if (override.placement == Placement::kServer && IsCallerOnly(*nr)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("placement: ", override.syscall, " acts on its caller and cannot be moved to the server"));
+    }
+    moved_[*nr] = {override.placement, true};
+  }
+  return absl::OkStatus();
+}
+
+Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bool diverged) const {
+  const Row* row = epoch_->Find(nr, from);
+  if (row == nullptr) return {};
+  const Claim& claim = row->claim;
+  switch (claim.verb) {
+    case ClaimVerb::kConstant:
+      if (claim.until_diverged && diverged) return {Placement::kServer, {}};
+      return {Placement::kShim, ValueAction(ActionVerb::kConstant, claim.value)};
+    case ClaimVerb::kDeny:
+      return {Placement::kShim, ValueAction(ActionVerb::kDeny, -claim.value)};
+    case ClaimVerb::kFold: {
+      const Decision beneath = Decide(claim.folding.nr, row->layer + 1, diverged);
+      if (beneath.placement == Placement::kKernel) return {Placement::kShim, FoldAction(claim.folding)};
+      // A constant and an errno do not look at arguments; all else does.
+      if (beneath.action.verb == ActionVerb::kConstant || beneath.action.verb == ActionVerb::kDeny) return beneath;
+      return {Placement::kServer, {}};
+    }
+    case ClaimVerb::kOverlay: {
+      const Decision beneath = Decide(nr, row->layer + 1, diverged);
+      if (beneath.placement != Placement::kKernel)
+        return beneath;  // CheckStacking: answers without a file, or the same
+      return {Placement::kShim, ValueAction(ActionVerb::kOverlay, 0)};
+    }
+    case ClaimVerb::kGuard:
+    case ClaimVerb::kServe:
+      return {Placement::kServer, {}};
+  }
+  return {};
+}
+
+// 0: the table is full.
+uint8_t Epoch::Compiler::ActionIndex(Tables& tables, const ActionRow& action) const {
+  for (size_t i = 1; i < tables.actions.size(); ++i) {
+    if (tables.actions[i].verb == ActionVerb::kNone) tables.actions[i] = action;
+    if (Same(tables.actions[i], action)) return static_cast<uint8_t>(i);
+  }
+  return 0;
+}
+
+absl::Status Epoch::Compiler::Fill(bool diverged) {
+  Tables& tables = epoch_->tables_[diverged ? 1 : 0];
+  tables.epoch = spec_.number;
+  tables.on_loss = OnLossOf(on_loss_);
+  if (own_files_.has_value()) {
+    tables.flags |= wire::kMapOwner;
+    tables.owner_from = spec_.owner_uid;
+    tables.owner_to = own_files_->uid;
+    tables.group_from = spec_.owner_gid;
+    tables.group_to = own_files_->gid;
+  }
+  for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
+    Decision decision = Decide(nr, 0, diverged);
+    if (decision.placement == Placement::kShim) {
+      tables.action[nr] = ActionIndex(tables, decision.action);
+      // More distinct actions than the table holds: the server does what the shim would have done.
+      if (tables.action[nr] == 0) decision.placement = Placement::kServer;
+    }
+    const Moved& moved = moved_[nr];
+    if (moved.to == Placement::kShim && decision.placement != Placement::kShim) {
+      if (moved.by_name && !diverged) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("placement: ", NameOf(nr), " cannot be answered in the shim under '",
+                         absl::StrJoin(epoch_->names_, ","), "'; choose kernel or server"));
+      }
+    } else if (moved.to == Placement::kServer && IsCallerOnly(nr)) {
+      // "all": what can be moved.
+    } else if (moved.to.has_value()) {
+      decision.placement = *moved.to;
+    }
+    tables.placement[nr] = decision.placement;
+  }
+  return absl::OkStatus();
+}
+
+Epoch::Epoch() = default;
+Epoch::~Epoch() = default;
+
+absl::StatusOr<std::shared_ptr<const Epoch>> Epoch::Compile(const api::Registry& registry, const EpochSpec& spec) {
+  return Compiler(registry, spec).Run();
+}
+
+const Epoch::Row* Epoch::Find(uint32_t nr, uint32_t from) const {
+  if (nr >= wire::kTableNumbers) return nullptr;
+  for (size_t i = first_row_[nr]; i < first_row_[nr + 1]; ++i) {
+    if (rows_[i].layer >= from) return &rows_[i];
+  }
+  return nullptr;
+}
+
+api::Owner Epoch::MapOwner(api::Owner native) const {
+  const Tables& tables = tables_[0];
+  if ((tables.flags & wire::kMapOwner) == 0) return native;
+  if (native.uid == tables.owner_from) native.uid = tables.owner_to;
+  if (native.gid == tables.group_from) native.gid = tables.group_to;
+  return native;
+}
+
+}  // namespace guise::server

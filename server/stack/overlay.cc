@@ -1,0 +1,115 @@
+#include "server/stack/overlay.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "personalities/api/files.h"
+#include "proto/wire/overlay.h"
+
+namespace guise::server {
+
+using api::Argument;
+using api::Call;
+using api::Nr;
+using api::SysResult;
+
+namespace {
+
+// The five calls as the one that tells most.
+struct StatxRequest {
+  Argument directory = AT_FDCWD;
+  Argument path;
+  int flags = AT_NO_AUTOMOUNT;  // ABI: fs/stat.c, vfs_fstatat()
+  uint32_t mask = STATX_BASIC_STATS;
+  size_t out = 1;  // the argument that says where the result goes
+  int error = 0;
+};
+
+StatxRequest RequestOf(Call& call) {
+  StatxRequest request;
+  switch (call.nr()) {
+    case Nr::stat:
+      request.path = call.Forward(0);
+      break;
+    case Nr::lstat:
+      request.path = call.Forward(0);
+      request.flags |= AT_SYMLINK_NOFOLLOW;
+      break;
+    case Nr::fstat:
+      request.directory = call.Pass(0);
+      request.path = call.Put("");
+      request.flags |= AT_EMPTY_PATH;
+      // For statx a negative number may be AT_FDCWD.
+      if (call.Arg<int>(0) < 0) request.error = EBADF;
+      break;
+    case Nr::newfstatat:
+      request.directory = call.Pass(0);
+      request.path = call.Forward(1);
+      request.flags |= call.Arg<int>(3);
+      request.out = 2;
+      break;
+    default:  // statx
+      request.directory = call.Pass(0);
+      request.path = call.Forward(1);
+      request.flags = call.Arg<int>(2);
+      request.mask = call.Arg<uint32_t>(3);
+      request.out = 4;
+      break;
+  }
+  return request;
+}
+
+// ABI: fs/stat.c, cp_new_stat().
+struct stat StatOf(const struct statx& from) {
+  struct stat to = {};
+  to.st_dev = wire::EncodeDev(from.stx_dev_major, from.stx_dev_minor);
+  to.st_ino = from.stx_ino;
+  to.st_nlink = from.stx_nlink;
+  to.st_mode = from.stx_mode;
+  to.st_uid = from.stx_uid;
+  to.st_gid = from.stx_gid;
+  to.st_rdev = wire::EncodeDev(from.stx_rdev_major, from.stx_rdev_minor);
+  to.st_size = static_cast<off_t>(from.stx_size);
+  to.st_blksize = from.stx_blksize;
+  to.st_blocks = static_cast<blkcnt_t>(from.stx_blocks);
+  to.st_atim = {from.stx_atime.tv_sec, from.stx_atime.tv_nsec};
+  to.st_mtim = {from.stx_mtime.tv_sec, from.stx_mtime.tv_nsec};
+  to.st_ctim = {from.stx_ctime.tv_sec, from.stx_ctime.tv_nsec};
+  return to;
+}
+static_assert(sizeof(struct stat) == 144);
+static_assert(sizeof(struct statx) == 256);
+
+void LayOver(Call& call, const StatxRequest& request, api::Room<struct statx> room) {
+  struct statx status = call.Read(room);
+  const api::Owner shown = call.ShownOwner(api::InodeOf(status), {status.stx_uid, status.stx_gid});
+  status.stx_uid = shown.uid;
+  status.stx_gid = shown.gid;
+  if (call.nr() != Nr::statx) {
+    call.CopyOut(request.out, StatOf(status));
+    return;
+  }
+  if ((request.mask & STATX_BTIME) == 0) {
+    status.stx_mask &= ~STATX_BTIME;
+    status.stx_btime = {};
+  }
+  call.CopyOut(request.out, status);
+}
+
+}  // namespace
+
+api::SysTask ServeOverlay(Call& call) {
+  const StatxRequest request = RequestOf(call);
+  if (request.error != 0) co_return SysResult::Error(request.error);
+  const api::Room<struct statx> room = call.MakeRoom<struct statx>();
+  const uint32_t mask = request.mask | STATX_INO | STATX_UID | STATX_GID | STATX_BTIME;
+  const SysResult result = co_await call.Run(Nr::statx, request.directory, request.path, request.flags, mask, room);
+  if (!result.ok()) co_return result;
+  LayOver(call, request, room);
+  co_return result;
+}
+
+}  // namespace guise::server

@@ -1,0 +1,262 @@
+#include "server/store/store.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wire/version.h"
+
+namespace guise::server {
+
+namespace {
+
+#ifndef MFD_NOEXEC_SEAL
+constexpr unsigned MFD_NOEXEC_SEAL = 8;  // since Linux 6.3
+#endif
+
+constexpr uint64_t kFeatures = wire::kFeatureTail | wire::kFeatureFold | wire::kFeatureOverlay |
+                               wire::kFeatureBirthTime | wire::kFeatureInterrupted;
+
+absl::Status Exhausted(const char* what, uint64_t size) {
+  return absl::ResourceExhaustedError(absl::StrCat("store memory of ", size >> 20, " MiB: ", what, ": ",
+                                                   strerror(errno),
+                                                   "; end other sessions or raise the limits of fds and memory"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Create(Options options) {
+  if (options.size <= wire::kStoreHeapOffset || options.size % wire::kPageSize != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("store memory of ", options.size,
+                                                   " bytes: must be whole pages, more than ", wire::kStoreHeapOffset));
+  }
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  int fd = memfd_create("guise-store", kFlags | MFD_NOEXEC_SEAL);
+  if (fd < 0 && errno == EINVAL) fd = memfd_create("guise-store", kFlags);
+  if (fd < 0) return Exhausted("memfd_create", options.size);
+  if (ftruncate(fd, static_cast<off_t>(options.size)) != 0 ||
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    const absl::Status status = Exhausted("sizing", options.size);
+    close(fd);
+    return status;
+  }
+  void* memory = mmap(nullptr, options.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) {
+    const absl::Status status = Exhausted("mmap", options.size);
+    close(fd);
+    return status;
+  }
+  return std::unique_ptr<Store>(new Store(std::move(options), fd, static_cast<char*>(memory)));
+}
+
+Store::Store(Options options, int fd, char* memory)
+    : options_(std::move(options)),
+      fd_(fd),
+      memory_(memory),
+      inodes_(absl::MakeSpan(memory, wire::kStoreHeapOffset), wire::kStoreInodeOffset, header_journal_),
+      published_(options_.reply, wire::kTablesOffset, published_journal_) {
+  wire::StoreHeader& head = header();
+  head.abi_min = wire::kAbiMin;
+  head.abi_max = wire::kAbiMax;
+  head.session = options_.session;
+  head.features = kFeatures;
+  head.size = options_.size;
+  head.server_generation.StoreRelaxed(1);
+  head.host_ids.StoreRelaxed(uint64_t{options_.owner_uid} << 32 | options_.owner_gid);
+  wire::ReleaseFence();
+  head.magic = wire::kStoreMagic;
+}
+
+Store::~Store() {
+  munmap(memory_, options_.size);
+  close(fd_);
+}
+
+// SAFETY, of all four: the size was checked by Create(), the indexes are the callers' duty.
+wire::StoreHeader& Store::header() const { return *reinterpret_cast<wire::StoreHeader*>(memory_); }
+
+wire::SlotLog& Store::log(uint32_t slot) const {
+  return reinterpret_cast<wire::SlotLog*>(memory_ + wire::kStoreLogOffset)[slot];
+}
+
+wire::StoredIdentity& Store::identity(uint32_t process) const {
+  return reinterpret_cast<wire::StoredIdentity*>(memory_ + wire::kStoreIdentityOffset)[process];
+}
+
+void Store::NoteEpoch(uint32_t epoch, std::string_view stack) {
+  wire::StoreHeader& head = header();
+  const size_t length = std::min<size_t>(stack.size(), wire::kStackNameSize - 1);
+  std::memset(head.stack, 0, sizeof(head.stack));
+  std::memcpy(head.stack, stack.data(), length);
+  head.epoch.Release(epoch);
+}
+
+void Store::LogStep(uint32_t slot, uint64_t key, uint64_t result) {
+  const uint32_t step = wire::StepOf(key);
+  if (step == 0 || step > wire::kLoggedSteps) return;
+  wire::LoggedStep& logged = log(slot).steps[step - 1];
+  logged.result.StoreRelaxed(result);
+  logged.key.Release(key);
+}
+
+// --- Tables
+
+void Store::HeaderJournal::Moved(const InodeTable::Place& current, const InodeTable::Place& old) {
+  wire::StoreHeader& head = store_.header();
+  if (old.log2 == 0) {
+    head.inode_old_log2.Release(0);
+  } else {
+    head.inode_old_offset.Release(old.offset);
+    head.inode_old_log2.Release(old.log2);
+  }
+  // Between these two a successor finds a new table that is half as large as meant: empty, and right.
+  head.inode_offset.Release(current.offset);
+  head.inode_log2.Release(current.log2);
+}
+
+void Store::HeaderJournal::Migrated(uint64_t migrated) { store_.header().inode_migrated.Release(migrated); }
+
+void Store::HeaderJournal::Counted(uint64_t entries) { store_.header().inode_count.Release(entries); }
+
+void Store::PublishedJournal::Moved(const InodeTable::Place& current, const InodeTable::Place& old) {
+  if (!store_.options_.publish_overlays) return;
+  store_.options_.publish_overlays({current.offset, old.offset, current.log2, old.log2});
+}
+
+// --- Identities
+
+bool Store::Encode(const api::Identity& identity, wire::IdentityValue* value) {
+  *value = {};
+  const api::Ids* const ids[] = {&identity.uid, &identity.gid};
+  uint32_t* const words[] = {value->uid, value->gid};
+  for (int i = 0; i < 2; ++i) {
+    words[i][0] = ids[i]->real;
+    words[i][1] = ids[i]->effective;
+    words[i][2] = ids[i]->saved;
+    words[i][3] = ids[i]->filesystem;
+  }
+  const size_t count = identity.groups.size();
+  value->group_count = static_cast<uint32_t>(count);
+  if (count <= wire::kInlineGroups) {
+    std::copy(identity.groups.begin(), identity.groups.end(), value->groups);
+    return true;
+  }
+  // Lists in the heap do not change once written: processes share them.
+  const uint64_t used = header().heap_used.Relaxed();
+  const uint64_t bytes = (count * sizeof(uint32_t) + 7) & ~uint64_t{7};
+  if (bytes > options_.size - wire::kStoreHeapOffset - used) return false;
+  std::memcpy(memory_ + wire::kStoreHeapOffset + used, identity.groups.data(), count * sizeof(uint32_t));
+  value->groups_offset = static_cast<uint32_t>(used / 8);
+  header().heap_used.Release(used + bytes);
+  return true;
+}
+
+api::Identity Store::Decode(const wire::IdentityValue& value) const {
+  api::Identity identity;
+  identity.uid = {value.uid[0], value.uid[1], value.uid[2], value.uid[3]};
+  identity.gid = {value.gid[0], value.gid[1], value.gid[2], value.gid[3]};
+  const uint32_t* groups = value.groups;
+  if (value.group_count > wire::kInlineGroups) {
+    groups = reinterpret_cast<const uint32_t*>(memory_ + wire::kStoreHeapOffset + uint64_t{value.groups_offset} * 8);
+  }
+  identity.groups.assign(groups, groups + value.group_count);
+  return identity;
+}
+
+std::optional<KnownIdentity> Store::FindIdentity(uint32_t process, uint32_t generation) const {
+  const wire::StoredIdentity& stored = identity(process);
+  if (generation == 0 || stored.generation.Acquire() != generation) return std::nullopt;
+  return KnownIdentity{Decode(stored.value), stored.execs.Relaxed()};
+}
+
+bool Store::Inherit(uint32_t process, uint32_t generation, const KnownIdentity& inherited) {
+  wire::Change change = {};
+  change.kind = static_cast<uint32_t>(wire::ChangeKind::kIdentity);
+  change.process = process;
+  change.generation = generation;
+  change.execs = inherited.execs;
+  if (!Encode(inherited.identity, &change.identity)) return false;
+  Apply(change);
+  return true;
+}
+
+// --- Changes
+
+wire::OverlayValue Store::After(const OwnerChange& change) const {
+  wire::OverlayValue value = inodes_.Find(change.key).value_or(wire::OverlayValue{});
+  if (change.uid.has_value()) {
+    value.fields |= wire::kOverlayUid;
+    value.uid = *change.uid;
+  }
+  if (change.gid.has_value()) {
+    value.fields |= wire::kOverlayGid;
+    value.gid = *change.gid;
+  }
+  return value;
+}
+
+bool Store::Reserve(absl::Span<const PendingChange> changes) {
+  uint32_t entries = 0;
+  for (const PendingChange& change : changes) {
+    const auto* owner = std::get_if<OwnerChange>(&change);
+    if (owner != nullptr && (inodes_.NeedsEntry(owner->key) || published_.NeedsEntry(owner->key))) ++entries;
+  }
+  return entries == 0 || (inodes_.Reserve(entries) && published_.Reserve(entries));
+}
+
+int Store::Commit(uint32_t slot, uint64_t sequence, uint64_t result, absl::Span<const PendingChange> changes) {
+  if (changes.size() > wire::kIntentChanges || !Reserve(changes)) return -ENOSPC;
+  wire::SlotLog& intent = log(slot);
+  for (size_t i = 0; i < changes.size(); ++i) {
+    wire::Change& change = intent.change[i];
+    change = {};
+    if (const auto* owner = std::get_if<OwnerChange>(&changes[i])) {
+      change.kind = static_cast<uint32_t>(wire::ChangeKind::kInode);
+      change.inode.key = owner->key;
+      change.inode.value = After(*owner);
+    } else {
+      const IdentityChange& identity = std::get<IdentityChange>(changes[i]);
+      change.kind = static_cast<uint32_t>(wire::ChangeKind::kIdentity);
+      change.process = identity.process;
+      change.generation = identity.generation;
+      change.execs = identity.execs;
+      if (!Encode(identity.identity, &change.identity)) return -ENOSPC;
+    }
+  }
+  const uint64_t key = wire::Key(sequence, 0);
+  intent.changes.StoreRelaxed(static_cast<uint32_t>(changes.size()));
+  intent.result.StoreRelaxed(result);
+  intent.commit.Release(key);
+  for (size_t i = 0; i < changes.size(); ++i) Apply(intent.change[i]);
+  intent.applied.Release(key);
+  return 0;
+}
+
+// Idempotent: a successor applies a committed intent again.
+void Store::Apply(const wire::Change& change) {
+  switch (static_cast<wire::ChangeKind>(change.kind)) {
+    case wire::ChangeKind::kNone:
+      return;
+    case wire::ChangeKind::kInode:
+      inodes_.Put(change.inode.key, change.inode.value);
+      published_.Put(change.inode.key, change.inode.value);
+      return;
+    case wire::ChangeKind::kIdentity: {
+      wire::StoredIdentity& stored = identity(change.process);
+      stored.value = change.identity;
+      stored.execs.StoreRelaxed(change.execs);
+      stored.generation.Release(change.generation);
+      diverged_ = true;
+      return;
+    }
+  }
+}
+
+}  // namespace guise::server
