@@ -77,10 +77,10 @@ OwnedFd OpenGuest(pid_t pid, uint64_t was_there_at) {
   return pidfd;
 }
 
-Answer3 MapsFile(pid_t pid, dev_t device, ino_t inode) {
+Maps MapsFile(pid_t pid, dev_t device, ino_t inode) {
   const std::string path = absl::StrCat("/proc/", pid, "/maps");
   const std::unique_ptr<FILE, int (*)(FILE*)> maps(fopen(path.c_str(), "re"), fclose);
-  if (maps == nullptr) return Answer3::kUnknown;
+  if (maps == nullptr) return Maps::kUnknown;
   char line[4096 + 128];
   bool any = false;
   while (fgets(line, sizeof(line), maps.get()) != nullptr) {
@@ -90,10 +90,10 @@ Answer3 MapsFile(pid_t pid, dev_t device, ino_t inode) {
     unsigned long found = 0;
     // ABI: proc(5): address permissions offset device inode path.
     if (sscanf(line, "%*s %*s %*s %x:%x %lu", &major_number, &minor_number, &found) != 3) continue;
-    if (found == inode && makedev(major_number, minor_number) == device) return Answer3::kYes;
+    if (found == inode && makedev(major_number, minor_number) == device) return Maps::kYes;
   }
   // No line at all: it is ending, or its maps are not for us.
-  return any ? Answer3::kNo : Answer3::kUnknown;
+  return any ? Maps::kNo : Maps::kUnknown;
 }
 
 bool HasThread(pid_t pid, pid_t tid) {

@@ -32,9 +32,9 @@ bool WasThere(const ProcessStatus& status, uint64_t was_there_at);
 // A pidfd of the process with this pid that was there at that time; none: it is dead, or the pid is another's.
 OwnedFd OpenGuest(pid_t pid, uint64_t was_there_at);
 
-enum class Answer3 { kNo, kYes, kUnknown };
+enum class Maps { kNo, kYes, kUnknown };
 // Whether the process maps the file (a memfd has an inode of its own). kUnknown: its maps may not be read.
-Answer3 MapsFile(pid_t pid, dev_t device, ino_t inode);
+Maps MapsFile(pid_t pid, dev_t device, ino_t inode);
 
 // Whether the thread exists in the process.
 bool HasThread(pid_t pid, pid_t tid);

@@ -136,8 +136,8 @@ class Sessions {
 
  private:
   struct State;
-  explicit Sessions(std::unique_ptr<State> state);
-  const std::unique_ptr<State> state_;
+  explicit Sessions(std::shared_ptr<State> state);
+  const std::shared_ptr<State> state_;
 };
 
 }  // namespace guise::server

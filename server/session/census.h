@@ -1,0 +1,84 @@
+// Census: which guests of a session live. Holds a pidfd of each that it has met, and has the strand give back what one
+// held when it dies.
+//
+// A process record is only a guest's word: a pidfd is opened for the process of that pid when it was there at the time
+// the record was taken. A record without such a process is a dead one's and goes back, unless the session has guests in
+// pid namespaces of their own, whose pids mean nothing here: such records are left alone.
+//
+// Thread safety: every function may be called from any thread, without the strand's lock held.
+#ifndef GUISE_SERVER_SESSION_CENSUS_H_
+#define GUISE_SERVER_SESSION_CENSUS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/channel/shared_memory.h"
+#include "server/reactor/owned_fd.h"
+#include "server/reactor/reactor.h"
+#include "server/session/sessions.h"
+#include "server/session/strand.h"
+
+namespace guise::server {
+
+class Census : public std::enable_shared_from_this<Census> {
+ public:
+  // `changed` is called on the reactor's thread after a guest's death. REQUIRES: `reactor` outlives the result.
+  Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand,
+         std::function<void()> changed);
+
+  // A process has posted its first call.
+  void Meet(uint32_t process, uint64_t owner);
+  // Looks at all records, meets who is new and gives back what nobody holds. Returns how many guests may be alive.
+  size_t Scan();
+  // Those that live and are known, by rising pid.
+  std::vector<GuestInfo> Living() const;
+  bool Holds(pid_t pid) const;
+  // Sends to all that are known; returns to how many.
+  uint32_t Signal(int signal);
+  // Waits until none is known to live.
+  void AwaitNone(absl::Time deadline) const;
+  // Deaths and first meetings so far: tells whether anything has happened.
+  uint64_t Events() const;
+
+  // Lets go of all; nothing is reclaimed any more.
+  void Close();
+
+ private:
+  using Key = std::pair<uint32_t, uint64_t>;  // process record and owner word
+  struct Guest {
+    pid_t pid = 0;
+    OwnedFd pidfd;
+  };
+  enum class Trust { kPosted, kScanned };  // kScanned: the record may be half written
+
+  void Consider(const HeldProcess& held, Trust trust, bool foreign);
+  bool HasForeign(const std::vector<HeldProcess>& held);
+  void WatchSoon(const Key& key);
+  void Died(const Key& key);
+
+  Reactor& reactor_;
+  const std::shared_ptr<SessionMemories> memories_;
+  const std::shared_ptr<Strand> strand_;
+  const std::function<void()> changed_;
+
+  mutable absl::Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool foreign_ ABSL_GUARDED_BY(mutex_) = false;  // some guest was pid 1 of a namespace
+  std::map<Key, Guest> guests_ ABSL_GUARDED_BY(mutex_);
+  std::set<Key> suspects_ ABSL_GUARDED_BY(mutex_);  // no such process at the last scan
+  uint64_t events_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_SESSION_CENSUS_H_
