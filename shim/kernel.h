@@ -2,11 +2,13 @@
 #ifndef GUISE_SHIM_KERNEL_H_
 #define GUISE_SHIM_KERNEL_H_
 
-// clang-format off: signal.h defines what ucontext.h needs
+// signal.h defines what the two after it need.
+// clang-format off
 #include <linux/signal.h>
 #include <asm/sigcontext.h>
 #include <asm/ucontext.h>
 // clang-format on
+
 #include <linux/errno.h>
 #include <stddef.h>
 #include <stdint.h>

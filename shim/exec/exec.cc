@@ -1,9 +1,9 @@
-#include <initializer_list>
-
 #include "shim/exec/exec.h"
 
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+
+#include <initializer_list>
 
 #include "proto/wire/handover.h"
 #include "proto/wire/version.h"
@@ -96,7 +96,8 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   }
   // A script takes the place of argv[0].
   const int64_t skip = judged.words != 0 && argc > 0 ? 1 : 0;
-  if (!ReadGuest(pointer, argv + 8 * static_cast<uint64_t>(skip), 8 * static_cast<uint64_t>(argc - skip))) return -EFAULT;
+  if (!ReadGuest(pointer, argv + 8 * static_cast<uint64_t>(skip), 8 * static_cast<uint64_t>(argc - skip)))
+    return -EFAULT;
   pointer += argc - skip;
   *pointer++ = 0;
   vectors->envp = pointer;
@@ -178,9 +179,9 @@ Outcome StartExec(ThreadBlock* block, const ExecRequest& request) {
   }
   SetCloseOnExec(block, judged.fd, 0);
   GiveBackThreadRecord(block);
-  return Outcome::Tail({Nr::execveat,
-                        {Word(block->process->image_fd), Word(kNoPath), Word(vectors.argv), Word(vectors.envp),
-                         AT_EMPTY_PATH, 0}});
+  return Outcome::Tail(
+      {Nr::execveat,
+       {Word(block->process->image_fd), Word(kNoPath), Word(vectors.argv), Word(vectors.envp), AT_EMPTY_PATH, 0}});
 }
 
 void ReleaseExecMemory(ThreadBlock* block) {

@@ -134,7 +134,13 @@ void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, 
         Native(Nr::close, fd);
         head[size] = 0;
         if (!ParseScript(head, size, &interpreter, &argument)) {
-          *judged = {.error = -ENOEXEC, .why = "its #! line names no interpreter", .fd = -1, .scripts = 0, .words = 0, .word = {}, .heads = {}};
+          *judged = {.error = -ENOEXEC,
+                     .why = "its #! line names no interpreter",
+                     .fd = -1,
+                     .scripts = 0,
+                     .words = 0,
+                     .word = {},
+                     .heads = {}};
           return;
         }
         AddScript(judged, interpreter, argument, shown);

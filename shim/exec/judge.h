@@ -1,5 +1,5 @@
-// What execve(2) finds out before it lets go of the old program: may this file be run, by which interpreter, and if not,
-// with which error.
+// What execve(2) finds out before it lets go of the old program: may this file be run, by which interpreter, and if
+// not, with which error.
 #ifndef GUISE_SHIM_EXEC_JUDGE_H_
 #define GUISE_SHIM_EXEC_JUDGE_H_
 
@@ -22,8 +22,8 @@ struct Judged {
   char heads[kMaxScripts][kHeadSize + 1];  // what the words point into
 };
 
-// Opens and judges. dir_fd, path, flags (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as execveat's. `shown` is the path by which
-// a script is handed to its interpreter; it must outlive the answer.
+// Opens and judges. dir_fd, path, flags (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as execveat's. `shown` is the path by
+// which a script is handed to its interpreter; it must outlive the answer.
 void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, Judged* judged);
 
 }  // namespace guise::shim

@@ -111,7 +111,8 @@ bool Understand(const GuestCall& call, struct statx* buffer, Request* request) {
       return at(call.args[0], Word(kEmpty), AT_EMPTY_PATH, call.args[1]);
     case Nr::newfstatat:
       // Flags that statx knows and newfstatat does not are its own to refuse.
-      if ((call.args[3] & ~uint64_t{AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH} & 0xffffffff) != 0) return false;
+      if ((call.args[3] & ~uint64_t{AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH} & 0xffffffff) != 0)
+        return false;
       return at(call.args[0], call.args[1], call.args[3], call.args[2]);
     case Nr::statx:
       *request = {{Nr::statx, {call.args[0], call.args[1], call.args[2], call.args[3] | kNeeded, Word(buffer), 0}},

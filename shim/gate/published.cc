@@ -39,9 +39,10 @@ Decision EnterGate(ThreadBlock* block, uint32_t nr) {
       // Dekker with the drain: it sees this thread in the gate, or this thread sees the page that it published.
       record.in_gate.StoreRelaxed(decision.epoch);
       wire::FullFence();
-      decision.placement =
-          nr < wire::kTableNumbers ? static_cast<wire::Placement>(root.placement[nr].Relaxed()) : wire::Placement::kKernel;
-      if (decision.placement == wire::Placement::kShim) decision.action = CopyAction(ActionAt(root.action[nr].Relaxed()));
+      decision.placement = nr < wire::kTableNumbers ? static_cast<wire::Placement>(root.placement[nr].Relaxed())
+                                                    : wire::Placement::kKernel;
+      if (decision.placement == wire::Placement::kShim)
+        decision.action = CopyAction(ActionAt(root.action[nr].Relaxed()));
       wire::AcquireFence();
       if (root.published.sequence.Relaxed() == sequence) return decision;
     }

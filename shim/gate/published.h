@@ -25,8 +25,8 @@ struct Decision {
   ActionCopy action;
 };
 
-// While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or an
-// action that denies with EIO.
+// While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or
+// an action that denies with EIO.
 Decision EnterGate(ThreadBlock* block, uint32_t nr);
 void LeaveGate(ThreadBlock* block);
 

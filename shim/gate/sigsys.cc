@@ -126,7 +126,7 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   block->has_temp_mask = false;
   FinishExec(block);
   const GuestCall asked = {static_cast<Nr>(static_cast<uint32_t>(regs.rax)),
-                          {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
+                           {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
   GuestCall call = asked;
   Outcome outcome;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);

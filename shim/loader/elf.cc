@@ -56,8 +56,8 @@ int64_t MapSegment(int32_t fd, const Elf64_Phdr& segment, uint64_t bias) {
   const uint64_t end = Up(segment.p_vaddr + bias + segment.p_memsz);
   uint64_t zeros = start;
   if (segment.p_filesz != 0) {
-    const int64_t at = Native(Nr::mmap, start, Up(file_end) - start, protection, MAP_PRIVATE | MAP_FIXED, fd,
-                              Down(segment.p_offset));
+    const int64_t at =
+        Native(Nr::mmap, start, Up(file_end) - start, protection, MAP_PRIVATE | MAP_FIXED, fd, Down(segment.p_offset));
     if (IsError(at)) return at;
     zeros = Up(file_end);
     // ABI: padzero(): only where the segment may be written.
@@ -66,8 +66,7 @@ int64_t MapSegment(int32_t fd, const Elf64_Phdr& segment, uint64_t bias) {
     }
   }
   if (end <= zeros) return 0;
-  const int64_t at =
-      Native(Nr::mmap, zeros, end - zeros, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
+  const int64_t at = Native(Nr::mmap, zeros, end - zeros, protection, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
   return IsError(at) ? at : 0;
 }
 

@@ -29,9 +29,9 @@ int64_t ReadInterpreter(int32_t fd, const ElfHead& elf, char (&name)[kMaxInterpr
 
 // A mapped file.
 struct Mapped {
-  uint64_t bias;           // added to the file's addresses
+  uint64_t bias;  // added to the file's addresses
   uint64_t entry;
-  uint64_t headers;        // address of the program headers, 0 when no segment holds them
+  uint64_t headers;  // address of the program headers, 0 when no segment holds them
   uint64_t start_code, end_code, start_data, end_data;
   bool executable_stack;
 };

@@ -76,12 +76,12 @@ void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {
   stack->SetAux(AT_EXECFN, Word(path));
 }
 
-// What others see in /proc: the environment without the private variable, the program's auxiliary vector and code. Works
-// for ordinary users, but for exe (ABI: kernel/sys.c, prctl_set_mm_map()). Where it is refused nothing is lost but that.
+// What others see in /proc: the environment without the private variable, the program's auxiliary vector and code.
+// Works for ordinary users, but for exe (ABI: kernel/sys.c, prctl_set_mm_map()). Where it is refused nothing is lost
+// but that.
 void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* private_variable) {
   const int64_t brk = Native(Nr::brk, 0);
-  const uint64_t env_start =
-      stack.envp()[0] == nullptr ? Word(private_variable) : Word(stack.envp()[0]);
+  const uint64_t env_start = stack.envp()[0] == nullptr ? Word(private_variable) : Word(stack.envp()[0]);
   const uint64_t arg_start = stack.argc() == 0 ? env_start : Word(stack.argv()[0]);
   prctl_mm_map map = {};
   map.start_code = loaded.program.start_code;
@@ -130,7 +130,7 @@ bool UnblockSigsys() {
   return (old & kSet) != 0;
 }
 
-void Arm(ThreadBlock* block, const Handover& handover, const char* comm) {
+void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) {
   ProcessState* const process = block->process;
   const bool blocked = UnblockSigsys();
   block->blocks_sigsys = blocked || (handover.flags & wire::kHandoverBlocksSigsys) != 0;
@@ -139,7 +139,8 @@ void Arm(ThreadBlock* block, const Handover& handover, const char* comm) {
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
   NameProcessRecord(process, comm);
   TakeThreadRecord(block);
-  Check(ArmThread(block), "the kernel refuses Syscall User Dispatch");
+  Check(SetBlockStack(block), "the alternate signal stack cannot be set");
+  Check(Arm(), "the kernel refuses Syscall User Dispatch");
 }
 
 }  // namespace
@@ -187,7 +188,7 @@ GuiseStart guise_load(uint64_t* sp) {
   const char* const comm = BaseName(handover.path);
   Native(Nr::prctl, PR_SET_NAME, comm);
   if (loaded.program.executable_stack) MakeStackExecutable(stack);
-  Arm(block, handover, comm);
+  ArmProcess(block, handover, comm);
   return {loaded.has_interpreter ? loaded.interpreter.entry : loaded.program.entry, Word(stack.sp())};
 }
 }

@@ -145,7 +145,9 @@ int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
   if (regs.rdi != 0 && !ReadGuest(&wanted, regs.rdi)) return -EFAULT;
   AltStack old = block->alt_stack;
   const bool on_it = old.size != 0 && OnAltStack(old, regs.rsp);
-  old.flags = static_cast<int32_t>((old.size == 0 ? SS_DISABLE : on_it ? SS_ONSTACK : 0) |
+  old.flags = static_cast<int32_t>((old.size == 0 ? SS_DISABLE
+                                    : on_it       ? SS_ONSTACK
+                                                  : 0) |
                                    (static_cast<uint32_t>(old.flags) & SS_AUTODISARM));
   if (regs.rdi != 0) {
     if (on_it) return -EPERM;

@@ -1,5 +1,5 @@
-// What the guest is shown of an interrupted instruction: never a stub or a gate, always the site or the place behind it,
-// with the registers that Linux would show there.
+// What the guest is shown of an interrupted instruction: never a stub or a gate, always the site or the place behind
+// it, with the registers that Linux would show there.
 #ifndef GUISE_SHIM_SIGNAL_PRESENT_H_
 #define GUISE_SHIM_SIGNAL_PRESENT_H_
 
@@ -8,7 +8,7 @@
 namespace guise::shim {
 
 struct Presented {
-  bool in_shim;   // the shim's own code: there is no guest state to show
+  bool in_shim;     // the shim's own code: there is no guest state to show
   bool after_call;  // behind a native call, whose result is in rax
 };
 

@@ -62,10 +62,12 @@ void KeepOnly(ThreadBlock* kept) {
   }
 }
 
-int64_t ArmThread(ThreadBlock* block) {
+int64_t SetBlockStack(ThreadBlock* block) {
   const AltStack stack = {reinterpret_cast<uint64_t>(block), 0, 0, kBlockSize};
-  const int64_t set = Native(Nr::sigaltstack, &stack, nullptr);
-  if (IsError(set)) return set;
+  return Native(Nr::sigaltstack, &stack, nullptr);
+}
+
+int64_t Arm() {
   const uint64_t start = Label(__executable_start);
   return Native(Nr::prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, start, Label(etext) - start, 0);
 }

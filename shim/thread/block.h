@@ -1,6 +1,6 @@
-// What the shim keeps of a thread, and the stack that its signal handlers run on: one block of 64 KiB, at whose start the
-// fields lie and from whose end the stack grows. The kernel knows the block as the thread's alternate signal stack, so
-// every handler finds its block in the frame it is given (uc_stack), without TLS and without a register.
+// What the shim keeps of a thread, and the stack that its signal handlers run on: one block of 64 KiB, at whose start
+// the fields lie and from whose end the stack grows. The kernel knows the block as the thread's alternate signal stack,
+// so every handler finds its block in the frame it is given (uc_stack), without TLS and without a register.
 //
 // A block belongs to its thread. While a thread runs in a handler all signals but SIGSEGV and SIGBUS are blocked.
 #ifndef GUISE_SHIM_THREAD_BLOCK_H_
@@ -28,23 +28,23 @@ struct ThreadBlock {
   wire::Cell<uint32_t> used;  // 0: free for another thread
   uint32_t thread;            // record in request memory, or kNoRecord
   ProcessState* process;
-  ThreadBlock* child;         // the block of the child that a clone under way makes
-  ThreadBlock* next;          // all blocks of this address space
-  AltStack alt_stack;         // the guest's, virtual
-  SignalSet temp_mask;        // the mask that the call under way installs while it waits
+  ThreadBlock* child;   // the block of the child that a clone under way makes
+  ThreadBlock* next;    // all blocks of this address space
+  AltStack alt_stack;   // the guest's, virtual
+  SignalSet temp_mask;  // the mask that the call under way installs while it waits
   bool has_temp_mask;
-  bool blocks_sigsys;         // virtual: the kernel's mask never holds SIGSYS
-  bool sigsys_pending;        // one was sent to the thread while it blocked it
-  bool faults_open;           // SIGSEGV and SIGBUS were unblocked for the handler under way
-  int32_t exec_fd;            // opened for an exec that failed or is under way, or -1
+  bool blocks_sigsys;   // virtual: the kernel's mask never holds SIGSYS
+  bool sigsys_pending;  // one was sent to the thread while it blocked it
+  bool faults_open;     // SIGSEGV and SIGBUS were unblocked for the handler under way
+  int32_t exec_fd;      // opened for an exec that failed or is under way, or -1
   int32_t tid;
-  void* exec_scratch;         // memory of that exec
+  void* exec_scratch;  // memory of that exec
   size_t exec_scratch_size;
-  uint64_t clone_flags;       // of the clone under way; in a child's block, of the one that made it
-  uint64_t clone_stack;       // the child's stack pointer, or 0: the parent's
-  uint32_t parent_record;     // process record of the maker, for a child that shares memory
+  uint64_t clone_flags;    // of the clone under way; in a child's block, of the one that made it
+  uint64_t clone_stack;    // the child's stack pointer, or 0: the parent's
+  uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
-  uint64_t clone_args[11];    // clone3's, edited
+  uint64_t clone_args[11];  // clone3's, edited
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
 static_assert(offsetof(ThreadBlock, regs.rax) == GUISE_RAX && offsetof(ThreadBlock, regs.rsp) == GUISE_RSP);
@@ -61,12 +61,13 @@ void KeepOnly(ThreadBlock* block);
 // REQUIRES: no thread runs on it.
 void FreeBlock(ThreadBlock* block);
 
-inline ThreadBlock* BlockOf(const ucontext* context) {
-  return reinterpret_cast<ThreadBlock*>(context->uc_stack.ss_sp);
-}
+inline ThreadBlock* BlockOf(const ucontext* context) { return reinterpret_cast<ThreadBlock*>(context->uc_stack.ss_sp); }
 
-// Tells the kernel of the block as alternate stack and turns syscall dispatch on for this thread. -errno.
-int64_t ArmThread(ThreadBlock* block);
+// Tells the kernel of the block as this thread's alternate stack. -errno. REQUIRES: the thread does not run on the
+// alternate stack that it has.
+int64_t SetBlockStack(ThreadBlock* block);
+// Turns syscall dispatch on for this thread. -errno.
+int64_t Arm();
 
 inline GuestRegs* RegsOf(ucontext* context) { return reinterpret_cast<GuestRegs*>(&context->uc_mcontext); }
 

@@ -147,7 +147,9 @@ void guise_clone_child(ThreadBlock* block) {
   block->child = nullptr;
   block->regs.rax = 0;
   if (block->clone_stack != 0) block->regs.rsp = block->clone_stack;
-  if (const int64_t armed = ArmThread(block); IsError(armed)) {
+  // A fork child has kept its parent's, which is this one.
+  const int64_t stack = SharesMemory(flags) ? SetBlockStack(block) : 0;
+  if (const int64_t armed = IsError(stack) ? stack : Arm(); IsError(armed)) {
     Panic(guise::wire::PanicKind::kCheck, "a new thread or process could not be armed", {.error = armed});
   }
   ProcessState* const process = block->process;

@@ -15,10 +15,10 @@ namespace {
 using syscall::ArgKind;
 using syscall::Nr;
 
-// Makes room at `fd`. The copy goes below where nobody looks: the highest free number is not known cheaply, so it is the
-// lowest free one from the first choice on, or from 3 on.
+// Makes room at `fd`. The copy goes below where nobody looks: the highest free number is not known cheaply, so it is
+// the lowest free one from the first choice on, or from 3 on.
 int64_t MoveAway(ProcessState* process, int32_t fd) {
-  int32_t* const held = fd == process->image_fd ? &process->image_fd
+  int32_t* const held = fd == process->image_fd     ? &process->image_fd
                         : fd == process->request_fd ? &process->request_fd
                                                     : &process->reply_fd;
   int64_t to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
