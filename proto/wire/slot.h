@@ -151,7 +151,8 @@ constexpr uint32_t CopyOutOffset(uint64_t word) { return static_cast<uint32_t>(w
 constexpr uint32_t CopyOutLength(uint64_t word) { return static_cast<uint32_t>(word); }
 
 // What the server has to do for a slot, from its three words alone. kCall while the conversation of `sequence` is under
-// way already (its handler waits): nothing new. kStep without a Run under way: a guest's lie.
+// way already (its handler waits): nothing new. kStep does not look at the verb, which a server that died before its
+// next answer may have overwritten; after a Return or Tail it is a guest's lie.
 enum class Turn {
   kNothing,  // idle, or the guest is at work
   kCall,     // a new call waits
