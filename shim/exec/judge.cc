@@ -3,7 +3,6 @@
 #include <asm/stat.h>
 #include <linux/elf.h>
 #include <linux/fcntl.h>
-#include <linux/stat.h>
 
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/kernel.h"
@@ -15,7 +14,9 @@ namespace {
 
 using syscall::Nr;
 
-constexpr uint32_t kExecute = 1;  // X_OK
+constexpr uint32_t kExecute = 1;         // X_OK
+constexpr uint32_t kTypeMask = 0170000;  // S_IFMT
+constexpr uint32_t kRegular = 0100000;   // S_IFREG
 
 struct Verdict {
   int64_t error;
@@ -45,7 +46,7 @@ int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict
   const int64_t got = Native(Nr::fstat, fd, &status);
   if (IsError(got)) {
     *verdict = {got, nullptr};
-  } else if (!S_ISREG(status.st_mode)) {
+  } else if ((status.st_mode & kTypeMask) != kRegular) {
     *verdict = {-EACCES, "it is not a regular file"};
   } else {
     // Permission as for the effective user, and the mount's noexec.
@@ -57,27 +58,43 @@ int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict
   return verdict->error;
 }
 
-// The first line of a script. ABI: fs/binfmt_script.c, load_script(). False: not usable.
-bool ParseScript(char* head, int64_t size, const char** interpreter, const char** argument) {
-  char* const end = head + size;
-  char* line_end = head + 2;
-  while (line_end < end && *line_end != '\n' && *line_end != 0) ++line_end;
-  const bool whole = line_end < end;
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  char* at = head + 2;
-  while (at < line_end && is_blank(*at)) ++at;
-  if (at == line_end) return false;
-  char* word_end = at;
-  while (word_end < line_end && !is_blank(*word_end)) ++word_end;
-  // A name that is cut off by the end of the buffer would run something else.
-  if (!whole && word_end == line_end && size == kHeadSize) return false;
-  while (line_end > word_end && is_blank(line_end[-1])) --line_end;
-  *line_end = 0;
-  char* rest = word_end;
-  while (rest < line_end && is_blank(*rest)) ++rest;
-  *word_end = 0;
-  *interpreter = at;
-  *argument = rest < line_end ? rest : nullptr;
+bool IsBlank(char c) { return c == ' ' || c == '\t'; }
+
+char* FirstNonBlank(char* first, const char* last) {
+  for (; first <= last; ++first) {
+    if (!IsBlank(*first)) return first;
+  }
+  return nullptr;
+}
+
+char* FirstTerminator(char* first, const char* last) {
+  for (; first <= last; ++first) {
+    if (IsBlank(*first) || *first == 0) return first;
+  }
+  return nullptr;
+}
+
+// The first line of a script. ABI: fs/binfmt_script.c, load_script(), step by step: behind the file's end there are
+// zeros, and a name that the end of the buffer may have cut off would run something else. False: ENOEXEC.
+bool ParseScript(char (&head)[kHeadSize + 1], const char** interpreter, const char** argument) {
+  char* const start = head + 2;
+  char* const last = head + kHeadSize - 1;
+  char* end = head;
+  while (end <= last && *end != '\n' && *end != 0) ++end;
+  if (end > last || *end == 0) {
+    end = FirstNonBlank(start, last);
+    if (end == nullptr || FirstTerminator(end, last) == nullptr) return false;
+    end = last;
+  }
+  while (IsBlank(end[-1])) --end;
+  char* const name = FirstNonBlank(start, end);
+  if (name == nullptr || name == end) return false;
+  char* const separator = FirstTerminator(name, end);
+  char* const rest = separator != nullptr && *separator != 0 ? FirstNonBlank(separator, end) : nullptr;
+  *end = 0;
+  if (separator != nullptr) *separator = 0;
+  *interpreter = name;
+  *argument = rest != end ? rest : nullptr;
   return true;
 }
 
@@ -124,7 +141,8 @@ void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, 
     Verdict verdict = kGood;
     const int64_t fd = OpenExecutable(dir_fd, path, flags, &verdict);
     if (!IsError(fd)) {
-      char* const head = judged->heads[judged->scripts];
+      auto& head = judged->heads[judged->scripts];
+      memset(head, 0, sizeof(head));
       const int64_t size = Native(Nr::pread64, fd, head, kHeadSize, 0);
       const char* interpreter = nullptr;
       const char* argument = nullptr;
@@ -132,8 +150,7 @@ void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, 
         verdict = {size, nullptr};
       } else if (size >= 2 && head[0] == '#' && head[1] == '!') {
         Native(Nr::close, fd);
-        head[size] = 0;
-        if (!ParseScript(head, size, &interpreter, &argument)) {
+        if (!ParseScript(head, &interpreter, &argument)) {
           *judged = {.error = -ENOEXEC,
                      .why = "its #! line names no interpreter",
                      .fd = -1,
@@ -143,14 +160,16 @@ void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, 
                      .heads = {}};
           return;
         }
-        AddScript(judged, interpreter, argument, shown);
-        if (++judged->scripts == kMaxScripts) {
+        if (++judged->scripts > kMaxScripts) {
           judged->error = -ELOOP;
           judged->why = "too many #! interpreters";
           return;
         }
+        AddScript(judged, interpreter, argument, shown);
+        // ABI: no name is the current directory, which is no regular file.
         dir_fd = AT_FDCWD;
-        path = shown = interpreter;
+        path = interpreter[0] != 0 ? interpreter : ".";
+        shown = interpreter;
         flags = 0;
         continue;
       } else {

@@ -19,7 +19,7 @@ struct Judged {
   // For scripts: what comes before argv[1]: interpreter, its argument, the script, ...
   uint32_t words;
   const char* word[2 * kMaxScripts + 1];
-  char heads[kMaxScripts][kHeadSize + 1];  // what the words point into
+  char heads[kMaxScripts + 1][kHeadSize + 1];  // what the words point into; the last, of what is one too many
 };
 
 // Opens and judges. dir_fd, path, flags (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as execveat's. `shown` is the path by
