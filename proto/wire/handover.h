@@ -2,9 +2,9 @@
 //
 //   GUISE_SHIM=<abi>:<image fd>:<request fd>:<reply fd>:<flags>:<target fd>:<target path>
 //
-// Decimal numbers; the path goes to the end of the string. target fd -1: the loader resolves the path itself as execve(2)
-// would, and reports failure on stderr and by exit code (a session's first program); else the target is already opened
-// and judged, and the path is the file name that the guest gave (AT_EXECFN).
+// Decimal numbers; the path goes to the end of the string. target fd -1: the loader resolves the path itself as
+// execve(2) would, and reports failure on stderr and by exit code (a session's first program); else the target is
+// already opened and judged, and the path is the file name that the guest gave (AT_EXECFN).
 #ifndef GUISE_PROTO_WIRE_HANDOVER_H_
 #define GUISE_PROTO_WIRE_HANDOVER_H_
 
@@ -21,6 +21,11 @@ inline constexpr int kGuardedFds = 3;
 
 enum HandoverFlag : uint32_t {
   kHandoverFirst = 1u << 0,  // the session's first program
+  // What the guest asked for the signals that the shim holds itself: ignored dispositions and the mask outlive an exec.
+  kHandoverBlocksSigsys = 1u << 1,
+  kHandoverIgnoresSigsys = 1u << 2,
+  kHandoverIgnoresSegv = 1u << 3,
+  kHandoverIgnoresBus = 1u << 4,
 };
 
 }  // namespace guise::wire
