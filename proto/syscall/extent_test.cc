@@ -353,6 +353,27 @@ TEST(ExtentTest, TheKernelTouchesJustTheBytesThatTheRowClaims) {
   }
 }
 
+TEST(ExtentTest, NullIsRefusedUnlessTheRowSaysOpt) {
+  Fixture fixture;
+  for (const Case& test : fixture.Cases()) {
+    const size_t position = std::find(test.args.begin(), test.args.end(), kHere) - test.args.begin();
+    const Row& row = *Find(static_cast<uint32_t>(test.nr));
+    SCOPED_TRACE(std::string(Name(row.nr)) + " argument " + std::to_string(position) + ": " +
+                 Describe(row.args[position]));
+    const Arg& arg = row.args[position];
+    if (row.Has(Trait::MayBlock) && arg.nullable && arg.bytes == sizeof(timespec)) continue;  // would wait for ever
+    fixture.Clear();
+    const long result = ResultOf(test, test.args, nullptr);
+    if (result == -ENOSYS || result == -EPERM || result == -EOPNOTSUPP) continue;
+    if (arg.nullable) {
+      if (row.nr == Nr::epoll_ctl) continue;  // for EPOLL_CTL_DEL only
+      EXPECT_NE(result, -EFAULT);
+    } else {
+      EXPECT_TRUE(result == -EFAULT || result == -EINVAL) << result;
+    }
+  }
+}
+
 TEST(ExtentTest, LengthsHaveTheWidthThatTheKernelTakes) {
   const uint64_t garbage = uint64_t{0xdead} << 32;
   uint64_t args[kMaxArgs] = {0, 0, garbage | 16, garbage | 16, 0, 0};

@@ -213,9 +213,11 @@ struct Arg {
   static constexpr uint8_t kNoLink = 0xff;
 
   ArgKind kind = ArgKind::None;
-  uint8_t link = kNoLink;       // position of the argument that this one refers to
-  uint16_t bytes = 0;           // by kind: size, element size, limit, prefix or offset of the size
-  bool nullable = false;        // NULL is allowed and means "none"; a zero length allows any pointer besides
+  uint8_t link = kNoLink;  // position of the argument that this one refers to
+  uint16_t bytes = 0;      // by kind: size, element size, limit, prefix or offset of the size
+  // NULL is allowed and means "none", perhaps for some commands or flags only. Otherwise NULL gives EFAULT, or EINVAL
+  // where a call checks for it (futex_waitv, sched_*, timer_settime); but a length of zero allows any pointer.
+  bool nullable = false;
   bool result_bounded = false;  // of the output, only min(length, result) bytes or elements are written
 
   constexpr bool exists() const { return kind != ArgKind::None; }
