@@ -10,7 +10,10 @@ std::optional<uint32_t> Call::OptionalId(size_t i) const {
 
 Argument Call::Forward(size_t i) {
   const std::string_view copy = port_->CopyOf(args_[i].origin);
-  return copy.data() == nullptr ? args_[i] : Put(copy);
+  if (copy.data() == nullptr) return args_[i];
+  Argument forwarded = Put(copy);
+  forwarded.origin = args_[i].origin;
+  return forwarded;
 }
 
 Argument Call::Put(std::string_view bytes) { return {Argument::Space::kOutbound, port_->PutOutbound(bytes)}; }

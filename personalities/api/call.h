@@ -58,7 +58,7 @@ class Call {
   // The argument as the guest passed it, for a native call.
   const Argument& Pass(size_t i) const { return args_[i]; }
   // The server's copy of a Path or Str argument, for native calls: they all see the same bytes, whatever the guest does
-  // to its memory meanwhile. Without a copy it is Pass(i).
+  // to its memory meanwhile. Without a copy it is Pass(i). Takes room: forward once, use often.
   Argument Forward(size_t i);
   // Bytes of ours for a native call to read; a NUL is put behind them.
   Argument Put(std::string_view bytes);
@@ -75,7 +75,8 @@ class Call {
     return value;
   }
 
-  // The same call with other arguments, or another call. What is passed on with Pass() keeps its copies.
+  // The same call with other arguments, or another call. What comes from Pass() or Forward() keeps its copy and its way
+  // back, for the layers beneath.
   Call With(size_t i, Argument value) const;
   template <typename... Args>
   Call As(Nr nr, Args... args) const {
@@ -89,6 +90,8 @@ class Call {
   // co_await call.Run(nr, args...): a native call. Its result is the kernel's.
   template <typename... Args>
   RunAwait Run(Nr nr, Args... args);
+  // co_await call.Do(native): likewise, a call made by As() or With().
+  RunAwait Do(const Call& native);
 
   // On success of the call, `bytes` go to where its argument `i` points; a bad address there makes the call fail with
   // EFAULT. At most five a call.
@@ -185,6 +188,8 @@ template <typename... Args>
 RunAwait Call::Run(Nr nr, Args... args) {
   return RunAwait(As(nr, args...));
 }
+
+inline RunAwait Call::Do(const Call& native) { return RunAwait(native); }
 
 }  // namespace guise::api
 

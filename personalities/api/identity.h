@@ -26,7 +26,7 @@ struct Ids {
 struct Identity {
   Ids uid;
   Ids gid;
-  // Supplementary groups in the order of setgroups(2). Longer lists are on the heap.
+  // Supplementary groups, rising, as Linux keeps them. Longer lists are on the heap.
   absl::InlinedVector<uint32_t, 32> groups;
 
   // Root as a login shell has it.

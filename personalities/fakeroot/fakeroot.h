@@ -1,0 +1,52 @@
+// fakeroot: a consistent illusion of root. Ids and owners; modes, devices, xattrs and capabilities are still the
+// host's.
+//
+//   credentials.cc  get*id and set*id, on credentials that the session keeps for each process
+//   ownership.cc    the chown family, into owners that the session keeps for each file
+//   fakeroot.cc     the map: which call is whose
+//
+// The stat family is an overlay: native, with the kept owners laid over; files of the session's owner are shown as
+// root's.
+#ifndef GUISE_PERSONALITIES_FAKEROOT_FAKEROOT_H_
+#define GUISE_PERSONALITIES_FAKEROOT_FAKEROOT_H_
+
+#include "personalities/api/personality.h"
+
+namespace guise::personalities {
+
+class Fakeroot final : public api::Personality {
+ public:
+  static api::Registration Register();
+
+  std::string_view Name() const noexcept override { return "fakeroot"; }
+  void Claim(api::Claims& claims) const override;
+
+ private:
+  // credentials.cc
+  api::SysTask GetUid(api::Call& call, api::Below below) const;
+  api::SysTask GetEuid(api::Call& call, api::Below below) const;
+  api::SysTask GetGid(api::Call& call, api::Below below) const;
+  api::SysTask GetEgid(api::Call& call, api::Below below) const;
+  api::SysTask GetResUid(api::Call& call, api::Below below) const;
+  api::SysTask GetResGid(api::Call& call, api::Below below) const;
+  api::SysTask GetGroups(api::Call& call, api::Below below) const;
+  api::SysTask SetUid(api::Call& call, api::Below below) const;
+  api::SysTask SetGid(api::Call& call, api::Below below) const;
+  api::SysTask SetReUid(api::Call& call, api::Below below) const;
+  api::SysTask SetReGid(api::Call& call, api::Below below) const;
+  api::SysTask SetResUid(api::Call& call, api::Below below) const;
+  api::SysTask SetResGid(api::Call& call, api::Below below) const;
+  api::SysTask SetFsUid(api::Call& call, api::Below below) const;
+  api::SysTask SetFsGid(api::Call& call, api::Below below) const;
+  api::SysTask SetGroups(api::Call& call, api::Below below) const;
+
+  // ownership.cc
+  api::SysTask Chown(api::Call& call, api::Below below) const;
+  api::SysTask Lchown(api::Call& call, api::Below below) const;
+  api::SysTask Fchown(api::Call& call, api::Below below) const;
+  api::SysTask Fchownat(api::Call& call, api::Below below) const;
+};
+
+}  // namespace guise::personalities
+
+#endif  // GUISE_PERSONALITIES_FAKEROOT_FAKEROOT_H_
