@@ -51,6 +51,14 @@ Guise& Guise::Shared(const Account& account) {
   return *guise;
 }
 
+Guise& Guise::Native(const Account& account) {
+  Stage::Get();
+  static std::map<uid_t, std::unique_ptr<Guise>> native;
+  std::unique_ptr<Guise>& guise = native[account.uid];
+  if (guise == nullptr) guise = std::make_unique<Guise>(account);
+  return *guise;
+}
+
 bool Guise::Available() { return !Stage::Get().prefix().empty(); }
 
 std::vector<std::string> Guise::Environment() const {

@@ -38,6 +38,8 @@ class Guise {
 
   // One for each account, made at first use, with a server that runs; lives until the process ends.
   static Guise& Shared(const Account& account);
+  // The same without a server, for what runs natively.
+  static Guise& Native(const Account& account);
 
   // Whether this test was built with, or pointed to, an installed tree.
   static bool Available();

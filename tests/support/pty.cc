@@ -23,7 +23,7 @@ namespace {
   for (int fd = 3; fd < 1024; ++fd) close(fd);
   for (int sig = 1; sig < NSIG; ++sig) signal(sig, SIG_DFL);
   if (!(command.account == Self())) {
-    fchown(0, command.account.uid, command.account.gid);
+    if (fchown(0, command.account.uid, command.account.gid) != 0) _exit(127);
     if (setgroups(0, nullptr) != 0 || setresgid(command.account.gid, command.account.gid, command.account.gid) != 0 ||
         setresuid(command.account.uid, command.account.uid, command.account.uid) != 0) {
       _exit(127);

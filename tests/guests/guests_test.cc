@@ -1,0 +1,66 @@
+// Every guest, in every variant that it is built in, must pass natively, and then in each way under Guise.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/support/guise.h"
+#include "tests/support/stage.h"
+
+namespace guise::tests {
+namespace {
+
+struct Case {
+  std::string guest;  // its name and variant: "fork_inside_static"
+  Way way;
+  Account account;
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.guest << " " << c.way.name << " as " << c.account.name; }
+
+bool EndsWith(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Ordinary users run everything; root runs one variant of each.
+std::vector<Case> Cases() {
+  std::vector<std::string> guests;
+  for (const auto& entry : std::filesystem::directory_iterator(Runfile("tests/guests"))) {
+    const std::string name = entry.path().filename().string();
+    if (!EndsWith(name, ".elf") || name.rfind("raw_owner", 0) == 0) continue;
+    guests.push_back(name.substr(0, name.size() - 4));
+  }
+  std::sort(guests.begin(), guests.end());
+  std::vector<Case> cases;
+  for (const std::string& guest : guests) {
+    for (const Account& account : Accounts()) {
+      if (account.uid == 0 && !EndsWith(guest, "_dynamic") && guest != "go_guest") continue;
+      for (const Way& way : Ways()) cases.push_back({guest, way, account});
+    }
+  }
+  return cases;
+}
+
+class GuestTest : public testing::TestWithParam<Case> {};
+
+TEST_P(GuestTest, Passes) {
+  const Case& c = GetParam();
+  if (!c.way.native) GUISE_NEEDS_TREE();
+  Guise& guise = c.way.native ? Guise::Native(c.account) : Guise::Shared(c.account);
+  const std::string directory = Stage::Get().MakeDirectory(c.account, c.guest);
+  Command command = guise.In(c.way, {Stage::Get().Guest("tests/guests/" + c.guest + ".elf")});
+  command.env.push_back("GUEST_UID=" + std::to_string(c.way.fakeroot ? 0 : c.account.uid));
+  command.cwd = directory;
+  const RunResult result = RunToEnd(command);
+  EXPECT_EQ(result.exit_code, 0) << result;
+  EXPECT_TRUE(EndsWith(result.out, "pass\n")) << result;
+  EXPECT_EQ(result.err, "") << "a guest that passes has nothing to complain about";
+  RemoveTree(directory);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GuestTest, testing::ValuesIn(Cases()), [](const testing::TestParamInfo<Case>& info) {
+  return info.param.guest + "_" + info.param.way.name + "_" + info.param.account.name;
+});
+
+}  // namespace
+}  // namespace guise::tests
