@@ -1,0 +1,21 @@
+// From errno to what an operator reads.
+#ifndef GUISE_SERVER_LAUNCH_ERRNO_STATUS_H_
+#define GUISE_SERVER_LAUNCH_ERRNO_STATUS_H_
+
+#include <cstring>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace guise::server {
+
+// "<what>: <the error's text>[; <remedy>]". `what` names the object and what was tried.
+inline absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view remedy = "") {
+  const absl::StatusCode code =
+      (error == ENOSPC || error == EDQUOT) ? absl::StatusCode::kResourceExhausted : absl::ErrnoToStatusCode(error);
+  return absl::Status(code, absl::StrCat(what, ": ", strerror(error), remedy.empty() ? "" : "; ", remedy));
+}
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_LAUNCH_ERRNO_STATUS_H_

@@ -1,0 +1,125 @@
+#include "server/launch/guest_start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "proto/wire/handover.h"
+#include "proto/wire/version.h"
+#include "server/launch/errno_status.h"
+#include "server/reactor/owned_fd.h"
+
+namespace guise::server {
+namespace {
+
+bool IsFree(int fd) { return fcntl(fd, F_GETFD) < 0 && errno == EBADF; }
+
+// Keeps stdin, stdout and stderr out of it, also when they are closed.
+constexpr int kLowestGuardedFd = 3;
+
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (std::string& string : strings) pointers.push_back(string.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+absl::Status DupTo(int fd, int place) {
+  if (dup3(fd, place, O_CLOEXEC) < 0) return ErrnoStatus(errno, absl::StrCat("cannot place a guarded fd at ", place));
+  return absl::OkStatus();
+}
+
+// REQUIRES: runs in the child. Async-signal-safe.
+[[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
+                              char* const* environment, int failure) {
+  for (const int fd : {fds.image, fds.request, fds.reply}) fcntl(fd, F_SETFD, 0);
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != start.open_files) {
+    limit.rlim_cur = start.open_files;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  start.signals.Restore();
+  syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
+  const int error = errno;
+  [[maybe_unused]] const ssize_t written = write(failure, &error, sizeof(error));
+  _exit(126);
+}
+
+}  // namespace
+
+absl::StatusOr<GuardedFds> ChooseGuardedFds(rlim_t limit) {
+  int places[wire::kGuardedFds];
+  for (int i = 0; i < wire::kGuardedFds; ++i) {
+    int fd = wire::kFirstGuardedFd + i;
+    if (limit != RLIM_INFINITY && static_cast<rlim_t>(fd) >= limit) fd = static_cast<int>(limit) - 1;
+    while (fd >= kLowestGuardedFd && (!IsFree(fd) || std::find(places, places + i, fd) != places + i)) --fd;
+    if (fd < kLowestGuardedFd) {
+      return absl::ResourceExhaustedError(
+          absl::StrFormat("no three free fds below %d for the shim; raise `ulimit -n` or close some", limit));
+    }
+    places[i] = fd;
+  }
+  return GuardedFds{places[0], places[1], places[2]};
+}
+
+std::string HandoverVariable(const GuardedFds& fds, const std::string& path) {
+  return absl::StrFormat("%s%d:%d:%d:%d:%d:-1:%s", wire::kHandoverName, wire::kAbiMax, fds.image, fds.request,
+                         fds.reply, wire::kHandoverFirst, path);
+}
+
+absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
+  const absl::StatusOr<GuardedFds> fds = ChooseGuardedFds(start.open_files);
+  if (!fds.ok()) return fds.status();
+
+  std::vector<std::string> arguments = start.arguments;
+  std::vector<std::string> environment;
+  for (const std::string& variable : start.environment) {
+    if (!absl::StartsWith(variable, wire::kHandoverName)) environment.push_back(variable);
+  }
+  environment.push_back(HandoverVariable(*fds, start.path));
+  const std::vector<char*> argv = Pointers(arguments);
+  const std::vector<char*> envp = Pointers(environment);
+
+  // Taken here and not in the child: the numbers are in the string already, so they must not be lost to a thread.
+  if (absl::Status status = DupTo(start.image, fds->image); !status.ok()) return status;
+  const OwnedFd image(fds->image);
+  if (absl::Status status = DupTo(start.request, fds->request); !status.ok()) return status;
+  const OwnedFd request(fds->request);
+  if (absl::Status status = DupTo(start.reply, fds->reply); !status.ok()) return status;
+  const OwnedFd reply(fds->reply);
+
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
+  const OwnedFd read_end(ends[0]);
+  OwnedFd write_end(ends[1]);
+  const pid_t child = fork();
+  if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
+  if (child == 0) BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
+  write_end = OwnedFd();
+
+  int error = 0;
+  ssize_t length;
+  do {
+    length = read(read_end.get(), &error, sizeof(error));
+  } while (length < 0 && errno == EINTR);
+  if (length == 0) return child;  // closed by the exec
+  waitpid(child, nullptr, 0);
+  if (error == E2BIG) {
+    return absl::OutOfRangeError(
+        absl::StrCat("cannot run \"", start.path, "\": Argument list too long; shorten its arguments or environment"));
+  }
+  return ErrnoStatus(error, "cannot execute the shim's image",
+                     "check that its file is a 64-bit executable on a file system that is not mounted noexec");
+}
+
+}  // namespace guise::server

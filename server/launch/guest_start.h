@@ -1,0 +1,50 @@
+// Starting a session's first guest: fork, hand over, exec of the shim's image.
+//
+// The child is a copy of a process that has threads (gRPC's), so between fork and exec it calls async-signal-safe
+// functions only; everything that allocates is made before the fork.
+#ifndef GUISE_SERVER_LAUNCH_GUEST_START_H_
+#define GUISE_SERVER_LAUNCH_GUEST_START_H_
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/launch/signal_state.h"
+
+namespace guise::server {
+
+struct GuestStart {
+  int image;                             // O_PATH; borrowed
+  int request;                           // borrowed
+  int reply;                             // borrowed; opened for reading
+  std::string path;                      // of the program; its judgement is the loader's
+  std::vector<std::string> arguments;    // with argv[0]
+  std::vector<std::string> environment;  // "NAME=value"
+  SignalState signals;                   // what the guest starts with
+  rlim_t open_files;                     // the soft RLIMIT_NOFILE that the guest starts with; guarded fds stay below it
+};
+
+// Returns the child's process id once the image runs in it. The guarded fds take the places of
+// proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest.
+// Errors: RESOURCE_EXHAUSTED (no free fd below the limit, no process), OUT_OF_RANGE (arguments and environment are too
+// long; exit code 126), or what execveat said of the image.
+absl::StatusOr<pid_t> StartGuest(const GuestStart& start);
+
+// The places of the three guarded fds: each the first free number at or below its first choice and below `limit`, all
+// different. RESOURCE_EXHAUSTED when there are not three.
+struct GuardedFds {
+  int image;
+  int request;
+  int reply;
+};
+absl::StatusOr<GuardedFds> ChooseGuardedFds(rlim_t limit);
+
+// GUISE_SHIM=... for the session's first program.
+std::string HandoverVariable(const GuardedFds& fds, const std::string& path);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_LAUNCH_GUEST_START_H_

@@ -1,0 +1,165 @@
+#include "server/launch/supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "server/launch/ancestry.h"
+#include "server/launch/errno_status.h"
+
+namespace guise::server {
+namespace {
+
+// How long after the connection's end the server's own end may take to show.
+constexpr int64_t kVerdictMillis = 1000;
+
+constexpr int kOwnFailure = 125;
+
+int64_t MonotonicMillis() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+void Say(const std::string& line) {
+  const std::string text = "guise: " + line + "\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+}
+
+// Whether a signal that reached the launcher has reached the guest by itself, or is no business of the guest's.
+bool PassesBy(const signalfd_siginfo& info, pid_t guest) {
+  if (info.ssi_signo == SIGCHLD) return true;
+  if (info.ssi_code == SI_KERNEL) {
+    // The terminal's signals go to the whole process group; but its hang-up goes to the session's leader alone.
+    return info.ssi_signo != SIGHUP || getsid(0) != getpid();
+  }
+  const auto sender = static_cast<pid_t>(info.ssi_pid);
+  if (sender == getpid()) return true;  // SIGPIPE of a write to a closed stderr
+  // A guest that signals its own process group has signalled itself.
+  return info.ssi_signo != SIGCONT && DescendsFrom(sender, guest);
+}
+
+class Supervisor {
+ public:
+  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper) : guest_(guest), inbox_(inbox), keeper_(keeper) {}
+
+  int Run() {
+    while (!Reap()) {
+      pollfd fds[1 + Keeper::kPollFds];
+      fds[0] = {inbox_.fd(), POLLIN, 0};
+      keeper_.FillPoll(fds + 1);
+      poll(fds, 1 + Keeper::kPollFds, Timeout());
+      if (fds[0].revents != 0) Forward();
+      keeper_.Check();
+      SpeakOfServer();
+    }
+    for (const std::string& line : keeper_.memory().Panics(keeper_.panics_at_start())) Say(line);
+    return exit_code_;
+  }
+
+ private:
+  int Timeout() const {
+    if (keeper_.Verdict() == Keeper::Server::kLetGo && !spoken_) return 100;
+    return keeper_.PollTimeout();
+  }
+
+  // Takes every change of a child's state; true when the guest has ended.
+  bool Reap() {
+    for (;;) {
+      siginfo_t info = {};
+      if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) != 0) {
+        if (errno == EINTR) continue;
+        exit_code_ = kOwnFailure;  // ECHILD: somebody else has waited for the guest
+        return true;
+      }
+      if (info.si_pid == 0) return false;
+      if (info.si_pid != guest_) continue;  // a child from before an exec, or an orphan when this is pid 1
+      switch (info.si_code) {
+        case CLD_EXITED:
+          exit_code_ = info.si_status;
+          return true;
+        case CLD_KILLED:
+        case CLD_DUMPED:
+          exit_code_ = 128 + info.si_status;
+          return true;
+        case CLD_STOPPED:
+          kill(getpid(), SIGSTOP);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  void Forward() {
+    signalfd_siginfo info;
+    while (read(inbox_.fd(), &info, sizeof(info)) == sizeof(info)) {
+      if (!PassesBy(info, guest_)) kill(guest_, static_cast<int>(info.ssi_signo));
+    }
+  }
+
+  void SpeakOfServer() {
+    if (spoken_ || keeper_.Verdict() == Keeper::Server::kServes) return;
+    if (keeper_.Verdict() == Keeper::Server::kDied) {
+      spoken_ = true;
+      Say(absl::StrFormat("the server (pid %d) died; calls now follow the session's policy: %s", keeper_.server_pid(),
+                          keeper_.LossPolicyInWords()));
+      return;
+    }
+    if (lost_at_ < 0) lost_at_ = MonotonicMillis();
+    if (MonotonicMillis() - lost_at_ < kVerdictMillis) return;
+    spoken_ = true;
+    Say(absl::StrFormat("the server (pid %d) has ended the session; calls now follow its policy: %s",
+                        keeper_.server_pid(), keeper_.LossPolicyInWords()));
+  }
+
+  const pid_t guest_;
+  const SignalInbox& inbox_;
+  Keeper& keeper_;
+  int exit_code_ = 0;
+  bool spoken_ = false;
+  int64_t lost_at_ = -1;
+};
+
+}  // namespace
+
+absl::StatusOr<SignalInbox> SignalInbox::Open() {
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &action, nullptr);
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&signals, fault);
+  sigprocmask(SIG_SETMASK, &signals, nullptr);
+  OwnedFd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return ErrnoStatus(errno, "cannot make a signalfd");
+  return SignalInbox(std::move(fd));
+}
+
+void SignalInbox::DieIfAskedTo() const {
+  sigset_t pending;
+  sigpending(&pending);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    struct sigaction action;
+    if (sigismember(&pending, signal) != 1 || sigaction(signal, nullptr, &action) != 0) continue;
+    if (action.sa_handler == SIG_IGN) continue;
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, signal);
+    sigprocmask(SIG_UNBLOCK, &only, nullptr);  // does not return: the disposition is the default one
+  }
+}
+
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper) { return Supervisor(guest, inbox, keeper).Run(); }
+
+}  // namespace guise::server
