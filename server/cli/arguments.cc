@@ -1,0 +1,65 @@
+#include "server/cli/arguments.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace guise::server {
+
+absl::StatusOr<v1::Stack> ParseStack(absl::string_view text) {
+  v1::Stack stack;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const absl::string_view name = absl::StripAsciiWhitespace(part);
+    if (name.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "stack \"", text, "\": a name is missing; write personalities with commas between, like \"fakeroot\""));
+    }
+    stack.add_layers(std::string(name));
+  }
+  return stack;
+}
+
+absl::StatusOr<v1::PlacementOverride> ParsePlacement(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  v1::PlacementOverride placement;
+  placement.set_syscall(std::string(parts.first));
+  if (parts.second == "kernel") {
+    placement.set_placement(v1::PLACEMENT_KERNEL);
+  } else if (parts.second == "shim") {
+    placement.set_placement(v1::PLACEMENT_SHIM);
+  } else if (parts.second == "server") {
+    placement.set_placement(v1::PLACEMENT_SERVER);
+  } else if (parts.second != "default" || parts.first.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("placement \"", text, "\": write SYSCALL=kernel|shim|server|default, like \"getuid=server\""));
+  }
+  if (parts.first.empty())
+    return absl::InvalidArgumentError(absl::StrCat("placement \"", text, "\": no syscall named"));
+  return placement;
+}
+
+absl::StatusOr<int> ParseSignal(absl::string_view text) {
+  int number = 0;
+  if (absl::SimpleAtoi(text, &number) && number > 0 && number <= SIGRTMAX) return number;
+  const std::string upper = absl::AsciiStrToUpper(text);
+  const absl::string_view name = absl::StripPrefix(upper, "SIG");
+  for (int signal = 1; signal < SIGRTMIN; ++signal) {
+    const char* known = sigabbrev_np(signal);
+    if (known != nullptr && name == known) return signal;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("signal \"", text, "\": unknown; write a name like TERM, or a number"));
+}
+
+std::string StackText(const v1::Stack& stack) { return absl::StrJoin(stack.layers(), ","); }
+
+}  // namespace guise::server

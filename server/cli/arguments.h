@@ -1,0 +1,28 @@
+// Arguments that several commands take.
+#ifndef GUISE_SERVER_CLI_ARGUMENTS_H_
+#define GUISE_SERVER_CLI_ARGUMENTS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/control/v1/sessions.pb.h"
+
+namespace guise::server {
+
+// "fakeroot,legacy": names, leftmost nearest the guest. INVALID_ARGUMENT: empty, or an empty name.
+absl::StatusOr<v1::Stack> ParseStack(absl::string_view text);
+
+// "getuid=server", "all=server", "getuid=default".
+absl::StatusOr<v1::PlacementOverride> ParsePlacement(absl::string_view text);
+
+// "TERM", "SIGTERM", "15".
+absl::StatusOr<int> ParseSignal(absl::string_view text);
+
+// The stack as ParseStack reads it.
+std::string StackText(const v1::Stack& stack);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_CLI_ARGUMENTS_H_

@@ -1,0 +1,50 @@
+#include "server/cli/client.h"
+
+#include <fcntl.h>
+#include <grpcpp/create_channel_posix.h>
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "server/launch/server_start.h"
+
+namespace guise::server {
+
+Client::Client(RuntimeDirectory directory, int connection) : directory_(std::move(directory)) {
+  fcntl(connection, F_SETFL, fcntl(connection, F_GETFL) | O_NONBLOCK);
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateInsecureChannelFromFd("guised", connection);
+  sessions_ = v1::Sessions::NewStub(channel);
+  server_ = v1::Server::NewStub(channel);
+}
+
+absl::StatusOr<Client> Client::Connect() {
+  absl::StatusOr<RuntimeDirectory> directory = RuntimeDirectory::Open(RuntimeDirectory::DefaultPath());
+  if (absl::IsNotFound(directory.status())) {
+    return absl::UnavailableError("no server runs (there is no runtime directory " + RuntimeDirectory::DefaultPath() +
+                                  "); `guise run` or `guise server start` starts one");
+  }
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<OwnedFd> connection = ConnectToServer(*directory);
+  if (absl::IsUnavailable(connection.status())) {
+    return absl::UnavailableError("no server runs at " + directory->path() +
+                                  "; `guise run` or `guise server start` starts one");
+  }
+  if (!connection.ok()) return connection.status();
+  return Client(*std::move(directory), connection->release());
+}
+
+absl::StatusOr<Client> Client::ConnectOrStart(const SignalState& signals, int idle_exit) {
+  absl::StatusOr<RuntimeDirectory> directory = RuntimeDirectory::Make(RuntimeDirectory::DefaultPath());
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<OwnedFd> connection = ConnectOrStartServer(*directory, signals, idle_exit);
+  if (!connection.ok()) return connection.status();
+  return Client(*std::move(directory), connection->release());
+}
+
+absl::Time Client::DeadlineIn(absl::Duration timeout) { return absl::Now() + timeout; }
+
+absl::Status Client::ToAbsl(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+}  // namespace guise::server

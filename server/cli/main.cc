@@ -1,0 +1,101 @@
+// guise: the command line of Guise.
+#include <stdio.h>
+#include <string.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/cli/command.h"
+#include "server/cli/doctor/probes.h"
+#include "server/launch/signal_state.h"
+#include "server/launch/surroundings.h"
+
+namespace guise::server {
+
+int Fail(const absl::Status& status, int code) {
+  const std::string text = "guise: " + std::string(status.message()) + "\n";
+  fputs(text.c_str(), stderr);
+  return code;
+}
+
+namespace {
+
+class Formatter final : public CLI::Formatter {
+ public:
+  explicit Formatter(std::string usage) : usage_(std::move(usage)) { column_width(kColumn); }
+  std::string make_usage(const CLI::App*, std::string) const override { return "Usage: " + usage_ + "\n"; }
+
+  static constexpr size_t kColumn = 36;
+
+ private:
+  const std::string usage_;
+};
+
+}  // namespace
+
+void SetUsage(CLI::App& command, std::string usage) {
+  command.formatter(std::make_shared<Formatter>(std::move(usage)));
+}
+
+namespace {
+
+constexpr char kAbout[] = "Runs programs under another Linux ABI, chosen by personalities and swapped while they run.";
+constexpr char kExamples[] =
+    "Examples:\n"
+    "  guise run --personality fakeroot -- sh -c 'id -u; touch f; chown 1:2 f; ls -ln f'\n"
+    "  guise ps\n"
+    "  guise switch 5f3a90c1 fakeroot\n"
+    "  guise doctor\n"
+    "`guise COMMAND --help` tells more of each.";
+
+int Main(int argc, char** argv) {
+  Invocation invocation = {SignalState::Capture(), {}, nullptr};
+  OccupyStandardFds();
+
+  // What follows "--" is the guest's: it is cut off before the parser sees it.
+  std::vector<std::string> words(argv + 1, argv + argc);
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] != "--") continue;
+    invocation.trailing.assign(words.begin() + static_cast<ptrdiff_t>(i) + 1, words.end());
+    words.resize(i);
+    break;
+  }
+
+  CLI::App app(kAbout, "guise");
+  app.require_subcommand(1);
+  app.footer(kExamples);
+  app.get_formatter()->column_width(Formatter::kColumn);
+  AddRun(app, invocation);
+  AddExec(app, invocation);
+  AddPs(app, invocation);
+  AddSwitch(app, invocation);
+  AddPlace(app, invocation);
+  AddStop(app, invocation);
+  AddServer(app, invocation);
+  AddDoctor(app, invocation);
+  AddVersion(app, invocation);
+  const bool runs_guest = !words.empty() && (words[0] == "run" || words[0] == "exec");
+  std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    if (app.exit(error) == 0) return 0;  // --help
+    return runs_guest ? kExitOwnFailure : kExitUsage;
+  }
+  if (!runs_guest && !invocation.trailing.empty()) {
+    return Fail(absl::InvalidArgumentError("this command takes nothing behind \"--\""), kExitUsage);
+  }
+  return invocation.act();
+}
+
+}  // namespace
+}  // namespace guise::server
+
+int main(int argc, char** argv) {
+  if (argc > 0 && strcmp(argv[0], guise::server::kProbeName) == 0) return guise::server::kProbeExit;
+  return guise::server::Main(argc, argv);
+}

@@ -1,0 +1,241 @@
+// `guise run` and `guise exec`: start a guest, stand in for it until it ends.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/cli/arguments.h"
+#include "server/cli/client.h"
+#include "server/cli/command.h"
+#include "server/launch/fd_socket.h"
+#include "server/launch/guest_start.h"
+#include "server/launch/installed.h"
+#include "server/launch/keeper.h"
+#include "server/launch/program.h"
+#include "server/launch/server_start.h"
+#include "server/launch/supervise.h"
+#include "server/launch/surroundings.h"
+
+namespace guise::server {
+namespace {
+
+// A private server ends itself after so long without a session.
+constexpr int kIdleExitSeconds = 60;
+
+// A server may end between our connecting and our joining; then the next one is started.
+constexpr int kTries = 3;
+
+// guise needs fds of its own, gRPC's among them; what the user set is given to the guest.
+constexpr rlim_t kOwnOpenFiles = 1024;
+
+rlim_t RaiseOpenFiles() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kOwnOpenFiles;
+  const rlim_t given = limit.rlim_cur;
+  if (limit.rlim_cur < kOwnOpenFiles) {
+    limit.rlim_cur = std::min(kOwnOpenFiles, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return given;
+}
+
+absl::StatusOr<uint32_t> SessionNumber(const std::string& id) {
+  uint32_t number = 0;
+  if (!absl::SimpleHexAtoi(id, &number)) {
+    return absl::InternalError(absl::StrCat("the server named a session \"", id, "\", which is no id"));
+  }
+  return number;
+}
+
+absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string& id, wire::FdOp op) {
+  const absl::StatusOr<uint32_t> number = SessionNumber(id);
+  if (!number.ok()) return number.status();
+  absl::StatusOr<Attachment> attachment = AttachToSession(directory.FdSocket(), op, *number);
+  if (!attachment.ok()) return attachment.status();
+  return Keeper::Start(*std::move(attachment));
+}
+
+// A new session, with this process as its keeper.
+absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
+  absl::Status last;
+  for (int i = 0; i < kTries; ++i) {
+    absl::StatusOr<Client> client = Client::ConnectOrStart(signals, kIdleExitSeconds);
+    if (!client.ok()) return client.status();
+    const absl::StatusOr<v1::Session> session = Client::Call(client->sessions(), &v1::Sessions::Stub::Create, request);
+    last = session.status();
+    if (session.ok()) {
+      absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
+      if (keeper.ok()) return keeper;
+      last = keeper.status();
+    }
+    if (!absl::IsUnavailable(last)) break;
+  }
+  return last;
+}
+
+// A session that lives. Where its keeper has gone, this process becomes the next one.
+absl::StatusOr<Keeper> ExistingSession(const std::string& name) {
+  absl::StatusOr<Client> client = Client::Connect();
+  if (!client.ok()) return client.status();
+  v1::ExecIntoRequest request;
+  request.set_session(name);
+  const absl::StatusOr<v1::ExecIntoResponse> session =
+      Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
+  if (!session.ok()) return session.status();
+  absl::StatusOr<Keeper> keeper = Join(client->directory(), session->session(), wire::FdOp::kAttach);
+  if (keeper.ok() || absl::IsNotFound(keeper.status())) return keeper;
+  return Join(client->directory(), session->session(), wire::FdOp::kGuest);
+}
+
+struct Command {
+  std::vector<std::string> words;
+  std::string path;
+  OwnedFd image;
+};
+
+// What can be found wrong before there is a session.
+absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
+  if (absl::Status status = CheckNotAGuest(); !status.ok()) return status;
+  if (absl::Status status = CheckSyscallUserDispatch(); !status.ok()) return status;
+  absl::StatusOr<OwnedFd> image = OpenShimImage();
+  if (!image.ok()) return image.status();
+  Command command;
+  command.words = std::move(words);
+  command.image = *std::move(image);
+  return command;
+}
+
+int RunGuest(Command command, const SignalInbox& inbox, Keeper keeper, const SignalState& signals, rlim_t open_files) {
+  GuestStart start = {command.image.get(),
+                      keeper.attachment().request.get(),
+                      keeper.attachment().reply.get(),
+                      command.path,
+                      std::move(command.words),
+                      {},
+                      signals,
+                      open_files};
+  for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
+  inbox.DieIfAskedTo();
+  const absl::StatusOr<pid_t> guest = StartGuest(start);
+  if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
+  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
+  const int code = Supervise(*guest, inbox, keeper);
+  if (keeper.keeps() && keeper.memory().AnyLivingGuest(0) != 0 && !keeper.LeaveCopy()) {
+    Fail(absl::ResourceExhaustedError(
+        "no process for the session's keeper; should the server die, its guests may hang"));
+  }
+  return code;
+}
+
+// `join` makes or finds the session.
+int Launch(std::vector<std::string> words, const SignalState& signals,
+           const std::function<absl::StatusOr<Keeper>()>& join) {
+  if (words.empty()) {
+    return Fail(absl::InvalidArgumentError("no command given; write it behind \"--\""), kExitOwnFailure);
+  }
+  const rlim_t open_files = RaiseOpenFiles();
+  absl::StatusOr<Command> command = Prepare(std::move(words));
+  if (!command.ok()) return Fail(command.status(), kExitOwnFailure);
+  absl::StatusOr<std::string> path = FindProgram(command->words[0], SearchPath());
+  if (!path.ok()) {
+    return Fail(path.status(), absl::IsNotFound(path.status()) ? kExitNotFound : kExitCannotExecute);
+  }
+  command->path = *std::move(path);
+  absl::StatusOr<SignalInbox> inbox = SignalInbox::Open();
+  if (!inbox.ok()) return Fail(inbox.status(), kExitOwnFailure);
+  absl::StatusOr<Keeper> keeper = join();
+  if (!keeper.ok()) return Fail(keeper.status(), kExitOwnFailure);
+  return RunGuest(*std::move(command), *inbox, *std::move(keeper), signals, open_files);
+}
+
+// The command's words: those that the parser left over, "--" if there were both, those behind it.
+std::vector<std::string> CommandWords(const CLI::App& app, const Invocation& invocation) {
+  std::vector<std::string> words = app.remaining();
+  if (!words.empty() && !invocation.trailing.empty()) words.emplace_back("--");
+  words.insert(words.end(), invocation.trailing.begin(), invocation.trailing.end());
+  return words;
+}
+
+struct RunOptions {
+  std::string personality = "linux";
+  std::string name;
+  std::vector<std::string> places;
+};
+
+absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
+  v1::CreateSessionRequest request;
+  absl::StatusOr<v1::Stack> stack = ParseStack(options.personality);
+  if (!stack.ok()) return stack.status();
+  *request.mutable_stack() = *std::move(stack);
+  request.set_name(options.name);
+  for (const std::string& place : options.places) {
+    absl::StatusOr<v1::PlacementOverride> parsed = ParsePlacement(place);
+    if (!parsed.ok()) return parsed.status();
+    *request.add_overrides() = *std::move(parsed);
+  }
+  return request;
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Invocation& invocation) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* run = app.add_subcommand("run", "Runs a program in a new session");
+  SetUsage(*run, "guise run [OPTIONS] -- COMMAND [ARGUMENT...]");
+  run->prefix_command();
+  run->add_option("-p,--personality", options->personality, "The session's stack: names with commas between")
+      ->type_name("STACK")
+      ->capture_default_str();
+  run->add_option("-n,--name", options->name, "A name for the session")->type_name("NAME");
+  run->add_option("--place", options->places, "Where a syscall is answered; may be given again")
+      ->type_name("SYSCALL=WHERE")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  run->footer(
+      "Examples:\n"
+      "  guise run -- make -j2\n"
+      "  guise run --personality fakeroot -- sh -c 'chown 1:2 f; tar cf f.tar f'\n"
+      "  guise run --name build --place getuid=server -- ./program\n"
+      "Exit code: the program's; 125 when Guise fails, 126 when the program cannot be executed, 127 when it is not\n"
+      "found, 128+n when signal n ended it.");
+  run->callback([run, options, &invocation] {
+    invocation.act = [run, options, &invocation] {
+      const absl::StatusOr<v1::CreateSessionRequest> request = ToRequest(*options);
+      if (!request.ok()) return Fail(request.status(), kExitOwnFailure);
+      return Launch(CommandWords(*run, invocation), invocation.signals,
+                    [&] { return NewSession(*request, invocation.signals); });
+    };
+  });
+}
+
+void AddExec(CLI::App& app, Invocation& invocation) {
+  auto session = std::make_shared<std::string>();
+  CLI::App* exec = app.add_subcommand("exec", "Runs a program in a session that lives");
+  SetUsage(*exec, "guise exec SESSION -- COMMAND [ARGUMENT...]");
+  exec->prefix_command();
+  exec->add_option("session", *session, "The session's id or name")->required()->type_name("SESSION");
+  exec->footer(
+      "Examples:\n"
+      "  guise exec build -- id -u\n"
+      "  guise exec 5f3a90c1 -- sh\n"
+      "Exit code: as of `guise run`.");
+  exec->callback([exec, session, &invocation] {
+    invocation.act = [exec, session, &invocation] {
+      return Launch(CommandWords(*exec, invocation), invocation.signals, [&] { return ExistingSession(*session); });
+    };
+  });
+}
+
+}  // namespace guise::server

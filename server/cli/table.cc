@@ -1,0 +1,23 @@
+#include "server/cli/table.h"
+
+#include <algorithm>
+
+namespace guise::server {
+
+std::string Table::Text() const {
+  std::vector<size_t> widths(rows_[0].size(), 0);
+  for (const std::vector<std::string>& row : rows_) {
+    for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const std::vector<std::string>& row : rows_) {
+    for (size_t i = 0; i < widths.size(); ++i) {
+      text += row[i];
+      if (i + 1 < widths.size()) text.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace guise::server

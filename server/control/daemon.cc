@@ -1,0 +1,88 @@
+#include "server/control/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "server/launch/errno_status.h"
+
+namespace guise::server {
+namespace {
+
+// The first byte of the daemon's word; what follows kFailed is the reason.
+constexpr char kReady = '+';
+constexpr char kFailed = '-';
+
+[[noreturn]] void WaitForWord(int report) {
+  std::string word;
+  char bytes[1024];
+  for (;;) {
+    const ssize_t length = read(report, bytes, sizeof(bytes));
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) break;
+    word.append(bytes, static_cast<size_t>(length));
+  }
+  if (!word.empty() && word[0] == kReady) _exit(0);
+  dprintf(STDERR_FILENO, "guised: %s\n", word.empty() ? "the server died before it served" : word.c_str() + 1);
+  _exit(1);
+}
+
+// Whatever whoever started us had open: a pipe held open would keep its reader waiting.
+void CloseInherited(int kept) {
+  syscall(SYS_close_range, 3u, static_cast<unsigned>(kept) - 1, 0);
+  syscall(SYS_close_range, static_cast<unsigned>(kept) + 1, ~0u, 0);
+}
+
+}  // namespace
+
+absl::StatusOr<Readiness> Detach() {
+  int ends[2];
+  // Not below 3, so that CloseInherited can spare it.
+  for (int fd = open("/dev/null", O_RDWR); fd < 3; fd = open("/dev/null", O_RDWR)) {
+    if (fd < 0) return ErrnoStatus(errno, "cannot open /dev/null");
+  }
+  if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
+  OwnedFd read_end(ends[0]);
+  OwnedFd write_end(ends[1]);
+  const pid_t child = fork();
+  if (child < 0) return ErrnoStatus(errno, "cannot start a process");
+  if (child > 0) {
+    write_end = OwnedFd();
+    WaitForWord(read_end.get());
+  }
+  setsid();
+  const pid_t daemon = fork();
+  if (daemon < 0) return ErrnoStatus(errno, "cannot start a process");
+  if (daemon > 0) _exit(0);
+  read_end = OwnedFd();
+  CloseInherited(write_end.get());
+  umask(077);
+  const OwnedFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null || dup2(null.get(), STDIN_FILENO) < 0 || chdir("/") != 0) return ErrnoStatus(errno, "cannot detach");
+  return Readiness(std::move(write_end));
+}
+
+void Readiness::Ready() {
+  if (report_) [[maybe_unused]]
+    const ssize_t written = write(report_.get(), &kReady, 1);
+  report_ = OwnedFd();
+}
+
+void Readiness::Failed(const absl::Status& why) {
+  if (report_) {
+    const std::string word = kFailed + std::string(why.message());
+    [[maybe_unused]] const ssize_t written = write(report_.get(), word.data(), word.size());
+    report_ = OwnedFd();
+    return;
+  }
+  dprintf(STDERR_FILENO, "guised: %s\n", std::string(why.message()).c_str());
+}
+
+}  // namespace guise::server

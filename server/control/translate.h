@@ -1,0 +1,31 @@
+// Between the control plane's messages and the server's own types; nothing else is decided here.
+#ifndef GUISE_SERVER_CONTROL_TRANSLATE_H_
+#define GUISE_SERVER_CONTROL_TRANSLATE_H_
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "google/protobuf/repeated_ptr_field.h"
+#include "proto/control/v1/sessions.pb.h"
+#include "server/session/sessions.h"
+
+namespace guise::server {
+
+// The codes of both have the same numbers.
+grpc::Status ToGrpc(const absl::Status& status);
+
+v1::Session ToMessage(const SessionInfo& info);
+
+std::vector<std::string> ToLayers(const v1::Stack& stack);
+
+// INVALID_ARGUMENT: a placement that this server does not know.
+absl::StatusOr<std::vector<Override>> ToOverrides(
+    const google::protobuf::RepeatedPtrField<v1::PlacementOverride>& overrides);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_CONTROL_TRANSLATE_H_
