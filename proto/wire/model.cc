@@ -186,9 +186,9 @@ std::string Machine::Describe(const State& before, Transition transition) const 
 }
 
 std::string Name(Flaw flaw) {
-  static constexpr const char* kNames[] = {"none",         "stuck",          "slot lost", "wrong answer",
-                                           "served twice", "answered twice", "ran twice", "torn line",
-                                           "stale result", "line rewritten", "held twice"};
+  static constexpr const char* kNames[] = {"none",         "stuck",          "slot lost",  "wrong answer",
+                                           "served twice", "answered twice", "ran twice",  "torn line",
+                                           "stale result", "line rewritten", "held twice", "wrong holder"};
   return kNames[static_cast<int>(flaw)];
 }
 

@@ -51,6 +51,7 @@ enum Mutation : uint32_t {
   kStateWithoutHolding = 1u << 21,      // server: believes a state whatever holding it names
   kStartLooksBeforePosts = 1u << 22,    // successor: looks at the slots, then reads posts
   kStartWakesNobody = 1u << 23,         // successor: wakes no answer
+  kHolderReadFirst = 1u << 24,          // server: whose call it is was read before the sequence
 };
 
 struct Config {
@@ -78,6 +79,7 @@ enum class Flaw : uint8_t {
   kStaleResult,    // the server took a result that was not the step's
   kLineRewritten,  // a request line changed while its call was unanswered
   kHeldTwice,      // two guests hold one slot
+  kWrongHolder,    // the server took a call for another guest's
 };
 std::string Name(Flaw flaw);
 

@@ -174,6 +174,10 @@ bool Machine::Run::Worker(int choice) {
     case kWorkerDone:
       Look();
       return true;
+    case kWorkerHolder:
+      self.owner = Load(Mine(kOwner));
+      self.pc = kWorkerLineA;
+      return true;
     case kWorkerLineA:
       self.seen = Load(Mine(kLineA));
       self.pc = kWorkerLineB;
@@ -186,6 +190,7 @@ bool Machine::Run::Worker(int choice) {
       if (choice == 2 && (!may_signal || self.other == static_cast<uint16_t>(SlotState::kInterrupted))) return false;
       if (choice > 2) return false;
       if (Load(Mine(kLineB)) != tag || tag >> 2 != self.sequence) Blame(Flaw::kTornLine);
+      if (HolderOf(Wide(self.owner)) + 1 != (tag & 3u)) Blame(Flaw::kWrongHolder);
       // A successor begins calls again that its predecessor had begun; nobody else may.
       const auto bit = static_cast<uint16_t>(1u << self.sequence);
       if ((state_.served[self.slot] & bit) != 0 && config_.server_deaths == 0) Blame(Flaw::kServedTwice);
@@ -222,7 +227,7 @@ void Machine::Run::Look() {
   switch (TurnOf(self_.sequence, Load(Mine(kDone)), answer)) {
     case Turn::kCall:
       if (held >> 2 != self_.sequence) {
-        self_.pc = kWorkerLineA;
+        self_.pc = Is(kHolderReadFirst) ? kWorkerLineA : kWorkerHolder;
         return;
       }
       if (self_.other == static_cast<uint16_t>(SlotState::kInterrupted)) {

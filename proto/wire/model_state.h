@@ -73,6 +73,7 @@ enum Pc : uint8_t {
   kWorkerState,
   kWorkerSequence,
   kWorkerDone,
+  kWorkerHolder,
   kWorkerLineA,
   kWorkerLineB,
   kWorkerResult,

@@ -141,6 +141,10 @@ TEST(ModelMutationTest, ReplyMustBeReadBeforeFreeing) {
   ExpectCaught({.guests = 2, .calls = {1, 1}, .runs = false}, kFreeBeforeReading, Flaw::kWrongAnswer);
 }
 
+TEST(ModelMutationTest, HolderMustBeReadAfterTheSequence) {
+  ExpectCaught({.guests = 2, .calls = {1, 1}, .deaths = 1}, kHolderReadFirst, Flaw::kWrongHolder);
+}
+
 TEST(ModelMutationTest, StateMustNameItsHolding) {
   ExpectCaught({.guests = 2, .calls = {1, 1}, .signals = 1, .abandon = true}, kStateWithoutHolding, Flaw::kStuck);
 }

@@ -1,12 +1,12 @@
 // Inode overlays: a published hash table from (device, inode, birth time) to the owner, group, mode and device number
 // that guests are shown. A `stat` under an overlay is one native statx and a look-up here.
 //
-// A table of 2^log2 entries at `offset` in reply memory: first one tag byte an entry, then the entries. Linear probing
-// from Bucket(); a tag of 0 is free and ends a probe; entries are never removed (a dead one has fields == 0), so probes
-// stay right without locks. At most 3/4 full.
+// A table of 2^log2 entries, log2 >= 3 so that entries lie aligned, at `offset` in reply memory, a multiple of 8: first
+// one tag byte an entry, then the entries. Linear probing from Bucket(); a tag of 0 is free and ends a probe; entries
+// are never removed (a dead one has fields == 0), so probes stay right without locks. At most 3/4 full.
 //
-// Writer: entry.sequence odd, fields, sequence even (release), then the tag (release). Reader: tag equal, sequence even,
-// copy, sequence unchanged; else the entry is torn and the call is reflected.
+// Writer: entry.sequence odd, release fence, fields, sequence even (release), then the tag (release). Reader: tag
+// equal, sequence even, copy, sequence unchanged; else the entry is torn and the call is reflected.
 //
 // An entry whose birth time differs from the file's is another file's, one that had the inode number before.
 #ifndef GUISE_PROTO_WIRE_OVERLAY_H_
@@ -20,9 +20,9 @@ namespace guise::wire {
 
 struct InodeKey {
   uint64_t ino;
-  int64_t birth_seconds;       // 0 and 0: the file system tells no birth time
+  int64_t birth_seconds;  // 0 and 0: the file system tells no birth time
   uint32_t birth_nanoseconds;
-  uint32_t dev;                // as the kernel encodes st_dev of 32 bits: EncodeDev
+  uint32_t dev;  // as the kernel encodes st_dev of 32 bits: EncodeDev
   friend constexpr bool operator==(const InodeKey& a, const InodeKey& b) {
     return a.ino == b.ino && a.birth_seconds == b.birth_seconds && a.birth_nanoseconds == b.birth_nanoseconds &&
            a.dev == b.dev;
@@ -68,7 +68,7 @@ constexpr uint64_t OverlayEntriesOffset(uint32_t log2) { return uint64_t{1} << l
 
 // Neighbouring inodes share a neighbourhood of the table, so that a tree walk touches few pages.
 constexpr uint64_t Bucket(const InodeKey& key, uint32_t log2) {
-  uint64_t h = (key.ino >> 5) * 0x9e3779b97f4a7c15u ^ uint64_t{key.dev} * 0xc2b2ae3d27d4eb4fu;
+  uint64_t h = (key.ino >> 5) * 0x9e3779b97f4a7c15u ^ uint64_t { key.dev } * 0xc2b2ae3d27d4eb4fu;
   h ^= h >> 29;
   h *= 0xbf58476d1ce4e5b9u;
   h ^= h >> 32;
@@ -83,7 +83,7 @@ constexpr uint8_t Tag(const InodeKey& key) {
 
 enum class Lookup { kMiss, kHit, kTorn };
 
-// `tags` points at a table of 2^log2 entries, log2 >= 1.
+// `tags` points at a table of 2^log2 entries. REQUIRES: log2 >= 3.
 inline Lookup FindOverlay(const Cell<uint8_t>* tags, uint32_t log2, const InodeKey& key, OverlayValue* value) {
   const uint64_t mask = (uint64_t{1} << log2) - 1;
   const auto* entries = reinterpret_cast<const OverlayEntry*>(tags + OverlayEntriesOffset(log2));

@@ -75,7 +75,8 @@ enum class SlotState : uint32_t {
 
 // The state word names the holding it speaks of, so that a state left by an earlier holder says nothing of this one; a
 // call that is neither interrupted nor abandoned need not write it. A holder that keeps the slot for another call after
-// an interrupted one stores kPosted before the sequence. The server reads the owner, then the state, then the sequence.
+// an interrupted one stores kPosted before the sequence. The server reads the owner, then the state, then the sequence;
+// whose call that is, says the owner read again after the sequence.
 constexpr uint32_t StateWord(uint64_t owner, SlotState state) {
   return GenerationOf(owner) << 2 | static_cast<uint32_t>(state);
 }
