@@ -17,6 +17,8 @@ struct Differential {
   std::string setup;              // shell commands, run there natively before
   std::string input;
   std::vector<std::string> needs;  // programs without which the case is skipped
+  int exit_code = 0;               // natively
+  bool as_root = true;             // worth a run as root too
 };
 
 // A case that is a script for `bash -c`.
