@@ -13,7 +13,6 @@ constexpr uint64_t kNoToken = 0;
 constexpr uint8_t kOpFutexWait = 51;
 // ABI: include/uapi/linux/futex.h, FUTEX2_*.
 constexpr int kFutexSize32 = 0x02;
-constexpr int kFutexPrivate = 128;
 constexpr uint64_t kMatchAny = 0xffffffff;
 
 }  // namespace
@@ -31,7 +30,7 @@ absl::Status FutexRing::Open() {
 
   // Whether there are futexes: a word that has another value reports at once with EAGAIN, an unknown request EINVAL.
   const uint32_t word = 0;
-  Wait(&word, 1, Scope::kPrivate, 1);
+  Wait(&word, 1, 1);
   io_uring_submit_and_wait(&ring_, 1);
   io_uring_cqe* cqe = nullptr;
   if (io_uring_peek_cqe(&ring_, &cqe) != 0) return absl::FailedPreconditionError("io_uring does not answer");
@@ -41,11 +40,11 @@ absl::Status FutexRing::Open() {
   return absl::OkStatus();
 }
 
-void FutexRing::Wait(const uint32_t* word, uint32_t value, Scope scope, uint64_t token) {
+void FutexRing::Wait(const uint32_t* word, uint32_t value, uint64_t token) {
   io_uring_sqe* sqe = NextRequest();
   memset(sqe, 0, sizeof(*sqe));
   sqe->opcode = kOpFutexWait;
-  sqe->fd = kFutexSize32 | (scope == Scope::kPrivate ? kFutexPrivate : 0);
+  sqe->fd = kFutexSize32;
   sqe->addr = reinterpret_cast<uint64_t>(word);
   sqe->addr2 = value;
   sqe->addr3 = kMatchAny;

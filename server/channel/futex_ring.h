@@ -23,11 +23,9 @@ class FutexRing {
   // FAILED_PRECONDITION where io_uring is absent or refused, or has no futexes: found by trying.
   absl::Status Open();
 
-  enum class Scope { kShared, kPrivate };  // whether other processes wake the word
-
-  // Reports `token` once: when the word is woken, at once when it is not `value` any more, or when cancelled.
-  // REQUIRES: token is not 0 and not waiting. The word stays mapped until it is reported.
-  void Wait(const uint32_t* word, uint32_t value, Scope scope, uint64_t token);
+  // Reports `token` once: when the word is woken (by FutexWakeAll: the word is shared), at once when it is not `value`
+  // any more, or when cancelled. REQUIRES: token is not 0 and not waiting. The word stays mapped until it is reported.
+  void Wait(const uint32_t* word, uint32_t value, uint64_t token);
   // Makes the token be reported soon.
   void Cancel(uint64_t token);
   // Appends reported tokens; with `block`, returns when there is one (or without a cause).

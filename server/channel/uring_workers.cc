@@ -115,7 +115,7 @@ void Worker::Run() {
 
   std::vector<uint64_t> reported;
   uint32_t called = called_.Acquire();
-  ring_.Wait(called_.Address(), called, FutexRing::Scope::kPrivate, kCallToken);
+  ring_.Wait(called_.Address(), called, kCallToken);
   while (!stop_.load()) {
     reported.clear();
     ring_.Collect(queue_.empty(), reported);
@@ -123,7 +123,7 @@ void Worker::Run() {
       if (token == kCallToken) {
         called = called_.Acquire();
         TakeChanges();
-        ring_.Wait(called_.Address(), called, FutexRing::Scope::kPrivate, kCallToken);
+        ring_.Wait(called_.Address(), called, kCallToken);
       } else {
         Report(token);
       }
@@ -185,7 +185,7 @@ void Worker::Visit(uint64_t token) {
     queue_.push_back(token);
     return;
   }
-  ring_.Wait(rung.Address(), value, FutexRing::Scope::kShared, token);
+  ring_.Wait(rung.Address(), value, token);
   bell.waiting = true;
 }
 

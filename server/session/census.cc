@@ -137,6 +137,8 @@ uint32_t Census::Signal(int signal) {
   absl::MutexLock lock(&mutex_);
   uint32_t sent = 0;
   for (const auto& [key, guest] : guests_) {
+    const SharedMemory& request = memories_->request;
+    if (MapsFile(guest.pid, request.device(), request.inode()) != Maps::kYes) continue;
     if (::syscall(SYS_pidfd_send_signal, guest.pidfd.get(), signal, nullptr, 0) == 0) ++sent;
   }
   return sent;

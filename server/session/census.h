@@ -43,7 +43,8 @@ class Census : public std::enable_shared_from_this<Census> {
   // Those that live and are known, by rising pid.
   std::vector<GuestInfo> Living() const;
   bool Holds(pid_t pid) const;
-  // Sends to all that are known; returns to how many.
+  // Sends to all that are known and map the session's memory (a record is a guest's word, and must not make the server
+  // kill a stranger); returns to how many.
   uint32_t Signal(int signal);
   // Waits until none is known to live.
   void AwaitNone(absl::Time deadline) const;
