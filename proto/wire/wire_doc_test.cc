@@ -51,7 +51,7 @@ Document Read() {
       type = match[1];
       EXPECT_EQ(document.sizes.count(type), 0u) << type << " is described twice";
       document.sizes[type] = std::stoull(match[2]);
-    } else if (line.rfind("#", 0) == 0) {
+    } else if (!line.empty() && line.front() == '#') {
       type.clear();
     } else if (std::regex_match(line, match, row)) {
       EXPECT_NE(type, "") << "a row of offsets outside a struct: " << line;
