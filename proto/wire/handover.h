@@ -27,6 +27,8 @@ enum HandoverFlag : uint32_t {
   kHandoverIgnoresSegv = 1u << 3,
   kHandoverIgnoresBus = 1u << 4,
 };
+// The process record that the pid keeps over the exec, + 1; 0: none.
+inline constexpr uint32_t kHandoverRecordShift = 8;
 
 }  // namespace guise::wire
 

@@ -46,7 +46,8 @@ struct Vectors {
 };
 
 uint32_t HandoverFlags(const ThreadBlock* block) {
-  uint32_t flags = 0;
+  const uint32_t record = block->process->record;
+  uint32_t flags = record == kNoRecord ? 0 : (record + 1) << wire::kHandoverRecordShift;
   const SignalSet ignored = IgnoredOfOurs(block->process);
   if (block->blocks_sigsys) flags |= wire::kHandoverBlocksSigsys;
   if ((ignored & Bit(SIGSYS)) != 0) flags |= wire::kHandoverIgnoresSigsys;
@@ -133,6 +134,13 @@ void ShownPath(const ExecRequest& request, const char* path, Text<kPathSize + 32
   shown->Add(path);
 }
 
+// Whether the path by which a script would be opened is gone by then.
+bool ClosesOnExec(const ExecRequest& request, const char* path) {
+  if (path[0] == '/' || request.dir_fd == kCwd) return false;
+  const int64_t flags = Native(Nr::fcntl, request.dir_fd, F_GETFD);
+  return !IsError(flags) && (flags & FD_CLOEXEC) != 0;
+}
+
 // The errors that a program's first exec meets.
 const char* ErrorText(int64_t error) {
   switch (error) {
@@ -169,7 +177,12 @@ Outcome StartExec(ThreadBlock* block, const ExecRequest& request) {
   ShownPath(request, path, &shown);
 
   Judged judged;
-  Judge(request.dir_fd, ProcPath(*block->process, path), request.flags, shown.c_str(), &judged);
+  Judge({.dir_fd = request.dir_fd,
+         .path = ProcPath(*block->process, path),
+         .flags = request.flags,
+         .shown = shown.c_str(),
+         .closes = ClosesOnExec(request, path)},
+        &judged);
   if (judged.error != 0) return Outcome::Done(judged.error);
   block->exec_fd = judged.fd;
   Vectors vectors;
@@ -190,11 +203,16 @@ void ReleaseExecMemory(ThreadBlock* block) {
   block->exec_scratch = nullptr;
 }
 
-void FinishExec(ThreadBlock* block) {
+void CloseExecFds(ThreadBlock* block) {
   if (block->exec_fd < 0) return;
   SetCloseOnExec(block, -1, FD_CLOEXEC);
   Native(Nr::close, block->exec_fd);
   block->exec_fd = -1;
+}
+
+void FinishExec(ThreadBlock* block) {
+  if (block->exec_fd < 0) return;
+  CloseExecFds(block);
   ReleaseExecMemory(block);
   if (block->thread == kNoRecord) TakeThreadRecord(block);
 }
@@ -202,7 +220,7 @@ void FinishExec(ThreadBlock* block) {
 void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
   static constexpr char kNoPath[] = "";
   Judged judged;
-  Judge(kCwd, program.path, 0, program.path, &judged);
+  Judge({.dir_fd = kCwd, .path = program.path, .flags = 0, .shown = program.path, .closes = false}, &judged);
   int64_t error = judged.error;
   if (error == 0) {
     Vectors vectors;

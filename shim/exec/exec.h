@@ -22,6 +22,8 @@ Outcome StartExec(ThreadBlock* block, const ExecRequest& request);
 
 // Cleans up after an exec that failed in the kernel, at the thread's next call.
 void FinishExec(ThreadBlock* block);
+// Only the fds: for a fork child, of an exec that another thread of its parent had under way.
+void CloseExecFds(ThreadBlock* block);
 // Only the memory: for a vfork child that has exec'ed in its parent's address space.
 void ReleaseExecMemory(ThreadBlock* block);
 

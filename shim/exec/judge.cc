@@ -132,7 +132,11 @@ void AddScript(Judged* judged, const char* interpreter, const char* argument, co
 
 }  // namespace
 
-void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, Judged* judged) {
+void Judge(const Candidate& candidate, Judged* judged) {
+  int32_t dir_fd = candidate.dir_fd;
+  const char* path = candidate.path;
+  uint32_t flags = candidate.flags;
+  const char* shown = candidate.shown;
   judged->error = 0;
   judged->why = nullptr;
   judged->scripts = 0;
@@ -158,6 +162,11 @@ void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, 
                      .words = 0,
                      .word = {},
                      .heads = {}};
+          return;
+        }
+        if (candidate.closes && judged->scripts == 0) {
+          judged->error = -ENOENT;
+          judged->why = "its interpreter could not open it: the descriptor is closed by the exec";
           return;
         }
         if (++judged->scripts > kMaxScripts) {

@@ -22,9 +22,16 @@ struct Judged {
   char heads[kMaxScripts + 1][kHeadSize + 1];  // what the words point into; the last, of what is one too many
 };
 
-// Opens and judges. dir_fd, path, flags (AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW) as execveat's. `shown` is the path by
-// which a script is handed to its interpreter; it must outlive the answer.
-void Judge(int32_t dir_fd, const char* path, uint32_t flags, const char* shown, Judged* judged);
+struct Candidate {
+  int32_t dir_fd;
+  const char* path;
+  uint32_t flags;     // as execveat's: AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW
+  const char* shown;  // the path by which a script is handed to its interpreter; must outlive the answer
+  bool closes;        // `shown` names an fd that the exec closes. ABI: BINPRM_FLAGS_PATH_INACCESSIBLE
+};
+
+// Opens and judges.
+void Judge(const Candidate& candidate, Judged* judged);
 
 }  // namespace guise::shim
 

@@ -53,7 +53,7 @@ class JudgeTest : public testing::Test {
 
   static int JudgedErrno(const std::string& path) {
     Judged judged;
-    Judge(AT_FDCWD, path.c_str(), 0, path.c_str(), &judged);
+    Judge({AT_FDCWD, path.c_str(), 0, path.c_str(), false}, &judged);
     if (judged.error == 0) close(judged.fd);
     return static_cast<int>(-judged.error);
   }
@@ -61,7 +61,7 @@ class JudgeTest : public testing::Test {
   // What the kernel hands to the interpreter: argv of a script that runs /bin/echo, word by word from a child.
   static std::vector<std::string> Words(const std::string& path) {
     Judged judged;
-    Judge(AT_FDCWD, path.c_str(), 0, path.c_str(), &judged);
+    Judge({AT_FDCWD, path.c_str(), 0, path.c_str(), false}, &judged);
     if (judged.error != 0) return {};
     close(judged.fd);
     return {judged.word, judged.word + judged.words};

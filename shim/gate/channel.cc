@@ -41,7 +41,6 @@ void FutexWake(Cell<uint32_t>& word, int count) { Native(Nr::futex, word.Address
 
 bool TryTake(ThreadBlock* block, Held* held) {
   const uint32_t used = RootRequest().root.header.groups_used.Acquire();
-  const uint32_t holder = block->thread == kNoRecord ? 0 : block->thread;
   for (uint32_t g = 0; g < wire::kGroups; ++g) {
     wire::RequestGroup* const request = RequestGroupAt(*block->process, g);
     const wire::ReplyGroup* const reply = ReplyGroupAt(*block->process, g);
@@ -50,7 +49,7 @@ bool TryTake(ThreadBlock* block, Held* held) {
       Cell<uint64_t>& word = request->slots[i].run.owner;
       const uint64_t owner = word.Acquire();
       if (wire::IsHeld(owner, reply->reclaimed_slots[i].Acquire())) continue;
-      if (!word.CompareSwap(owner, wire::NextOwner(owner, holder))) continue;
+      if (!word.CompareSwap(owner, wire::NextOwner(owner, block->thread))) continue;
       if (g >= used) {
         Cell<uint32_t>& groups = RootRequest().root.header.groups_used;
         uint32_t seen = groups.Acquire();
@@ -197,8 +196,10 @@ Outcome OnLoss() { return LossPolicy() == wire::OnLoss::kNative ? Outcome::Nativ
 }  // namespace
 
 Outcome Reflect(ThreadBlock* block, const GuestCall& call, uint32_t epoch) {
+  // A slot belongs to a thread that the server can tell from others.
+  if (block->thread == kNoRecord) TakeThreadRecord(block);
   Held held;
-  if (!Take(block, &held)) return OnLoss();
+  if (block->thread == kNoRecord || !Take(block, &held)) return OnLoss();
   wire::RequestSlot& slot = held.slot();
   const uint64_t sequence = slot.call.sequence.Relaxed() + 1;
   slot.call.nr.StoreRelaxed(static_cast<uint32_t>(call.nr));

@@ -45,17 +45,22 @@ void NoteTempMask(ThreadBlock* block, const GuestCall& call) {
 }
 
 // A thread, or a process that is a guest of another's memory, leaves its block to the next. A vfork child's is its
-// parent's to free.
+// parent's to free. Nothing may interrupt what has no record any more.
 Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
-  const bool shares = (block->clone_flags & CLONE_VM) != 0;
-  const bool vfork = (block->clone_flags & CLONE_VFORK) != 0;
-  const bool thread = (block->clone_flags & CLONE_THREAD) != 0;
+  const bool shares = (block->made_by & CLONE_VM) != 0;
+  const bool vfork = (block->made_by & CLONE_VFORK) != 0;
+  const bool thread = (block->made_by & CLONE_THREAD) != 0;
+  const bool group = call.nr == Nr::exit_group;
   GiveBackThreadRecord(block);
-  if (call.nr == Nr::exit_group || !thread) GiveBackProcessRecord(block->process);
-  if (!shares || vfork || (thread && call.nr == Nr::exit_group)) return Outcome::Native();
+  context->uc_sigmask = kEverything;
+  if (group) GiveBackProcessRecord(block->process);
+  if (shares && vfork) return Outcome::Native();
+  if (group && (thread || !shares)) return Outcome::Native();
+  ProcessState* const process = block->process;
+  // Others of the process may go on: the last one ends it.
+  if (process->users.Acquire() == 1) GiveBackProcessRecord(process);
+  DropUser(process);
   GuestRegs& regs = *RegsOf(context);
-  context->uc_sigmask = kShimMask;
-  DropUser(block->process);
   regs.rbx = reinterpret_cast<uint64_t>(block);
   regs.rip = Label(guise_thread_exit_gate);
   return Outcome::Redirected();
@@ -90,6 +95,10 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
     case Nr::rt_sigprocmask:
       count(wire::Placement::kShim);
       *outcome = Outcome::Done(SetMask(block, context));
+      return true;
+    case Nr::rt_sigpending:
+      count(wire::Placement::kShim);
+      *outcome = Outcome::Done(PendingSignals(block, regs));
       return true;
     case Nr::sigaltstack:
       count(wire::Placement::kShim);

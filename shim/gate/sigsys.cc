@@ -30,10 +30,13 @@ constexpr int kUserDispatch = 2;
 void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
   const bool forced = info->si_code > 0;
   if (block->blocks_sigsys && !forced) {
-    block->sigsys_pending = true;
+    block->held[HeldIndex(SIGSYS)] = *info;
+    block->has_held[HeldIndex(SIGSYS)] = true;
     return;
   }
   Present(block, context);
+  // A filter's handler compares the two.
+  if (forced) info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
   const KernelAction action = ActionOf(block->process, signal);
   const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
   if (handled && !block->blocks_sigsys) return Deliver(block, signal, info, context, action);
@@ -114,7 +117,7 @@ void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcom
 
 void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
-  const FaultsOpen open(context);
+  const FaultsOpen open(block, context);
   if (info->si_code != kUserDispatch) return GuestsOwn(block, signal, info, context);
   GuestRegs& regs = *RegsOf(context);
   // int 0x80 carries numbers of another table, which no personality claims; let through, they would leave the session

@@ -135,7 +135,7 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
   const bool blocked = UnblockSigsys();
   block->blocks_sigsys = blocked || (handover.flags & wire::kHandoverBlocksSigsys) != 0;
   Check(InstallHandlers(process, IgnoredBy(handover)), "signal handlers cannot be installed");
-  FindProcessRecord(process);
+  KeepProcessRecord(process, (handover.flags >> wire::kHandoverRecordShift) - 1);
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
   NameProcessRecord(process, comm);
   TakeThreadRecord(block);

@@ -38,18 +38,37 @@ int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old)
 
 bool IsOurs(int signal) { return signal == SIGSEGV || signal == SIGBUS || signal == SIGSYS; }
 
-void Store(Disposition& disposition, const KernelAction& action) {
-  // Writers of one process may race as they may natively; the sequence keeps readers from torn ones.
-  uint32_t sequence;
-  do {
-    sequence = disposition.sequence.Acquire() & ~1u;
-  } while (!disposition.sequence.CompareSwap(sequence, sequence + 1));
-  disposition.action = action;
-  disposition.known = true;
-  disposition.sequence.Release(sequence + 2);
-}
+// Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
+class Locked {
+ public:
+  explicit Locked(Disposition& disposition) : disposition_(disposition) {
+    constexpr uint32_t kSpins = 100;
+    for (uint32_t round = 1; !disposition_.locked.CompareSwap(0, 1); ++round) {
+      // The writer may be preempted, with a lower priority than this thread's.
+      if (round % kSpins == 0) Native(Nr::sched_yield);
+      __builtin_ia32_pause();
+    }
+  }
+  ~Locked() { disposition_.locked.Release(0); }
 
-bool Known(const Disposition& disposition) { return __atomic_load_n(&disposition.known, __ATOMIC_RELAXED); }
+  const KernelAction& action() const { return disposition_.actions[disposition_.sequence.Relaxed() & 1]; }
+  bool known() const { return disposition_.sequence.Relaxed() != 0; }
+  void Store(const KernelAction& action) {
+    const uint32_t next = disposition_.sequence.Relaxed() + 1;
+    disposition_.actions[next & 1] = action;
+    // 0 means never asked.
+    disposition_.sequence.Release(next != 0 ? next : 2);
+  }
+
+ private:
+  Disposition& disposition_;
+};
+
+bool IsHandled(const KernelAction& action) { return action.handler != kDefaultAction && action.handler != kIgnore; }
+
+// ABI: UAPI_SA_FLAGS; unknown flags are cleared, so that programs can tell what is supported.
+constexpr uint64_t kKnownFlags =
+    kPassedFlags | kHandlerFlags | SA_NODEFER | SA_RESETHAND | 0x800 /* SA_EXPOSE_TAGBITS */;
 
 }  // namespace
 
@@ -60,24 +79,23 @@ int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored) {
     if (IsError(set)) return set;
     KernelAction guest = {};
     guest.handler = (inherited_ignored & Bit(signal)) != 0 || old.handler == kIgnore ? kIgnore : kDefaultAction;
-    Store(process->dispositions[signal], guest);
+    Locked(process->dispositions[signal]).Store(guest);
   }
   return 0;
 }
 
 KernelAction ActionOf(ProcessState* process, int signal) {
-  Disposition& disposition = process->dispositions[signal];
-  if (!Known(disposition)) {
-    KernelAction action = {};
-    Native(Nr::rt_sigaction, signal, nullptr, &action, sizeof(SignalSet));
-    return action;
-  }
+  const Disposition& disposition = process->dispositions[signal];
   while (true) {
     const uint32_t before = disposition.sequence.Acquire();
-    const KernelAction action = disposition.action;
+    if (before == 0) {
+      KernelAction action = {};
+      Native(Nr::rt_sigaction, signal, nullptr, &action, sizeof(SignalSet));
+      return action;
+    }
+    const KernelAction action = disposition.actions[before & 1];
     wire::AcquireFence();
-    if ((before & 1) == 0 && disposition.sequence.Relaxed() == before) return action;
-    __builtin_ia32_pause();
+    if (disposition.sequence.Relaxed() == before) return action;
   }
 }
 
@@ -88,20 +106,42 @@ int64_t SetAction(ProcessState* process, const GuestRegs& regs) {
   if (regs.rsi != 0 && !ReadGuest(&action, regs.rsi)) return -EFAULT;
   if (signal < 1 || signal > kSignals) return -EINVAL;
   if (regs.rsi != 0 && (kUnblockable & Bit(signal)) != 0) return -EINVAL;
-  const KernelAction old = ActionOf(process, signal);
-  if (regs.rsi != 0) {
+  KernelAction old;
+  if (regs.rsi == 0) {
+    old = ActionOf(process, signal);
+  } else {
     action.mask &= ~kUnblockable;
-    Store(process->dispositions[signal], action);
+    action.flags &= kKnownFlags;
+    Locked locked(process->dispositions[signal]);
+    old = ActionOf(process, signal);
+    // A handler is known before the kernel calls the trampoline for it; and one that goes is known until it does not.
+    if (IsHandled(action)) locked.Store(action);
     if (!IsOurs(signal)) {
-      const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
       const uint64_t flags = action.flags & kPassedFlags;
-      const int64_t set = handled ? Register(signal, OnSignal, flags, nullptr)
-                                  : KernelSet(signal, {action.handler, flags, 0, 0}, nullptr);
+      const int64_t set = IsHandled(action) ? Register(signal, OnSignal, flags, nullptr)
+                                            : KernelSet(signal, {action.handler, flags, 0, 0}, nullptr);
       if (IsError(set)) return set;
     }
+    if (!IsHandled(action)) locked.Store(action);
   }
   if (regs.rdx != 0 && !WriteGuest(regs.rdx, old)) return -EFAULT;
   return 0;
+}
+
+int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs) {
+  if (regs.rsi > sizeof(SignalSet)) return -EINVAL;
+  SignalSet pending = 0;
+  Native(Nr::rt_sigpending, &pending, sizeof(pending));
+  if (block->has_held[HeldIndex(SIGSYS)]) pending |= Bit(SIGSYS);
+  return WriteGuest(regs.rdi, &pending, regs.rsi) ? 0 : -EFAULT;
+}
+
+void BlockSigsys(ThreadBlock* block, bool blocked) {
+  block->blocks_sigsys = blocked;
+  constexpr uint32_t kIndex = HeldIndex(SIGSYS);
+  if (blocked || !block->has_held[kIndex]) return;
+  block->has_held[kIndex] = false;
+  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), SIGSYS, &block->held[kIndex]);
 }
 
 int64_t SetMask(ThreadBlock* block, ucontext* context) {
@@ -126,17 +166,17 @@ int64_t SetMask(ThreadBlock* block, ucontext* context) {
       default:
         return -EINVAL;
     }
-    block->blocks_sigsys = (now & Bit(SIGSYS)) != 0;
+    BlockSigsys(block, (now & Bit(SIGSYS)) != 0);
     context->uc_sigmask = now & ~Bit(SIGSYS);
   }
   if (regs.rdx != 0 && !WriteGuest(regs.rdx, old)) return -EFAULT;
   return 0;
 }
 
+bool WithinAltStack(const AltStack& stack, uint64_t rsp) { return rsp > stack.sp && rsp - stack.sp <= stack.size; }
+
 bool OnAltStack(const AltStack& stack, uint64_t rsp) {
-  // ABI: include/linux/sched/signal.h, on_sig_stack(): never so while autodisarm is on.
-  if ((static_cast<uint32_t>(stack.flags) & SS_AUTODISARM) != 0) return false;
-  return rsp > stack.sp && rsp - stack.sp <= stack.size;
+  return (static_cast<uint32_t>(stack.flags) & SS_AUTODISARM) == 0 && WithinAltStack(stack, rsp);
 }
 
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
@@ -166,21 +206,21 @@ int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
   return 0;
 }
 
-void ResetAction(ProcessState* process, int signal) {
-  KernelAction action = ActionOf(process, signal);
+void ResetAction(ProcessState* process, int signal, const KernelAction& seen) {
+  Locked locked(process->dispositions[signal]);
+  if (memcmp(&locked.action(), &seen, sizeof(seen)) != 0) return;
+  KernelAction action = seen;
   action.handler = kDefaultAction;
-  Store(process->dispositions[signal], action);
   if (!IsOurs(signal)) KernelSet(signal, {kDefaultAction, action.flags & kPassedFlags, 0, 0}, nullptr);
+  locked.Store(action);
 }
 
 void ClearHandlers(ProcessState* process) {
   for (int signal = 1; signal <= kSignals; ++signal) {
-    if ((kUnblockable & Bit(signal)) != 0) continue;
-    Disposition& disposition = process->dispositions[signal];
-    if (!Known(disposition)) continue;
-    if (disposition.action.handler == kIgnore || disposition.action.handler == kDefaultAction) continue;
-    Store(disposition, {});
+    Locked locked(process->dispositions[signal]);
+    if (!locked.known() || !IsHandled(locked.action())) continue;
     if (!IsOurs(signal)) DefaultInKernel(signal);
+    locked.Store({});
   }
 }
 

@@ -11,7 +11,9 @@
 namespace guise::shim {
 
 // What is blocked while the shim's handlers run. Faults stay open for the copy routines.
-inline constexpr SignalSet kShimMask = ~(Bit(SIGSEGV) | Bit(SIGBUS) | Bit(SIGSYS));
+inline constexpr SignalSet kShimMask = ~(Bit(SIGSEGV) | Bit(SIGBUS));
+// In gates that must not be interrupted by anything, and copy nothing.
+inline constexpr SignalSet kEverything = ~SignalSet{0};
 inline constexpr SignalSet kUnblockable = Bit(SIGKILL) | Bit(SIGSTOP);
 
 // Registers the three handlers of rule 2; remembers ignored dispositions that an exec passed on. `inherited` has the
@@ -22,11 +24,13 @@ int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored);
 int64_t SetAction(ProcessState* process, const GuestRegs& regs);
 int64_t SetMask(ThreadBlock* block, ucontext* context);
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs);
+// rt_sigpending(2): the kernel's answer, and what the block holds back.
+int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs);
 
 // The guest's view of a signal, read without tearing.
 KernelAction ActionOf(ProcessState* process, int signal);
-// SA_RESETHAND.
-void ResetAction(ProcessState* process, int signal);
+// SA_RESETHAND, unless another thread has set something else since it was `seen`.
+void ResetAction(ProcessState* process, int signal, const KernelAction& seen);
 // CLONE_CLEAR_SIGHAND: handlers become default, ignored stay. Virtually and in the kernel, for the calling process.
 void ClearHandlers(ProcessState* process);
 
@@ -37,7 +41,12 @@ SignalSet IgnoredOfOurs(ProcessState* process);
 // Gives a signal that the shim holds its default action in the kernel.
 void DefaultInKernel(int signal);
 
+// ABI: include/linux/sched/signal.h, on_sig_stack() and __on_sig_stack(), which differ in autodisarm.
 bool OnAltStack(const AltStack& stack, uint64_t rsp);
+bool WithinAltStack(const AltStack& stack, uint64_t rsp);
+
+// Opens or closes SIGSYS virtually; one that was held back comes when the handler of the shim returns.
+void BlockSigsys(ThreadBlock* block, bool blocked);
 
 }  // namespace guise::shim
 

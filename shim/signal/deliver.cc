@@ -30,15 +30,6 @@ uint64_t FpSize(uint64_t fpstate) {
   return software.magic1 == FP_XSTATE_MAGIC1 ? software.extended_size : kFxSize;
 }
 
-// The guest's stack cannot take the frame. ABI: force_sigsegv(): the default action of SIGSEGV, whatever it was.
-void KillBySegv(ucontext* context) {
-  DefaultInKernel(SIGSEGV);
-  context->uc_sigmask &= ~Bit(SIGSEGV);
-  // No instruction can be fetched from there: the fault comes at once, in guest context.
-  RegsOf(context)->rip = 0;
-  Native(Nr::tgkill, Native(Nr::getpid), Native(Nr::gettid), SIGSEGV);
-}
-
 }  // namespace
 
 void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action) {
@@ -50,36 +41,42 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
     block->has_temp_mask = false;
   }
 
+  // ABI: arch/x86/kernel/signal.c, get_sigframe().
   const AltStack old_stack = block->alt_stack;
-  const bool use_alt = (action.flags & SA_ONSTACK) != 0 && old_stack.size != 0 && !OnAltStack(old_stack, regs.rsp);
-  uint64_t sp = use_alt ? old_stack.sp + old_stack.size : regs.rsp - kRedZone;
+  const bool has_stack = old_stack.size != 0;
+  const bool nested = has_stack && OnAltStack(old_stack, regs.rsp);
+  uint64_t sp = regs.rsp - kRedZone;
+  const bool entering = (action.flags & SA_ONSTACK) != 0 && has_stack && !OnAltStack(old_stack, sp);
+  if (entering) sp = old_stack.sp + old_stack.size;
 
   const auto fpstate = reinterpret_cast<uint64_t>(context->uc_mcontext.fpstate);
-  uint64_t guest_fpstate = 0;
-  if (fpstate != 0) {
-    const uint64_t size = FpSize(fpstate);
-    sp = guest_fpstate = (sp - size) & ~uint64_t{63};
-    if (!WriteGuest(guest_fpstate, reinterpret_cast<const void*>(fpstate), size)) return KillBySegv(context);
-  }
+  const uint64_t fp_size = fpstate != 0 ? FpSize(fpstate) : 0;
+  const uint64_t guest_fpstate = fpstate != 0 ? (sp - fp_size) & ~uint64_t{63} : 0;
+  if (fpstate != 0) sp = guest_fpstate;
   sp = ((sp - sizeof(SignalFrame)) & ~uint64_t{15}) - 8;
+  // A frame that would leave the alternate stack would lie over whatever is below.
+  if ((nested || entering) && !WithinAltStack(old_stack, sp)) return ForceSegv(block, signal, context);
+  if (fpstate != 0 && !WriteGuest(guest_fpstate, reinterpret_cast<const void*>(fpstate), fp_size)) {
+    return ForceSegv(block, signal, context);
+  }
 
   SignalFrame frame = {};
   frame.return_address = action.restorer;
   frame.context = *context;
   frame.context.uc_link = nullptr;
   AltStack shown = old_stack;
-  shown.flags |= static_cast<int32_t>(old_stack.size == 0 ? 0 : OnAltStack(old_stack, regs.rsp) ? SS_ONSTACK : 0);
+  shown.flags |= nested ? SS_ONSTACK : 0;
   memcpy(&frame.context.uc_stack, &shown, sizeof(shown));
   frame.context.uc_mcontext.fpstate = reinterpret_cast<_fpstate*>(guest_fpstate);
   if (block->blocks_sigsys) frame.context.uc_sigmask |= Bit(SIGSYS);
   frame.info = *info;
-  if (!WriteGuest(sp, frame)) return KillBySegv(context);
+  if (!WriteGuest(sp, frame)) return ForceSegv(block, signal, context);
   if ((static_cast<uint32_t>(old_stack.flags) & SS_AUTODISARM) != 0) block->alt_stack = {};
 
-  if ((action.flags & SA_RESETHAND) != 0) ResetAction(block->process, signal);
+  if ((action.flags & SA_RESETHAND) != 0) ResetAction(block->process, signal, action);
   SignalSet handler_mask = current | action.mask;
   if ((action.flags & SA_NODEFER) == 0) handler_mask |= Bit(signal);
-  if ((handler_mask & Bit(SIGSYS)) != 0) block->blocks_sigsys = true;
+  if ((handler_mask & Bit(SIGSYS)) != 0) BlockSigsys(block, true);
   context->uc_sigmask = handler_mask & ~(Bit(SIGSYS) | kUnblockable);
   // ABI: a handler starts with cleared FP state, fpu__clear_user_states(); a frame without one says so.
   context->uc_mcontext.fpstate = nullptr;
@@ -94,7 +91,7 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 
 void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
-  const FaultsOpen open(context);
+  const FaultsOpen open(block, context);
   const Presented presented = Present(block, context);
   if (presented.in_shim) return;  // cannot be: everything is blocked there
   // A call with a mask of its own that was not interrupted has put the old mask back already.
@@ -103,37 +100,59 @@ void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   if (action.handler == kIgnore) return;
   if (action.handler == kDefaultAction) {
     // Another thread has just reset it: the default action, by the kernel, after this handler.
+    DefaultInKernel(signal);
     Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
     return;
   }
   Deliver(block, signal, info, context, action);
 }
 
+void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
+  siginfo_t info = {};
+  info.si_signo = SIGSEGV;
+  info.si_code = SI_KERNEL;
+  const KernelAction action = ActionOf(block->process, SIGSEGV);
+  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
+  if (signal != SIGSEGV && handled && (context->uc_sigmask & Bit(SIGSEGV)) == 0) {
+    return Deliver(block, SIGSEGV, &info, context, action);
+  }
+  DefaultInKernel(SIGSEGV);
+  context->uc_sigmask &= ~Bit(SIGSEGV);
+  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), SIGSEGV, &info);
+}
+
 void ReturnFromSignal(ThreadBlock* block, ucontext* context) {
   GuestRegs& regs = *RegsOf(context);
-  const uint64_t frame = regs.rsp - 8;
-  const uint64_t stack_at = frame + offsetof(SignalFrame, context) + offsetof(ucontext, uc_stack);
-  const uint64_t mask_at = frame + offsetof(SignalFrame, context) + offsetof(ucontext, uc_sigmask);
-  AltStack stack;
-  SignalSet mask;
-  if (ReadGuest(&stack, stack_at) && ReadGuest(&mask, mask_at)) {
-    const AltStack ours = {reinterpret_cast<uint64_t>(block), 0, 0, kBlockSize};
-    const SignalSet kernel_mask = mask & ~Bit(SIGSYS);
-    if (WriteGuest(stack_at, ours) && WriteGuest(mask_at, kernel_mask)) {
-      block->blocks_sigsys = (mask & Bit(SIGSYS)) != 0;
-      // ABI: restore_altstack(): an unusable one is ignored.
-      const uint32_t mode = static_cast<uint32_t>(stack.flags) & ~SS_AUTODISARM;
-      if (mode == SS_DISABLE || stack.size == 0) {
-        block->alt_stack = {};
-      } else if (mode == 0 || mode == SS_ONSTACK) {
-        block->alt_stack = {stack.sp, static_cast<int32_t>(static_cast<uint32_t>(stack.flags) & SS_AUTODISARM), 0,
-                            stack.size};
-      }
-    }
+  // All of it is taken over into the kernel's own frame of this handler, whose return then is the guest's.
+  ucontext guest;
+  if (!ReadGuest(&guest, regs.rsp - 8 + offsetof(SignalFrame, context))) return ForceSegv(block, 0, context);
+  const auto from = reinterpret_cast<uint64_t>(guest.uc_mcontext.fpstate);
+  const auto to = reinterpret_cast<uint64_t>(context->uc_mcontext.fpstate);
+  if (from == 0) {
+    context->uc_mcontext.fpstate = nullptr;
+  } else if (to != 0) {
+    char head[kFxSize];
+    if (!ReadGuest(head, from, sizeof(head))) return ForceSegv(block, 0, context);
+    const uint64_t size = FpSize(reinterpret_cast<uint64_t>(head));
+    // Larger than this CPU's: not a frame of this process. ABI: check_xstate_in_sigframe() falls back to the first
+    // part.
+    const uint64_t taken = size <= FpSize(to) ? size : kFxSize;
+    if (!ReadGuest(reinterpret_cast<void*>(to), from, taken)) return ForceSegv(block, 0, context);
   }
-  // A bad frame: the kernel finds it so itself and kills.
-  regs.rip = Label(guise_restorer);
-  context->uc_sigmask = kShimMask;
+  regs = *RegsOf(&guest);
+  BlockSigsys(block, (guest.uc_sigmask & Bit(SIGSYS)) != 0);
+  context->uc_sigmask = guest.uc_sigmask & ~(Bit(SIGSYS) | kUnblockable);
+  // ABI: restore_altstack(): an unusable one is ignored, and so is a change while running on it.
+  AltStack stack;
+  memcpy(&stack, &guest.uc_stack, sizeof(stack));
+  const auto flags = static_cast<uint32_t>(stack.flags);
+  const uint32_t mode = flags & ~SS_AUTODISARM;
+  const auto kept = static_cast<int32_t>(flags & SS_AUTODISARM);
+  if (mode == SS_DISABLE || stack.size == 0) {
+    block->alt_stack = {0, kept, 0, 0};
+  } else if (mode == 0 || mode == SS_ONSTACK) {
+    block->alt_stack = {stack.sp, kept, 0, stack.size};
+  }
 }
 
 }  // namespace guise::shim

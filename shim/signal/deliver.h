@@ -13,6 +13,10 @@ void OnSignal(int signal, siginfo_t* info, ucontext* context);
 // stack and mask switched at once. REQUIRES: the guest has a handler for the signal.
 void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action);
 
+// The guest's stack cannot take a frame for `signal` (0: a frame to return to cannot be read). ABI: force_sigsegv() and
+// force_sig(): the guest's handler for SIGSEGV, unless that is what failed, or death.
+void ForceSegv(ThreadBlock* block, int signal, ucontext* context);
+
 // The guest's rt_sigreturn(2).
 void ReturnFromSignal(ThreadBlock* block, ucontext* context);
 

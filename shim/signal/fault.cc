@@ -1,5 +1,8 @@
 #include "shim/signal/fault.h"
 
+#include <initializer_list>
+
+#include "shim/arch/x86_64/cpu.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/panic.h"
@@ -22,6 +25,8 @@ namespace {
 
 using syscall::Nr;
 
+constexpr SignalSet kFaults = Bit(SIGSEGV) | Bit(SIGBUS);
+
 // Where a fault at `rip` goes on; 0: not an instruction that may fault.
 uint64_t FixupOf(uint64_t rip) {
   for (const GuiseFaultEntry* entry = guise_faults; entry != guise_faults_end; ++entry) {
@@ -35,17 +40,23 @@ uint64_t FixupOf(uint64_t rip) {
 // By an instruction, not sent by somebody. ABI: SI_FROMKERNEL, include/linux/signal.h.
 bool IsFault(const siginfo_t* info) { return info->si_code > 0; }
 
-void Requeue(int signal, const siginfo_t* info, ucontext* context) {
-  context->uc_sigmask |= Bit(signal);
-  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
-}
-
 }  // namespace
 
-FaultsOpen::FaultsOpen(const ucontext* context) {
-  constexpr SignalSet kFaults = Bit(SIGSEGV) | Bit(SIGBUS);
+FaultsOpen::FaultsOpen(ThreadBlock* block, const ucontext* context) : block_(block) {
+  ClearAlignmentCheck(RegsOf(context)->eflags);
   if ((context->uc_sigmask & kFaults) != 0) {
     Native(Nr::rt_sigprocmask, SIG_UNBLOCK, &kFaults, nullptr, sizeof(kFaults));
+  }
+}
+
+FaultsOpen::~FaultsOpen() {
+  for (const int signal : {SIGSEGV, SIGBUS}) {
+    const uint32_t index = HeldIndex(signal);
+    if (!block_->has_held[index]) continue;
+    block_->has_held[index] = false;
+    // Nothing is copied any more; the return from this handler decides, by the guest's mask.
+    Native(Nr::rt_sigprocmask, SIG_BLOCK, &kFaults, nullptr, sizeof(kFaults));
+    Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, &block_->held[index]);
   }
 }
 
@@ -61,8 +72,12 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
   const uint64_t rip = regs.rip;
   const Presented presented = Present(block, context);
   if (presented.in_shim) {
-    // Sent from outside while the shim worked: again when it is done.
-    if (!IsFault(info)) return Requeue(signal, info, context);
+    // Sent from outside while the shim works. Standard signals do not queue: one is kept.
+    if (!IsFault(info)) {
+      block->held[HeldIndex(signal)] = *info;
+      block->has_held[HeldIndex(signal)] = true;
+      return;
+    }
     Panic(wire::PanicKind::kFault, "the shim faulted",
           {.signal = static_cast<uint32_t>(signal),
            .rip = rip - Label(__executable_start),

@@ -9,9 +9,16 @@ namespace guise::shim {
 void OnFault(int signal, siginfo_t* info, ucontext* context);
 
 // Lets faults through while a handler of the shim runs, also when the guest had blocked them: a blocked fault kills.
+// What others send meanwhile waits in the block until the handler is done.
 class FaultsOpen {
  public:
-  explicit FaultsOpen(const ucontext* context);
+  FaultsOpen(ThreadBlock* block, const ucontext* context);
+  ~FaultsOpen();
+  FaultsOpen(const FaultsOpen&) = delete;
+  FaultsOpen& operator=(const FaultsOpen&) = delete;
+
+ private:
+  ThreadBlock* const block_;
 };
 
 }  // namespace guise::shim

@@ -51,6 +51,8 @@ ThreadBlock* TakeBlock() {
   return block;
 }
 
+ThreadBlock* FirstBlock() { return g_blocks.Acquire(); }
+
 void FreeBlock(ThreadBlock* block) { block->used.Release(0); }
 
 void KeepOnly(ThreadBlock* kept) {
@@ -60,6 +62,7 @@ void KeepOnly(ThreadBlock* kept) {
   for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
     process->users.StoreRelaxed(process == kept->process ? 1 : 0);
   }
+  for (Disposition& disposition : kept->process->dispositions) disposition.locked.StoreRelaxed(0);
 }
 
 int64_t SetBlockStack(ThreadBlock* block) {
@@ -85,7 +88,7 @@ ProcessState* TakeProcessState() {
 }
 
 void AddUser(ProcessState* process) { process->users.Add(1); }
-void DropUser(ProcessState* process) { process->users.Add(static_cast<uint32_t>(-1)); }
+bool DropUser(ProcessState* process) { return process->users.Add(static_cast<uint32_t>(-1)) == 1; }
 
 ProcessState* CopyProcessState(const ProcessState& from) {
   ProcessState* const copy = TakeProcessState();
@@ -96,8 +99,17 @@ ProcessState* CopyProcessState(const ProcessState& from) {
   copy->image_fd = from.image_fd;
   copy->request_fd = from.request_fd;
   copy->reply_fd = from.reply_fd;
-  memcpy(copy->dispositions, from.dispositions, sizeof(copy->dispositions));
-  for (Disposition& disposition : copy->dispositions) disposition.sequence.StoreRelaxed(0);
+  for (int signal = 1; signal <= kSignals; ++signal) {
+    Disposition& to = copy->dispositions[signal];
+    uint32_t sequence;
+    do {
+      sequence = from.dispositions[signal].sequence.Acquire();
+      to.actions[sequence & 1] = from.dispositions[signal].actions[sequence & 1];
+      wire::AcquireFence();
+    } while (from.dispositions[signal].sequence.Relaxed() != sequence);
+    to.locked.StoreRelaxed(0);
+    to.sequence.StoreRelaxed(sequence);
+  }
   return copy;
 }
 

@@ -22,6 +22,10 @@ struct GuestRegs {
 
 inline constexpr uint32_t kNoRecord = 0xffffffff;
 
+// Signals whose handlers are the shim's own: one of each may be held back.
+inline constexpr uint32_t kHeldSignals = 3;
+constexpr uint32_t HeldIndex(int signal) { return signal == SIGSYS ? 0 : signal == SIGSEGV ? 1 : 2; }
+
 struct ThreadBlock {
   GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
   SignalSet mask;             // of the guest, for the exit gate
@@ -33,13 +37,14 @@ struct ThreadBlock {
   AltStack alt_stack;   // the guest's, virtual
   SignalSet temp_mask;  // the mask that the call under way installs while it waits
   bool has_temp_mask;
-  bool blocks_sigsys;   // virtual: the kernel's mask never holds SIGSYS
-  bool sigsys_pending;  // one was sent to the thread while it blocked it
-  bool faults_open;     // SIGSEGV and SIGBUS were unblocked for the handler under way
-  int32_t exec_fd;      // opened for an exec that failed or is under way, or -1
+  bool blocks_sigsys;  // virtual: the kernel's mask never holds SIGSYS
+  bool has_held[kHeldSignals];
+  siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
+  int32_t exec_fd;               // opened for an exec that failed or is under way, or -1
   int32_t tid;
   void* exec_scratch;  // memory of that exec
   size_t exec_scratch_size;
+  uint64_t made_by;        // flags of the clone that made this thread; 0: the program's first
   uint64_t clone_flags;    // of the clone under way; in a child's block, of the one that made it
   uint64_t clone_stack;    // the child's stack pointer, or 0: the parent's
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
@@ -56,10 +61,22 @@ inline constexpr size_t kBlockSize = GUISE_BLOCK_SIZE;
 
 // Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used`.
 ThreadBlock* TakeBlock();
-// In a fork child: gives back what belonged to the parent's other threads.
+// In a fork child: gives back what belonged to the parent's other threads, and unlocks what they had locked.
 void KeepOnly(ThreadBlock* block);
+// Calls `visit` with each block in use but this one.
+template <typename Visit>
+void ForOtherBlocks(const ThreadBlock* block, Visit visit);
 // REQUIRES: no thread runs on it.
 void FreeBlock(ThreadBlock* block);
+
+ThreadBlock* FirstBlock();
+
+template <typename Visit>
+void ForOtherBlocks(const ThreadBlock* block, Visit visit) {
+  for (ThreadBlock* other = FirstBlock(); other != nullptr; other = other->next) {
+    if (other != block && other->used.Acquire() != 0) visit(other);
+  }
+}
 
 inline ThreadBlock* BlockOf(const ucontext* context) { return reinterpret_cast<ThreadBlock*>(context->uc_stack.ss_sp); }
 
@@ -70,6 +87,9 @@ int64_t SetBlockStack(ThreadBlock* block);
 int64_t Arm();
 
 inline GuestRegs* RegsOf(ucontext* context) { return reinterpret_cast<GuestRegs*>(&context->uc_mcontext); }
+inline const GuestRegs* RegsOf(const ucontext* context) {
+  return reinterpret_cast<const GuestRegs*>(&context->uc_mcontext);
+}
 
 }  // namespace guise::shim
 

@@ -26,13 +26,21 @@ struct Child {
   uint64_t stack;
 };
 
-// Reads clone3's structure into the block and takes out what the shim does itself. 0, -errno, or 1: leave it to the
-// kernel to refuse.
+// Reads clone3's structure into the block and takes out what the shim does itself. 0 or -errno. ABI: kernel/fork.c,
+// copy_clone_args_from_user(): a larger structure is good when what is not known of it is zero.
 int64_t ReadCloneArgs(ThreadBlock* block, const GuestCall& call, Child* child) {
   const uint64_t size = call.args[1];
-  if (size < kCloneArgsFirstSize || size > sizeof(block->clone_args)) return 1;
-  memset(block->clone_args, 0, sizeof(block->clone_args));
-  if (!ReadGuest(block->clone_args, call.args[0], size)) return -EFAULT;
+  constexpr uint64_t kPage = 4096;
+  constexpr uint64_t kKnown = sizeof(block->clone_args);
+  if (size > kPage) return -E2BIG;
+  if (size < kCloneArgsFirstSize) return -EINVAL;
+  memset(block->clone_args, 0, kKnown);
+  if (!ReadGuest(block->clone_args, call.args[0], size < kKnown ? size : kKnown)) return -EFAULT;
+  for (uint64_t at = kKnown; at < size; ++at) {
+    char byte;
+    if (!ReadGuest(&byte, call.args[0] + at)) return -EFAULT;
+    if (byte != 0) return -E2BIG;
+  }
   child->flags = block->clone_args[kCloneArgsFlags];
   const uint64_t stack = block->clone_args[kCloneArgsStack];
   child->stack = stack == 0 ? 0 : stack + block->clone_args[kCloneArgsStackSize];
@@ -80,15 +88,15 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
       made.flags |= CLONE_VFORK | CLONE_VM;
       break;
     case Nr::clone:
-      made = {.flags = call.args[0], .stack = call.args[1]};
+      made = {.flags = call.args[0] & 0xffffffff, .stack = call.args[1]};
       break;
     case Nr::clone3: {
       const int64_t read = ReadCloneArgs(block, call, &made);
-      if (read == 1) return Outcome::Native();
-      if (read < 0) return Outcome::Done(read);
+      if (read != 0) return Outcome::Done(read);
       // ABI: kernel/fork.c, clone3_args_valid(): the two contradict each other.
       if ((made.flags & CLONE_CLEAR_SIGHAND) != 0 && (made.flags & CLONE_SIGHAND) != 0) return Outcome::Done(-EINVAL);
       native.args[0] = Word(&block->clone_args[0]);
+      native.args[1] = call.args[1] < sizeof(block->clone_args) ? call.args[1] : sizeof(block->clone_args);
       break;
     }
     default:
@@ -115,10 +123,11 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
 
   regs.rax = static_cast<uint64_t>(native.nr);
   regs.rdi = native.args[0];
+  regs.rsi = native.args[1];
   regs.rbx = reinterpret_cast<uint64_t>(block);
   regs.rbp = reinterpret_cast<uint64_t>(child);
   regs.rip = Label(guise_clone_gate);
-  context->uc_sigmask = kShimMask | Bit(SIGSEGV) | Bit(SIGBUS);
+  context->uc_sigmask = kEverything;
   return Outcome::Redirected();
 }
 
@@ -145,6 +154,7 @@ void guise_clone_child(ThreadBlock* block) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   const uint64_t flags = block->clone_flags;
   block->child = nullptr;
+  block->made_by = flags;
   block->regs.rax = 0;
   if (block->clone_stack != 0) block->regs.rsp = block->clone_stack;
   // A fork child has kept its parent's, which is this one.
@@ -156,6 +166,7 @@ void guise_clone_child(ThreadBlock* block) {
   if (!SharesMemory(flags)) {
     const uint32_t parent = process->record;
     const uint32_t generation = process->generation;
+    ForOtherBlocks(block, [](ThreadBlock* other) { CloseExecFds(other); });
     KeepOnly(block);
     TakeProcessRecord(process, parent, generation);
   } else if ((flags & CLONE_SIGHAND) == 0) {

@@ -10,11 +10,12 @@
 
 namespace guise::shim {
 
-// What the guest asked for a signal. The kernel's own disposition is the shim's trampoline where `handler` is one.
+// What the guest asked for a signal. The kernel's own disposition is the shim's trampoline where the handler is one.
+// Two copies, so that a fork by another thread never finds a half-written one: `sequence & 1` is the current.
 struct Disposition {
-  wire::Cell<uint32_t> sequence;  // odd while written
-  bool known;                     // false: never asked; the kernel's is the guest's
-  KernelAction action;
+  wire::Cell<uint32_t> locked;    // by a writer; a fork child forgets the writers that it did not inherit
+  wire::Cell<uint32_t> sequence;  // 0: never asked; the kernel's is the guest's
+  KernelAction actions[2];
 };
 
 struct ProcessState {
@@ -32,7 +33,8 @@ struct ProcessState {
 // Takes a free one or maps a new one, used by one block; null when memory is out.
 ProcessState* TakeProcessState();
 void AddUser(ProcessState* process);
-void DropUser(ProcessState* process);
+// True: it was the last.
+bool DropUser(ProcessState* process);
 // A copy for a child that shares memory but not signal handlers; null when memory is out.
 ProcessState* CopyProcessState(const ProcessState& from);
 

@@ -48,24 +48,6 @@ uint32_t FirstFreeProcess(ProcessState* process, uint32_t groups, bool also_gone
   return kNoRecord;
 }
 
-uint32_t Find(const ProcessState& process, int32_t pid, uint32_t* generation) {
-  const uint32_t groups = RootRequest().root.header.groups_used.Acquire();
-  for (uint32_t g = 0; g < groups && g < wire::kGroups; ++g) {
-    wire::RequestGroup* const request = RequestGroupAt(process, g);
-    const wire::ReplyGroup* const reply = ReplyGroupAt(process, g);
-    if (request == nullptr || reply == nullptr) return kNoRecord;
-    for (uint32_t i = 0; i < wire::kProcessesPerGroup; ++i) {
-      const wire::ProcessRecord& record = request->processes[i];
-      const uint64_t owner = record.owner.Acquire();
-      if (record.pid.Relaxed() != static_cast<uint32_t>(pid)) continue;
-      if (!wire::IsHeld(owner, reply->reclaimed_processes[i].Acquire())) continue;
-      *generation = wire::GenerationOf(owner);
-      return g * wire::kProcessesPerGroup + i;
-    }
-  }
-  return kNoRecord;
-}
-
 void Harvest(wire::ThreadRecord& record) {
   wire::Totals& totals = RootRequest().root.totals;
   for (uint32_t p = 0; p < wire::kPlacements; ++p) {
@@ -120,9 +102,17 @@ void NameProcessRecord(ProcessState* process, const char* comm) {
   record.execs.StoreRelaxed(record.execs.Relaxed() + 1);
 }
 
-void FindProcessRecord(ProcessState* process) {
+void KeepProcessRecord(ProcessState* process, uint32_t record) {
   process->pid = static_cast<int32_t>(Native(Nr::getpid));
-  process->record = Find(*process, process->pid, &process->generation);
+  process->record = kNoRecord;
+  if (record >= wire::kProcesses) return;
+  const wire::ProcessRecord* const kept = ProcessAt(*process, record);
+  const wire::ReplyGroup* const reply = ReplyGroupAt(*process, record / wire::kProcessesPerGroup);
+  if (kept == nullptr || reply == nullptr || kept->pid.Relaxed() != static_cast<uint32_t>(process->pid)) return;
+  const uint64_t owner = kept->owner.Acquire();
+  if (!wire::IsHeld(owner, reply->reclaimed_processes[record % wire::kProcessesPerGroup].Acquire())) return;
+  process->record = record;
+  process->generation = wire::GenerationOf(owner);
 }
 
 void TakeThreadRecord(ThreadBlock* block) {

@@ -7,8 +7,8 @@
 
 namespace guise::shim {
 
-// The record that this pid has held since before an exec, or kNoRecord.
-void FindProcessRecord(ProcessState* process);
+// Goes on with the record that this process held before an exec, when it still does; else kNoRecord.
+void KeepProcessRecord(ProcessState* process, uint32_t record);
 // Takes a process record. parent: a record or kNoRecord. Without a free record the process stays unknown to the server;
 // its calls are served all the same.
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation);

@@ -32,7 +32,8 @@ int64_t CloseRange(const ProcessState& process, const GuestCall& call) {
   const auto first = static_cast<uint32_t>(call.args[0]);
   const auto last = static_cast<uint32_t>(call.args[1]);
   const uint64_t flags = call.args[2];
-  if (first > last) return -EINVAL;
+  constexpr uint32_t kKnownFlags = CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC;
+  if (first > last || (static_cast<uint32_t>(flags) & ~kKnownFlags) != 0) return -EINVAL;
   uint32_t guarded[] = {static_cast<uint32_t>(process.image_fd), static_cast<uint32_t>(process.request_fd),
                         static_cast<uint32_t>(process.reply_fd)};
   for (int i = 0; i < 3; ++i) {
@@ -71,35 +72,32 @@ bool IsProcFdDirectory(int32_t fd) {
   return Equal(BaseName(path), "fd") || Equal(BaseName(path), "fdinfo");
 }
 
-struct DirectoryEntry {
-  uint64_t ino;
-  uint64_t offset;
-  uint16_t size;
-  uint8_t type;
-  char name[1];
-};
-constexpr size_t kEntryHead = offsetof(DirectoryEntry, name);
+// ABI: include/linux/dirent.h: linux_dirent64 has a type between size and name, linux_dirent has it behind the name.
+constexpr size_t kEntrySize = 16;
+constexpr size_t NameOffset(Nr nr) { return nr == Nr::getdents64 ? 19 : 18; }
 constexpr size_t kLongestNumber = 11;
 
-bool NamesGuarded(const ProcessState& process, uint64_t entry) {
+bool NamesGuarded(const ProcessState& process, uint64_t name_at) {
   char name[kLongestNumber + 1];
-  const int64_t length = ReadGuestString(name, entry + kEntryHead, sizeof(name));
+  const int64_t length = ReadGuestString(name, name_at, sizeof(name));
   if (length <= 0) return false;
   const char* at = name;
   int64_t number;
   return ReadNumber(&at, &number) && *at == 0 && IsGuarded(process, static_cast<int32_t>(number));
 }
 
-// Takes guarded fds out of `size` bytes of entries at `buffer`; the size that is left.
-int64_t Filter(const ProcessState& process, int32_t fd, uint64_t buffer, int64_t size) {
+// Takes guarded fds out of `size` bytes of entries that the call has written; the size that is left.
+int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size) {
+  const auto fd = static_cast<int32_t>(call.args[0]);
+  const uint64_t buffer = call.args[1];
   int64_t from = 0;
   int64_t to = 0;
   bool known = false;
   while (from < size) {
     const uint64_t entry = buffer + static_cast<uint64_t>(from);
     uint16_t entry_size;
-    if (!ReadGuest(&entry_size, entry + offsetof(DirectoryEntry, size)) || entry_size == 0) return size;
-    const bool guarded = NamesGuarded(process, entry);
+    if (!ReadGuest(&entry_size, entry + kEntrySize) || entry_size == 0) return size;
+    const bool guarded = NamesGuarded(process, entry + NameOffset(call.nr));
     if (guarded && !known && !IsProcFdDirectory(fd)) return size;
     known = known || guarded;
     if (!guarded) {
@@ -135,13 +133,15 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
         *outcome = Outcome::Done(-EBADF);
         return true;
       }
-      // Only for a call that will succeed.
-      if (!IsGuarded(process, to) || IsError(Native(Nr::fcntl, call.args[0], F_GETFD))) return false;
-      if (const int64_t moved = MoveAway(&process, to); IsError(moved)) {
-        *outcome = Outcome::Done(moved);
-        return true;
+      if (!IsGuarded(process, to)) return false;
+      // Done here and not by the session: the number must not be seen between the move and the call.
+      int64_t result = MoveAway(&process, to);
+      if (!IsError(result)) {
+        result = Perform(call);
+        if (IsError(result)) Native(Nr::close, to);
       }
-      return false;
+      *outcome = Outcome::Done(result);
+      return true;
     }
     default:
       break;
@@ -160,13 +160,13 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   return false;
 }
 
-bool NeedsFilter(Nr nr) { return nr == Nr::getdents64; }
+bool NeedsFilter(Nr nr) { return nr == Nr::getdents64 || nr == Nr::getdents; }
 
 int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call) {
   while (true) {
     const int64_t size = Perform(call);
     if (IsError(size) || size == 0) return size;
-    const int64_t left = Filter(*block->process, static_cast<int32_t>(call.args[0]), call.args[1], size);
+    const int64_t left = Filter(*block->process, call, size);
     // An empty answer would mean the end of the directory.
     if (left != 0) return left;
   }

@@ -15,6 +15,15 @@ inline uint32_t CurrentCpu() {
   return limit & 0xfff;
 }
 
+// A guest may run with alignment checks on; handlers inherit the flag, and the shim's code does not keep to it.
+inline void ClearAlignmentCheck(uint64_t eflags) {
+  constexpr uint64_t kAlignmentCheck = 0x40000;
+  if ((eflags & kAlignmentCheck) == 0) return;
+  // SAFETY: runs on the block's stack, which has no red zone in use across this statement.
+  __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\tandl $~0x40000, (%%rsp)\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
+                       : "cc", "memory");
+}
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_ARCH_X86_64_CPU_H_

@@ -35,6 +35,9 @@ gate guise_clone_gate
     mov %rbx, %rdi
     mov %rax, %rsi
     lea GUISE_BLOCK_SIZE-64(%rbx), %rsp
+    // The guest's direction and alignment flags are none of C++'s.
+    pushq $2
+    popfq
     call guise_clone_parent
     jmp guise_exit_gate
 1:
@@ -42,6 +45,8 @@ gate guise_clone_gate
     mov %rbx, %rdi
     lea GUISE_BLOCK_SIZE-64(%rbx), %rsp
     xor %ebp, %ebp
+    pushq $2
+    popfq
     call guise_clone_child
 
 // Back to the guest with all registers from the block, then its signal mask. From the unblocking on, a signal finds the
@@ -81,7 +86,7 @@ gate guise_thread_exit_gate
     syscall
     ud2
 
-// The guest's rt_sigreturn, on its own stack; also the restorer of the shim's handlers. Unwinders know these nine bytes.
+// The restorer of the shim's handlers. Unwinders know these nine bytes.
     .p2align 4
 gate guise_restorer
     mov $15, %rax
