@@ -69,7 +69,8 @@ std::vector<std::string> Guise::Environment() const {
 
 Command Guise::Cli(const std::vector<std::string>& arguments) const {
   Command command;
-  command.argv = {Stage::Get().prefix() + "/bin/guise"};
+  command.argv = wrapper_;
+  command.argv.push_back(Stage::Get().prefix() + "/bin/guise");
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.env = Environment();
   command.cwd = home_;
@@ -80,7 +81,8 @@ Command Guise::Cli(const std::vector<std::string>& arguments) const {
 Command Guise::In(const Way& way, const std::vector<std::string>& argv) const {
   if (way.native) {
     Command command;
-    command.argv = argv;
+    command.argv = wrapper_;
+    command.argv.insert(command.argv.end(), argv.begin(), argv.end());
     command.env = Environment();
     command.cwd = home_;
     command.account = account_;

@@ -44,6 +44,9 @@ class Guise {
   // Whether this test was built with, or pointed to, an installed tree.
   static bool Available();
 
+  // Words put in front of every command line from now on: a program that confines what it executes.
+  void SetWrapper(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
+
   const Account& account() const { return account_; }
   const std::string& home() const { return home_; }
   const std::string& runtime_directory() const { return runtime_directory_; }
@@ -68,6 +71,7 @@ class Guise {
   Account account_;
   std::string home_;
   std::string runtime_directory_;
+  std::vector<std::string> wrapper_;
   bool started_ = false;
 };
 
