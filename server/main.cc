@@ -54,16 +54,6 @@ absl::Status Register(api::Registry& registry) {
   return absl::OkStatus();
 }
 
-EpochCompiler CompilerOf(const api::Registry& registry) {
-  return [&registry](const EpochRequest& request) {
-    EpochSpec spec = {request.number, request.layers, {}, request.owner_uid, request.owner_gid};
-    for (const Override& override_ : request.overrides) {
-      spec.overrides.push_back({override_.syscall, override_.placement});
-    }
-    return Epoch::Compile(registry, spec);
-  };
-}
-
 // SIGTERM and SIGINT as an fd; blocked in every thread that is started after this. A terminal's hang-up and a reader
 // that has gone are no reason to end.
 absl::StatusOr<OwnedFd> TakeSignals() {
@@ -95,7 +85,7 @@ absl::Status Serve(const Flags& flags, const RuntimeDirectory& directory, Readin
   if (!made_reactor.ok()) return made_reactor.status();
   Reactor& reactor = **made_reactor;
   Sessions::Options options;
-  options.compile = CompilerOf(registry);
+  options.compile = [&registry](const EpochSpec& spec) { return Epoch::Compile(registry, spec); };
   options.allow_io_uring = flags.io_uring;
   absl::StatusOr<std::unique_ptr<Sessions>> sessions = Sessions::Start(reactor, std::move(options));
   if (!sessions.ok()) return sessions.status();
