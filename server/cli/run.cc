@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/cli/arguments.h"
@@ -94,7 +95,7 @@ absl::StatusOr<Keeper> ExistingSession(const std::string& name) {
       Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
   if (!session.ok()) return session.status();
   absl::StatusOr<Keeper> keeper = Join(client->directory(), session->session(), wire::FdOp::kAttach);
-  if (keeper.ok() || absl::IsNotFound(keeper.status())) return keeper;
+  if (keeper.ok() || absl::IsUnavailable(keeper.status())) return keeper;
   return Join(client->directory(), session->session(), wire::FdOp::kGuest);
 }
 
@@ -140,13 +141,11 @@ int RunGuest(Command command, const SignalInbox& inbox, Keeper keeper, const Sig
 }
 
 // `join` makes or finds the session.
-int Launch(std::vector<std::string> words, const SignalState& signals,
+int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& signals,
            const std::function<absl::StatusOr<Keeper>()>& join) {
-  if (words.empty()) {
-    return Fail(absl::InvalidArgumentError("no command given; write it behind \"--\""), kExitOwnFailure);
-  }
+  if (!words.ok()) return Fail(words.status(), kExitOwnFailure);
   const rlim_t open_files = RaiseOpenFiles();
-  absl::StatusOr<Command> command = Prepare(std::move(words));
+  absl::StatusOr<Command> command = Prepare(*std::move(words));
   if (!command.ok()) return Fail(command.status(), kExitOwnFailure);
   absl::StatusOr<std::string> path = FindProgram(command->words[0], SearchPath());
   if (!path.ok()) {
@@ -160,11 +159,17 @@ int Launch(std::vector<std::string> words, const SignalState& signals,
   return RunGuest(*std::move(command), *inbox, *std::move(keeper), signals, open_files);
 }
 
-// The command's words: those that the parser left over, "--" if there were both, those behind it.
-std::vector<std::string> CommandWords(const CLI::App& app, const Invocation& invocation) {
+// The command's words: those that the parser left over, "--" if there were both, those behind it. INVALID_ARGUMENT:
+// none, or the first of those left over is an option that is not known.
+absl::StatusOr<std::vector<std::string>> CommandWords(const CLI::App& app, const Invocation& invocation) {
   std::vector<std::string> words = app.remaining();
+  if (!words.empty() && absl::StartsWith(words[0], "-")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown option ", words[0], "; `guise ", app.get_name(), " --help` lists those there are"));
+  }
   if (!words.empty() && !invocation.trailing.empty()) words.emplace_back("--");
   words.insert(words.end(), invocation.trailing.begin(), invocation.trailing.end());
+  if (words.empty()) return absl::InvalidArgumentError("no command given; write it behind \"--\"");
   return words;
 }
 
