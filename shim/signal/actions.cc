@@ -132,7 +132,9 @@ int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs) {
   if (regs.rsi > sizeof(SignalSet)) return -EINVAL;
   SignalSet pending = 0;
   Native(Nr::rt_sigpending, &pending, sizeof(pending));
-  if (block->has_held[HeldIndex(SIGSYS)]) pending |= Bit(SIGSYS);
+  for (const int signal : {SIGSYS, SIGSEGV, SIGBUS}) {
+    if (block->has_held[HeldIndex(signal)]) pending |= Bit(signal);
+  }
   return WriteGuest(regs.rdi, &pending, regs.rsi) ? 0 : -EFAULT;
 }
 
