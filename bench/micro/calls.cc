@@ -1,0 +1,69 @@
+// Question: what does one system call cost, by where it is answered?
+//
+// Run it natively and under Guise, interleaved, and compare: bench/run does. Each benchmark is one call in a loop;
+// --benchmark_repetitions gives the minimum and median.
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace {
+
+// Claimed by no personality.
+void Getppid(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(syscall(SYS_getppid));
+}
+BENCHMARK(Getppid);
+
+// A constant under fakeroot.
+void Getuid(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(syscall(SYS_getuid));
+}
+BENCHMARK(Getuid);
+
+// An overlay under fakeroot.
+void Stat(benchmark::State& state) {
+  struct stat status;
+  for (auto _ : state) benchmark::DoNotOptimize(fstatat(AT_FDCWD, "/etc/passwd", &status, 0));
+}
+BENCHMARK(Stat);
+
+void OpenClose(benchmark::State& state) {
+  for (auto _ : state) close(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+}
+BENCHMARK(OpenClose);
+
+void RaiseHandleReturn(benchmark::State& state) {
+  std::signal(SIGUSR1, [](int) {});
+  for (auto _ : state) std::raise(SIGUSR1);
+}
+BENCHMARK(RaiseHandleReturn);
+
+void ForkExitWait(benchmark::State& state) {
+  for (auto _ : state) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    waitpid(child, nullptr, 0);
+  }
+}
+BENCHMARK(ForkExitWait)->Unit(benchmark::kMicrosecond);
+
+void VforkExecTrue(benchmark::State& state) {
+  for (auto _ : state) {
+    const pid_t child = vfork();
+    if (child == 0) {
+      execl("/bin/true", "true", nullptr);
+      _exit(127);
+    }
+    waitpid(child, nullptr, 0);
+  }
+}
+BENCHMARK(VforkExecTrue)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();
