@@ -1,5 +1,6 @@
 #include "server/guest/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -8,10 +9,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -29,6 +33,37 @@ template <typename Number>
 bool ParseNumber(std::string_view word, Number& number) {
   const std::from_chars_result result = std::from_chars(word.data(), word.data() + word.size(), number);
   return result.ec == std::errc() && result.ptr == word.data() + word.size();
+}
+
+Uses HasOpen(pid_t pid, dev_t device, ino_t inode) {
+  const std::string path = absl::StrCat("/proc/", pid, "/fd");
+  const std::unique_ptr<DIR, int (*)(DIR*)> fds(opendir(path.c_str()), closedir);
+  if (fds == nullptr) return Uses::kUnknown;
+  while (const dirent* entry = readdir(fds.get())) {
+    struct stat status = {};
+    if (fstatat(dirfd(fds.get()), entry->d_name, &status, 0) != 0) continue;
+    if (status.st_dev == device && status.st_ino == inode) return Uses::kYes;
+  }
+  return Uses::kNo;
+}
+
+Uses HasMapped(pid_t pid, dev_t device, ino_t inode) {
+  const std::string path = absl::StrCat("/proc/", pid, "/maps");
+  const std::unique_ptr<FILE, int (*)(FILE*)> maps(fopen(path.c_str(), "re"), fclose);
+  if (maps == nullptr) return Uses::kUnknown;
+  char line[4096 + 128];
+  bool any = false;
+  while (fgets(line, sizeof(line), maps.get()) != nullptr) {
+    any = true;
+    unsigned major_number = 0;
+    unsigned minor_number = 0;
+    unsigned long found = 0;
+    // ABI: proc(5): address permissions offset device inode path.
+    if (sscanf(line, "%*s %*s %*s %x:%x %lu", &major_number, &minor_number, &found) != 3) continue;
+    if (found == inode && makedev(major_number, minor_number) == device) return Uses::kYes;
+  }
+  // No line at all: it is ending, or its maps are not for us.
+  return any ? Uses::kNo : Uses::kUnknown;
 }
 
 }  // namespace
@@ -65,35 +100,25 @@ std::optional<ProcessStatus> ReadProcessStatus(pid_t pid) {
 
 bool WasThere(const ProcessStatus& status, uint64_t was_there_at) { return status.started_at <= was_there_at; }
 
-OwnedFd OpenGuest(pid_t pid, uint64_t was_there_at) {
-  if (pid <= 0) return OwnedFd();
-  OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return OwnedFd();
+Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd) {
+  if (pid <= 0) return Presence::kNone;
+  OwnedFd opened(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  // EINVAL: the id of a thread. Other errors (EMFILE) say nothing of the process.
+  if (!opened) return errno == ESRCH || errno == EINVAL ? Presence::kNone : Presence::kYounger;
   // In this order: while it has not ended, the pid is the one's whose status is read now.
   const std::optional<ProcessStatus> status = ReadProcessStatus(pid);
-  if (!status.has_value() || !WasThere(*status, was_there_at)) return OwnedFd();
-  pollfd ended = {.fd = pidfd.get(), .events = POLLIN, .revents = 0};
-  if (poll(&ended, 1, 0) != 0) return OwnedFd();
-  return pidfd;
+  pollfd ended = {.fd = opened.get(), .events = POLLIN, .revents = 0};
+  if (poll(&ended, 1, 0) != 0 || !status.has_value()) return Presence::kNone;
+  if (!WasThere(*status, was_there_at)) return Presence::kYounger;
+  *pidfd = std::move(opened);
+  return Presence::kThere;
 }
 
-Maps MapsFile(pid_t pid, dev_t device, ino_t inode) {
-  const std::string path = absl::StrCat("/proc/", pid, "/maps");
-  const std::unique_ptr<FILE, int (*)(FILE*)> maps(fopen(path.c_str(), "re"), fclose);
-  if (maps == nullptr) return Maps::kUnknown;
-  char line[4096 + 128];
-  bool any = false;
-  while (fgets(line, sizeof(line), maps.get()) != nullptr) {
-    any = true;
-    unsigned major_number = 0;
-    unsigned minor_number = 0;
-    unsigned long found = 0;
-    // ABI: proc(5): address permissions offset device inode path.
-    if (sscanf(line, "%*s %*s %*s %x:%x %lu", &major_number, &minor_number, &found) != 3) continue;
-    if (found == inode && makedev(major_number, minor_number) == device) return Maps::kYes;
-  }
-  // No line at all: it is ending, or its maps are not for us.
-  return any ? Maps::kNo : Maps::kUnknown;
+Uses UsesFile(pid_t pid, dev_t device, ino_t inode) {
+  const Uses open = HasOpen(pid, device, inode);
+  if (open == Uses::kYes) return open;
+  const Uses mapped = HasMapped(pid, device, inode);
+  return open == mapped ? open : mapped == Uses::kYes ? Uses::kYes : Uses::kUnknown;
 }
 
 bool HasThread(pid_t pid, pid_t tid) {

@@ -29,12 +29,18 @@ std::optional<ProcessStatus> ParseProcessStatus(std::string_view stat, int64_t t
 // Whether a process that `was_there_at` (CLOCK_BOOTTIME, ns) can be this one, and not one that has got its pid since.
 bool WasThere(const ProcessStatus& status, uint64_t was_there_at);
 
-// A pidfd of the process with this pid that was there at that time; none: it is dead, or the pid is another's.
-OwnedFd OpenGuest(pid_t pid, uint64_t was_there_at);
+enum class Presence {
+  kThere,    // the process that was there then
+  kYounger,  // one that has begun since, or so its clock and ours say
+  kNone,     // no such process, or a dead one that waits to be reaped
+};
+// Looks for the process with this pid; kThere: *pidfd is its.
+Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd);
 
-enum class Maps { kNo, kYes, kUnknown };
-// Whether the process maps the file (a memfd has an inode of its own). kUnknown: its maps may not be read.
-Maps MapsFile(pid_t pid, dev_t device, ino_t inode);
+enum class Uses { kNo, kYes, kUnknown };
+// Whether the process has the file open or mapped (a memfd has an inode of its own): both, since execve(2) leaves only
+// the fds for a moment. kUnknown: the kernel does not say.
+Uses UsesFile(pid_t pid, dev_t device, ino_t inode);
 
 // Whether the thread exists in the process.
 bool HasThread(pid_t pid, pid_t tid);

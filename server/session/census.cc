@@ -14,12 +14,18 @@ Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std:
                std::function<void()> changed)
     : reactor_(reactor), memories_(std::move(memories)), strand_(std::move(strand)), changed_(std::move(changed)) {}
 
-void Census::Meet(uint32_t process, uint64_t owner) {
-  const std::vector<HeldProcess> held = strand_->Held();
-  const bool foreign = HasForeign(held);
-  for (const HeldProcess& found : held) {
-    if (found.process == process && found.owner == owner) Consider(found, Trust::kPosted, foreign);
-  }
+void Census::Meet(const HeldProcess& posted) { Consider(posted, Trust::kPosted, HasForeign(strand_->Held())); }
+
+Uses Census::UsesMemory(pid_t pid) const {
+  return UsesFile(pid, memories_->request.device(), memories_->request.inode());
+}
+
+size_t Census::Remaining() {
+  const size_t all = Scan();
+  absl::MutexLock lock(&mutex_);
+  const auto lies = std::count_if(guests_.begin(), guests_.end(),
+                                  [this](const auto& guest) { return UsesMemory(guest.second.pid) == Uses::kNo; });
+  return all - std::min(all, static_cast<size_t>(lies));
 }
 
 size_t Census::Scan() {
@@ -31,16 +37,14 @@ size_t Census::Scan() {
     if (closed_) return 0;
     before.swap(suspects_);
   }
-  size_t unknown = 0;
+  size_t living = 0;
   for (const HeldProcess& found : held) {
-    const Key key = {found.process, found.owner};
-    Consider(found, before.count(key) != 0 ? Trust::kPosted : Trust::kScanned, foreign);
-    absl::MutexLock lock(&mutex_);
-    // Not found dead for certain so far.
-    if (guests_.count(key) == 0 && (foreign || suspects_.count(key) != 0)) ++unknown;
+    const bool again = before.count({found.process, found.owner}) != 0;
+    if (Consider(found, again ? Trust::kPosted : Trust::kScanned, foreign)) ++living;
   }
+  // Those that gave their records back may not have gone yet.
   absl::MutexLock lock(&mutex_);
-  return guests_.size() + unknown;
+  return std::max(living, guests_.size());
 }
 
 bool Census::HasForeign(const std::vector<HeldProcess>& held) {
@@ -50,33 +54,33 @@ bool Census::HasForeign(const std::vector<HeldProcess>& held) {
   return foreign_;
 }
 
-void Census::Consider(const HeldProcess& held, Trust trust, bool foreign) {
+bool Census::Consider(const HeldProcess& held, Trust trust, bool foreign) {
   const Key key = {held.process, held.owner};
   {
     absl::MutexLock lock(&mutex_);
-    if (closed_ || guests_.count(key) != 0) return;
+    if (closed_ || guests_.count(key) != 0) return true;
   }
-  OwnedFd pidfd = OpenGuest(held.pid, held.taken_at);
-  if (pidfd && foreign) {
-    const SharedMemory& request = memories_->request;
-    if (MapsFile(held.pid, request.device(), request.inode()) == Maps::kNo) pidfd = OwnedFd();
-  }
-  if (pidfd) {
+  OwnedFd pidfd;
+  Presence presence = OpenGuest(held.pid, held.taken_at, &pidfd);
+  if (foreign && presence == Presence::kThere && UsesMemory(held.pid) == Uses::kNo) presence = Presence::kNone;
+  if (presence == Presence::kThere) {
     absl::MutexLock lock(&mutex_);
-    if (closed_ || !guests_.emplace(key, Guest{.pid = held.pid, .pidfd = std::move(pidfd)}).second) return;
+    if (closed_ || !guests_.emplace(key, Guest{.pid = held.pid, .pidfd = std::move(pidfd)}).second) return true;
     ++events_;
     WatchSoon(key);
-    return;
+    return true;
   }
-  if (foreign) return;
+  if (foreign) return true;
+  if (presence == Presence::kYounger && UsesMemory(held.pid) != Uses::kNo) return true;
   if (trust == Trust::kScanned || held.pid == 0) {
     absl::MutexLock lock(&mutex_);
     suspects_.insert(key);
-    return;
+    return true;
   }
   strand_->ReclaimProcess(held.process, held.owner, held.pid);
   absl::MutexLock lock(&mutex_);
   ++events_;
+  return false;
 }
 
 // On the reactor's thread, so that watching, dying and closing come one after the other.
@@ -102,6 +106,7 @@ void Census::Died(const Key& key) {
     guest = std::move(it->second);
     guests_.erase(it);
     ++events_;
+    ++deaths_;
   }
   reactor_.Unwatch(guest.pidfd.get());
   // A record that was read while it was being taken may have shown the pid of its last holder.
@@ -137,17 +142,17 @@ uint32_t Census::Signal(int signal) {
   absl::MutexLock lock(&mutex_);
   uint32_t sent = 0;
   for (const auto& [key, guest] : guests_) {
-    const SharedMemory& request = memories_->request;
-    if (MapsFile(guest.pid, request.device(), request.inode()) != Maps::kYes) continue;
+    if (UsesMemory(guest.pid) != Uses::kYes) continue;
     if (::syscall(SYS_pidfd_send_signal, guest.pidfd.get(), signal, nullptr, 0) == 0) ++sent;
   }
   return sent;
 }
 
-void Census::AwaitNone(absl::Time deadline) const {
+void Census::AwaitDeath(absl::Time deadline) const {
   absl::MutexLock lock(&mutex_);
-  const auto none = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return closed_ || guests_.empty(); };
-  mutex_.AwaitWithDeadline(absl::Condition(&none), deadline);
+  const uint64_t before = deaths_;
+  const auto died = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return closed_ || guests_.empty() || deaths_ != before; };
+  mutex_.AwaitWithDeadline(absl::Condition(&died), deadline);
 }
 
 uint64_t Census::Events() const {

@@ -23,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/channel/shared_memory.h"
+#include "server/guest/process.h"
 #include "server/reactor/owned_fd.h"
 #include "server/reactor/reactor.h"
 #include "server/session/sessions.h"
@@ -37,17 +38,19 @@ class Census : public std::enable_shared_from_this<Census> {
          std::function<void()> changed);
 
   // A process has posted its first call.
-  void Meet(uint32_t process, uint64_t owner);
+  void Meet(const HeldProcess& posted);
   // Looks at all records, meets who is new and gives back what nobody holds. Returns how many guests may be alive.
   size_t Scan();
+  // Scan(), without records that name a process which has nothing to do with this session. Reads more of /proc.
+  size_t Remaining();
   // Those that live and are known, by rising pid.
   std::vector<GuestInfo> Living() const;
   bool Holds(pid_t pid) const;
-  // Sends to all that are known and map the session's memory (a record is a guest's word, and must not make the server
+  // Sends to all that are known and use the session's memory (a record is a guest's word, and must not make the server
   // kill a stranger); returns to how many.
   uint32_t Signal(int signal);
-  // Waits until none is known to live.
-  void AwaitNone(absl::Time deadline) const;
+  // Waits until one of those that are known has died, or none is known.
+  void AwaitDeath(absl::Time deadline) const;
   // Deaths and first meetings so far: tells whether anything has happened.
   uint64_t Events() const;
 
@@ -62,8 +65,10 @@ class Census : public std::enable_shared_from_this<Census> {
   };
   enum class Trust { kPosted, kScanned };  // kScanned: the record may be half written
 
-  void Consider(const HeldProcess& held, Trust trust, bool foreign);
+  // Whether a guest may live behind the record.
+  bool Consider(const HeldProcess& held, Trust trust, bool foreign);
   bool HasForeign(const std::vector<HeldProcess>& held);
+  Uses UsesMemory(pid_t pid) const;
   void WatchSoon(const Key& key);
   void Died(const Key& key);
 
@@ -78,6 +83,7 @@ class Census : public std::enable_shared_from_this<Census> {
   std::map<Key, Guest> guests_ ABSL_GUARDED_BY(mutex_);
   std::set<Key> suspects_ ABSL_GUARDED_BY(mutex_);  // no such process at the last scan
   uint64_t events_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t deaths_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace guise::server

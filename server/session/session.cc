@@ -49,9 +49,9 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(Reactor& reactor, Worke
   strand.owner_uid = wanted.owner_uid;
   strand.owner_gid = wanted.owner_gid;
   strand.bells = workers.BellsInUse();
-  strand.meet = [weak, &reactor](uint32_t process, uint64_t owner) {
-    reactor.Post([weak, process, owner] {
-      if (const std::shared_ptr<Session> met = weak.lock()) met->census_->Meet(process, owner);
+  strand.meet = [weak, &reactor](const HeldProcess& posted) {
+    reactor.Post([weak, posted] {
+      if (const std::shared_ptr<Session> met = weak.lock()) met->census_->Meet(posted);
     });
   };
   absl::StatusOr<std::shared_ptr<Strand>> made = Strand::Create(self.memories_, *std::move(first), std::move(strand));
@@ -192,9 +192,10 @@ absl::StatusOr<uint32_t> Session::Stop(int signal, absl::Duration grace) {
   for (int empty = 0; empty < 2 && absl::Now() < given_up;) {
     const bool kill = absl::Now() >= killed || signal == SIGKILL;
     if (kill) census_->Signal(SIGKILL);
-    census_->AwaitNone(kill ? absl::Now() + kBetweenLooks : killed);
-    empty = census_->Scan() == 0 ? empty + 1 : 0;
-    if (empty == 1 && ended_.WaitForNotificationWithTimeout(kBetweenLooks)) break;
+    const bool none = census_->Remaining() == 0;
+    if (none && ended_.WaitForNotificationWithTimeout(kBetweenLooks)) break;
+    if (!none) census_->AwaitDeath(kill ? absl::Now() + kBetweenLooks : killed);
+    empty = none ? empty + 1 : 0;
   }
   End();
   return signalled;
@@ -211,7 +212,7 @@ absl::StatusOr<Session::ConnectionId> Session::Join(Role role, pid_t pid, std::f
   if (role == Role::kKeeper) {
     for (const auto& [id, connection] : connections_) {
       if (connection.role != Role::kKeeper) continue;
-      return absl::FailedPreconditionError(
+      return absl::AlreadyExistsError(
           absl::StrCat("session ", absl::StrFormat("%08x", number()), " has a keeper, process ", connection.pid));
     }
   }
@@ -271,7 +272,7 @@ void Session::Reconsider() {
     const absl::Time created = absl::FromUnixNanos(created_unix_nanos_);
     if (!joined_ && absl::Now() < created + options_.join_within) return;
   }
-  if (census_->Scan() != 0) {
+  if (census_->Remaining() != 0) {
     empty_looks_ = 0;
     return;
   }

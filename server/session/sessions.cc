@@ -275,7 +275,7 @@ bool Sessions::IsGuest(pid_t pid) const {
       if (session->KeptBy(pid)) return false;
       const SharedMemory& request = session->memories().request;
       // A record is a guest's word: it must not lock a stranger out.
-      if (session->HasGuest(pid) && MapsFile(pid, request.device(), request.inode()) != Maps::kNo) return true;
+      if (session->HasGuest(pid) && UsesFile(pid, request.device(), request.inode()) != Uses::kNo) return true;
     }
     const std::optional<ProcessStatus> status = ReadProcessStatus(pid);
     if (!status.has_value()) return false;

@@ -202,7 +202,7 @@ void Strand::Identify(uint64_t owner, const wire::RunLine& run, CallCopy& call) 
   call.pid = static_cast<pid_t>(request_.Process(process).pid.Acquire());
   if (met_[process] == process_owner) return;
   met_[process] = process_owner;
-  if (options_.meet) options_.meet(process, process_owner);
+  if (options_.meet) options_.meet(Describe(process, process_owner));
 }
 
 std::shared_ptr<const Epoch> Strand::Serving(uint32_t epoch) const {

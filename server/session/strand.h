@@ -55,8 +55,8 @@ class Strand final : public Sweepable, private Processes {
     gid_t owner_gid = 0;
     uint32_t bells = 1;
     uint64_t store_size = wire::kStoreSizeDefault;
-    // A process is seen for the first time in a posted call.
-    std::function<void(uint32_t process, uint64_t owner)> meet;
+    // A process is seen for the first time in a posted call: as its record is now, for it may soon be given back.
+    std::function<void(const HeldProcess&)> meet;
   };
   // Publishes `first` as the session's first epoch.
   static absl::StatusOr<std::shared_ptr<Strand>> Create(std::shared_ptr<SessionMemories> memories,
@@ -114,6 +114,7 @@ class Strand final : public Sweepable, private Processes {
   void Retire() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t OldestInUse() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  HeldProcess Describe(uint32_t process, uint64_t owner) const;
   void ReclaimSlot(uint32_t slot, uint64_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimThreads(const std::vector<HeldThread>& threads) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HoldsSlot(uint32_t slot, uint64_t owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

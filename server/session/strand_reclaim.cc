@@ -28,17 +28,20 @@ std::vector<HeldProcess> Strand::Held() const {
   std::vector<HeldProcess> held;
   const uint32_t records = Groups() * wire::kProcessesPerGroup;
   for (uint32_t process = 0; process < records; ++process) {
-    const wire::ProcessRecord& record = request_.Process(process);
-    const uint64_t owner = record.owner.Acquire();
-    if (!HoldsProcess(process, owner)) continue;
-    HeldProcess found;
-    found.process = process;
-    found.owner = owner;
-    found.pid = static_cast<pid_t>(record.pid.Acquire());
-    found.taken_at = record.taken_at.Relaxed();
-    found.comm = CommOf(record);
-    held.push_back(std::move(found));
+    const uint64_t owner = request_.Process(process).owner.Acquire();
+    if (HoldsProcess(process, owner)) held.push_back(Describe(process, owner));
   }
+  return held;
+}
+
+HeldProcess Strand::Describe(uint32_t process, uint64_t owner) const {
+  const wire::ProcessRecord& record = request_.Process(process);
+  HeldProcess held;
+  held.process = process;
+  held.owner = owner;
+  held.pid = static_cast<pid_t>(record.pid.Acquire());
+  held.taken_at = record.taken_at.Relaxed();
+  held.comm = CommOf(record);
   return held;
 }
 
