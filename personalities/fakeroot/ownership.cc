@@ -106,7 +106,10 @@ SysTask Fakeroot::Fchown(Call& call, Below below) const {
   const SysResultOr<FileStatus> file = co_await StatusOf(call, fd, empty, AT_EMPTY_PATH);
   if (!file.ok()) co_return file.failure();
   const FileStatus status = file.value();
-  // EBADF for an O_PATH descriptor, which statx takes.
+  // statx takes an O_PATH descriptor; fchown does not, whoever calls it.
+  const SysResult open_flags = co_await call.Run(Nr::fcntl, fd, F_GETFL);
+  if (!open_flags.ok()) co_return open_flags;
+  if ((open_flags.value() & O_PATH) != 0) co_return SysResult::Error(EBADF);
   const Call keep = call.As(Nr::fchown, fd, -1, -1);
   const SysResult result = co_await ChangeOwner(call, below, status, wanted, keep);
   co_return result;

@@ -83,7 +83,9 @@ class NativeGuest {
  private:
   template <typename T>
   static uint64_t Word(T value) {
-    if constexpr (std::is_pointer_v<T>) {
+    if constexpr (std::is_null_pointer_v<T>) {
+      return 0;
+    } else if constexpr (std::is_pointer_v<T>) {
       return reinterpret_cast<uint64_t>(value);
     } else {
       return static_cast<uint64_t>(static_cast<int64_t>(value));

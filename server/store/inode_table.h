@@ -56,7 +56,8 @@ class InodeTable {
   // Sets the entry to an absolute value; fields == 0: dead. REQUIRES: Reserve()d, or !NeedsEntry().
   void Put(const wire::InodeKey& key, const wire::OverlayValue& value);
 
-  uint64_t entries() const { return count_; }  // of the current table, dead ones included
+  // Of the current table, dead ones included; while it grows, those that have come over.
+  uint64_t entries() const { return count_; }
   const Place& current() const { return current_; }
   const Place& old() const { return old_; }
 

@@ -132,7 +132,7 @@ void Store::PublishedJournal::Moved(const InodeTable::Place& current, const Inod
 
 // --- Identities
 
-bool Store::Encode(const api::Identity& identity, wire::IdentityValue* value) {
+bool Store::Encode(const api::Identity& identity, uint32_t process, wire::IdentityValue* value) {
   *value = {};
   const api::Ids* const ids[] = {&identity.uid, &identity.gid};
   uint32_t* const words[] = {value->uid, value->gid};
@@ -148,24 +148,35 @@ bool Store::Encode(const api::Identity& identity, wire::IdentityValue* value) {
     std::copy(identity.groups.begin(), identity.groups.end(), value->groups);
     return true;
   }
-  // Lists in the heap do not change once written: processes share them.
+  // Lists in the heap do not change once written: processes share them, and most changes are not of groups.
+  const wire::IdentityValue& before = this->identity(process).value;
+  for (const wire::IdentityValue* known : {&before, static_cast<const wire::IdentityValue*>(&last_list_)}) {
+    if (known->group_count != count || !std::equal(identity.groups.begin(), identity.groups.end(), GroupsOf(*known))) {
+      continue;
+    }
+    value->groups_offset = known->groups_offset;
+    return true;
+  }
   const uint64_t used = header().heap_used.Relaxed();
   const uint64_t bytes = (count * sizeof(uint32_t) + 7) & ~uint64_t{7};
   if (bytes > options_.size - wire::kStoreHeapOffset - used) return false;
   std::memcpy(memory_ + wire::kStoreHeapOffset + used, identity.groups.data(), count * sizeof(uint32_t));
   value->groups_offset = static_cast<uint32_t>(used / 8);
   header().heap_used.Release(used + bytes);
+  last_list_ = *value;
   return true;
+}
+
+const uint32_t* Store::GroupsOf(const wire::IdentityValue& value) const {
+  if (value.group_count <= wire::kInlineGroups) return value.groups;
+  return reinterpret_cast<const uint32_t*>(memory_ + wire::kStoreHeapOffset + uint64_t{value.groups_offset} * 8);
 }
 
 api::Identity Store::Decode(const wire::IdentityValue& value) const {
   api::Identity identity;
   identity.uid = {value.uid[0], value.uid[1], value.uid[2], value.uid[3]};
   identity.gid = {value.gid[0], value.gid[1], value.gid[2], value.gid[3]};
-  const uint32_t* groups = value.groups;
-  if (value.group_count > wire::kInlineGroups) {
-    groups = reinterpret_cast<const uint32_t*>(memory_ + wire::kStoreHeapOffset + uint64_t{value.groups_offset} * 8);
-  }
+  const uint32_t* groups = GroupsOf(value);
   identity.groups.assign(groups, groups + value.group_count);
   return identity;
 }
@@ -182,15 +193,20 @@ bool Store::Inherit(uint32_t process, uint32_t generation, const KnownIdentity& 
   change.process = process;
   change.generation = generation;
   change.execs = inherited.execs;
-  if (!Encode(inherited.identity, &change.identity)) return false;
+  if (!Encode(inherited.identity, process, &change.identity)) return false;
   Apply(change);
   return true;
 }
 
 // --- Changes
 
-wire::OverlayValue Store::After(const OwnerChange& change) const {
+wire::OverlayValue Store::After(const OwnerChange& change, absl::Span<const wire::Change> earlier) const {
   wire::OverlayValue value = inodes_.Find(change.key).value_or(wire::OverlayValue{});
+  for (const wire::Change& other : earlier) {
+    if (other.kind == static_cast<uint32_t>(wire::ChangeKind::kInode) && other.inode.key == change.key) {
+      value = other.inode.value;
+    }
+  }
   if (change.uid.has_value()) {
     value.fields |= wire::kOverlayUid;
     value.uid = *change.uid;
@@ -203,12 +219,16 @@ wire::OverlayValue Store::After(const OwnerChange& change) const {
 }
 
 bool Store::Reserve(absl::Span<const PendingChange> changes) {
-  uint32_t entries = 0;
-  for (const PendingChange& change : changes) {
-    const auto* owner = std::get_if<OwnerChange>(&change);
-    if (owner != nullptr && (inodes_.NeedsEntry(owner->key) || published_.NeedsEntry(owner->key))) ++entries;
+  // The published table first: its memory is the smaller.
+  for (InodeTable* table : {&published_, &inodes_}) {
+    uint32_t entries = 0;
+    for (const PendingChange& change : changes) {
+      const auto* owner = std::get_if<OwnerChange>(&change);
+      if (owner != nullptr && table->NeedsEntry(owner->key)) ++entries;
+    }
+    if (entries != 0 && !table->Reserve(entries)) return false;
   }
-  return entries == 0 || (inodes_.Reserve(entries) && published_.Reserve(entries));
+  return true;
 }
 
 int Store::Commit(uint32_t slot, uint64_t sequence, uint64_t result, absl::Span<const PendingChange> changes) {
@@ -220,14 +240,14 @@ int Store::Commit(uint32_t slot, uint64_t sequence, uint64_t result, absl::Span<
     if (const auto* owner = std::get_if<OwnerChange>(&changes[i])) {
       change.kind = static_cast<uint32_t>(wire::ChangeKind::kInode);
       change.inode.key = owner->key;
-      change.inode.value = After(*owner);
+      change.inode.value = After(*owner, absl::MakeConstSpan(intent.change, i));
     } else {
       const IdentityChange& identity = std::get<IdentityChange>(changes[i]);
       change.kind = static_cast<uint32_t>(wire::ChangeKind::kIdentity);
       change.process = identity.process;
       change.generation = identity.generation;
       change.execs = identity.execs;
-      if (!Encode(identity.identity, &change.identity)) return -ENOSPC;
+      if (!Encode(identity.identity, identity.process, &change.identity)) return -ENOSPC;
     }
   }
   const uint64_t key = wire::Key(sequence, 0);

@@ -85,7 +85,7 @@ class Store {
 
   // --- Inodes
   std::optional<wire::OverlayValue> FindInode(const wire::InodeKey& key) const { return inodes_.Find(key); }
-  // Inodes in the table, dead ones included.
+  // As InodeTable::entries().
   uint64_t inodes() const { return inodes_.entries(); }
 
   // --- Identities
@@ -139,8 +139,10 @@ class Store {
   wire::StoreHeader& header() const;
   wire::StoredIdentity& identity(uint32_t process) const;
   bool Reserve(absl::Span<const PendingChange> changes);
-  wire::OverlayValue After(const OwnerChange& change) const;
-  bool Encode(const api::Identity& identity, wire::IdentityValue* value);
+  // What the change makes of the file, after those that the same call makes before it.
+  wire::OverlayValue After(const OwnerChange& change, absl::Span<const wire::Change> earlier) const;
+  bool Encode(const api::Identity& identity, uint32_t process, wire::IdentityValue* value);
+  const uint32_t* GroupsOf(const wire::IdentityValue& value) const;
   api::Identity Decode(const wire::IdentityValue& value) const;
   void Apply(const wire::Change& change);
 
@@ -151,6 +153,7 @@ class Store {
   PublishedJournal published_journal_{*this};
   InodeTable inodes_;
   InodeTable published_;
+  wire::IdentityValue last_list_ = {};  // the last whose groups went to the heap
   bool diverged_ = false;
 };
 
