@@ -27,7 +27,9 @@ constexpr Verdict kGood = {0, nullptr};
 // Opens a regular file that the caller may execute. The fd, or the verdict.
 int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict* verdict) {
   int64_t fd;
-  if (path[0] == 0 && (flags & AT_EMPTY_PATH) != 0) {
+  if (path[0] == 0 && (flags & AT_EMPTY_PATH) != 0 && dir_fd == AT_FDCWD) {
+    fd = Native(Nr::openat, AT_FDCWD, ".", O_RDONLY | O_CLOEXEC, 0);
+  } else if (path[0] == 0 && (flags & AT_EMPTY_PATH) != 0) {
     // An fd that was opened with O_PATH cannot be read; /proc has no such limit, where it is mounted.
     Text<40> link;
     link.Add("/proc/self/fd/").Add(int64_t{dir_fd});

@@ -11,6 +11,7 @@
 #include "shim/signal/deliver.h"
 #include "shim/thread/clone.h"
 #include "shim/thread/records.h"
+#include "shim/view/fd_lists.h"
 #include "shim/view/fds.h"
 #include "shim/view/proc.h"
 
@@ -147,7 +148,10 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
 bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome) {
   if (IsTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
   if (AnswerCaller(block, context, *call, outcome)) return true;
-  if (!AnswerForFds(block, *call, outcome) && !AnswerForProc(block, call, outcome)) return false;
+  if (!AnswerForFds(block, *call, outcome) && !AnswerForFdLists(block, *call, outcome) &&
+      !AnswerForProc(block, call, outcome)) {
+    return false;
+  }
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
   return true;
 }

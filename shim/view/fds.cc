@@ -5,6 +5,8 @@
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 
+#include <initializer_list>
+
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
@@ -25,6 +27,23 @@ int64_t MoveAway(ProcessState* process, int32_t fd) {
   if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, 3);
   if (!IsError(to)) *held = static_cast<int32_t>(to);
   return to;
+}
+
+// F_DUPFD: the lowest free number from a given one on, and natively that may be a guarded one.
+int64_t Duplicate(ProcessState* process, const GuestCall& call) {
+  const int64_t made = Perform(call);
+  if (IsError(made)) return made;
+  int32_t lowest = -1;
+  for (const int32_t fd : {process->image_fd, process->request_fd, process->reply_fd}) {
+    const bool free_natively = fd >= static_cast<int32_t>(call.args[2]) && fd < made;
+    if (free_natively && (lowest < 0 || fd < lowest)) lowest = fd;
+  }
+  if (lowest < 0) return made;
+  if (IsError(MoveAway(process, lowest))) return made;
+  const uint32_t flags = static_cast<uint32_t>(call.args[1]) == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0;
+  const int64_t moved = Native(Nr::dup3, made, lowest, flags);
+  Native(Nr::close, made);
+  return moved;
 }
 
 // close_range(2) around the guarded fds.
@@ -141,6 +160,13 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
         if (IsError(result)) Native(Nr::close, to);
       }
       *outcome = Outcome::Done(result);
+      return true;
+    }
+    case Nr::fcntl: {
+      const auto command = static_cast<uint32_t>(call.args[1]);
+      const bool duplicates = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
+      if (!duplicates || IsGuarded(process, static_cast<int32_t>(call.args[0]))) break;
+      *outcome = Outcome::Done(Duplicate(&process, call));
       return true;
     }
     default:
