@@ -8,8 +8,9 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
-#include <regex>
+#include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -30,38 +31,71 @@ struct Document {
   std::map<std::string, uint64_t> constants;
 };
 
-uint64_t Number(const std::string& digits, const std::string& unit) {
-  const uint64_t number = std::stoull(digits, nullptr, 0);
-  if (unit == "KiB") return number << 10;
-  return unit == "MiB" ? number << 20 : number;
+// The cells of a table's row, without blanks around them; empty when the line is none.
+std::vector<std::string> Cells(const std::string& line) {
+  std::vector<std::string> cells;
+  if (line.empty() || line.front() != '|') return cells;
+  std::istringstream rest(line.substr(1));
+  std::string cell;
+  while (std::getline(rest, cell, '|')) {
+    const size_t from = cell.find_first_not_of(' ');
+    const size_t to = cell.find_last_not_of(' ');
+    cells.push_back(from == std::string::npos ? "" : cell.substr(from, to - from + 1));
+  }
+  return cells;
+}
+
+// The text between backquotes, when that is all there is.
+std::optional<std::string> Quoted(const std::string& cell) {
+  if (cell.size() < 3 || cell.front() != '`' || cell.find('`', 1) != cell.size() - 1) return std::nullopt;
+  return cell.substr(1, cell.size() - 2);
+}
+
+// Decimal, hexadecimal, or with a unit.
+std::optional<uint64_t> Number(const std::string& cell) {
+  if (cell.empty() || cell.front() < '0' || cell.front() > '9') return std::nullopt;
+  size_t end = 0;
+  const uint64_t number = std::stoull(cell, &end, 0);
+  const std::string unit = cell.substr(end);
+  if (unit.empty()) return number;
+  if (unit == " KiB") return number << 10;
+  if (unit == " MiB") return number << 20;
+  return std::nullopt;
+}
+
+void ReadHeading(const std::string& line, std::string* type, Document* document) {
+  type->clear();
+  std::istringstream words(line);
+  std::string marks;
+  std::string name;
+  uint64_t size = 0;
+  std::string unit;
+  if (!(words >> marks >> name >> size >> unit) || unit != "bytes" || name.back() != ',') return;
+  name.pop_back();
+  *type = Quoted(name).value_or("");
+  EXPECT_EQ(document->sizes.count(*type), 0u) << *type << " is described twice";
+  document->sizes[*type] = size;
 }
 
 Document Read() {
-  static const std::regex heading("^### `([A-Za-z]+)`, ([0-9]+) bytes.*");
-  static const std::regex row(R"(^\| ([0-9]+) \| ([0-9]+) \| `([a-z0-9_.]+)` \|.*)");
-  static const std::regex constant(R"(^\| `([A-Za-z:]+)` \| (0x[0-9a-f]+|[0-9]+)( ([KM]iB))? \|.*)");
   Document document;
   std::ifstream file("docs/WIRE.md");
   EXPECT_TRUE(file.is_open());
   std::string type;
   std::string line;
-  std::smatch match;
   while (std::getline(file, line)) {
-    if (std::regex_match(line, match, heading)) {
-      type = match[1];
-      EXPECT_EQ(document.sizes.count(type), 0u) << type << " is described twice";
-      document.sizes[type] = std::stoull(match[2]);
-    } else if (!line.empty() && line.front() == '#') {
-      type.clear();
-    } else if (std::regex_match(line, match, row)) {
+    if (!line.empty() && line.front() == '#') ReadHeading(line, &type, &document);
+    const std::vector<std::string> cells = Cells(line);
+    if (cells.size() < 3) continue;
+    const std::optional<uint64_t> offset = Number(cells[0]);
+    const std::optional<std::string> field = Quoted(cells[2]);
+    const std::optional<std::string> constant = Quoted(cells[0]);
+    if (offset.has_value() && field.has_value()) {
       EXPECT_NE(type, "") << "a row of offsets outside a struct: " << line;
-      document.rows[type].push_back({std::stoull(match[1]), std::stoull(match[2]), match[3]});
-    } else if (std::regex_match(line, match, constant)) {
-      const std::string name = match[1];
-      EXPECT_EQ(document.constants.count(name), 0u) << name << " is given twice";
-      document.constants[name] = Number(match[2], match[4]);
-    } else {
-      EXPECT_FALSE(line.rfind("| `k", 0) == 0) << "not read as a constant: " << line;
+      document.rows[type].push_back({*offset, Number(cells[1]).value_or(0), *field});
+    } else if (constant.has_value() && Number(cells[1]).has_value()) {
+      EXPECT_EQ(document.constants.count(*constant), 0u) << *constant << " is given twice";
+      document.constants[*constant] = *Number(cells[1]);
     }
   }
   return document;
