@@ -54,7 +54,9 @@ Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
   const bool group = call.nr == Nr::exit_group;
   GiveBackThreadRecord(block);
   context->uc_sigmask = kEverything;
-  if (group) GiveBackProcessRecord(block->process);
+  // A process that shares its parent's state has no record of its own.
+  const bool borrows = !thread && (block->made_by & CLONE_SIGHAND) != 0;
+  if (group && !borrows) GiveBackProcessRecord(block->process);
   if (shares && vfork) return Outcome::Native();
   if (group && (thread || !shares)) return Outcome::Native();
   ProcessState* const process = block->process;

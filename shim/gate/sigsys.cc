@@ -37,7 +37,7 @@ void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* contex
   Present(block, context);
   // A filter's handler compares the two.
   if (forced) info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
-  const KernelAction action = ActionOf(block->process, signal);
+  const KernelAction action = TakeAction(block->process, signal);
   const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
   if (handled && !block->blocks_sigsys) return Deliver(block, signal, info, context, action);
   if (action.handler == kIgnore && !forced) return;

@@ -208,13 +208,22 @@ int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
   return 0;
 }
 
-void ResetAction(ProcessState* process, int signal, const KernelAction& seen) {
+KernelAction TakeAction(ProcessState* process, int signal) {
+  const KernelAction seen = ActionOf(process, signal);
+  const bool once = (seen.flags & SA_RESETHAND) != 0 && IsHandled(seen);
+  const bool stale = !IsHandled(seen) && !IsOurs(signal);
+  if (!once && !stale) return seen;
   Locked locked(process->dispositions[signal]);
-  if (memcmp(&locked.action(), &seen, sizeof(seen)) != 0) return;
-  KernelAction action = seen;
-  action.handler = kDefaultAction;
-  if (!IsOurs(signal)) KernelSet(signal, {kDefaultAction, action.flags & kPassedFlags, 0, 0}, nullptr);
-  locked.Store(action);
+  const KernelAction action = ActionOf(process, signal);
+  if (!IsHandled(action)) {
+    if (!IsOurs(signal)) KernelSet(signal, {action.handler, action.flags & kPassedFlags, 0, 0}, nullptr);
+  } else if ((action.flags & SA_RESETHAND) != 0) {
+    if (!IsOurs(signal)) KernelSet(signal, {kDefaultAction, action.flags & kPassedFlags, 0, 0}, nullptr);
+    KernelAction reset = action;
+    reset.handler = kDefaultAction;
+    locked.Store(reset);
+  }
+  return action;
 }
 
 void ClearHandlers(ProcessState* process) {

@@ -29,8 +29,10 @@ int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs);
 
 // The guest's view of a signal, read without tearing.
 KernelAction ActionOf(ProcessState* process, int signal);
-// SA_RESETHAND, unless another thread has set something else since it was `seen`.
-void ResetAction(ProcessState* process, int signal, const KernelAction& seen);
+// What is to be done with a signal that has come: the same, and with SA_RESETHAND the disposition is reset, so that one
+// thread alone runs the handler. A signal of the trampoline's that has its default action meanwhile gets it in the
+// kernel too.
+KernelAction TakeAction(ProcessState* process, int signal);
 // CLONE_CLEAR_SIGHAND: handlers become default, ignored stay. Virtually and in the kernel, for the calling process.
 void ClearHandlers(ProcessState* process);
 

@@ -37,7 +37,7 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   // The mask that the guest has at this moment is not the one to go back to when a call brought its own.
   SignalSet current = context->uc_sigmask;
   if (block->has_temp_mask) {
-    current = block->temp_mask & ~Bit(SIGSYS);
+    current = block->temp_mask;
     block->has_temp_mask = false;
   }
 
@@ -73,7 +73,6 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   if (!WriteGuest(sp, frame)) return ForceSegv(block, signal, context);
   if ((static_cast<uint32_t>(old_stack.flags) & SS_AUTODISARM) != 0) block->alt_stack = {};
 
-  if ((action.flags & SA_RESETHAND) != 0) ResetAction(block->process, signal, action);
   SignalSet handler_mask = current | action.mask;
   if ((action.flags & SA_NODEFER) == 0) handler_mask |= Bit(signal);
   if ((handler_mask & Bit(SIGSYS)) != 0) BlockSigsys(block, true);
@@ -96,11 +95,10 @@ void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   if (presented.in_shim) return;  // cannot be: everything is blocked there
   // A call with a mask of its own that was not interrupted has put the old mask back already.
   if (!presented.after_call || static_cast<int64_t>(RegsOf(context)->rax) != -EINTR) block->has_temp_mask = false;
-  const KernelAction action = ActionOf(block->process, signal);
+  const KernelAction action = TakeAction(block->process, signal);
   if (action.handler == kIgnore) return;
   if (action.handler == kDefaultAction) {
     // Another thread has just reset it: the default action, by the kernel, after this handler.
-    DefaultInKernel(signal);
     Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
     return;
   }
@@ -111,7 +109,7 @@ void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
   siginfo_t info = {};
   info.si_signo = SIGSEGV;
   info.si_code = SI_KERNEL;
-  const KernelAction action = ActionOf(block->process, SIGSEGV);
+  const KernelAction action = TakeAction(block->process, SIGSEGV);
   const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
   if (signal != SIGSEGV && handled && (context->uc_sigmask & Bit(SIGSEGV)) == 0) {
     return Deliver(block, SIGSEGV, &info, context, action);

@@ -40,11 +40,18 @@ uint64_t FixupOf(uint64_t rip) {
 // By an instruction, not sent by somebody. ABI: SI_FROMKERNEL, include/linux/signal.h.
 bool IsFault(const siginfo_t* info) { return info->si_code > 0; }
 
+// Behind the instruction that returns from the shim's handlers.
+bool IsRestorer(uint64_t rip) {
+  constexpr uint64_t kRestorerSize = 9;
+  return rip == Label(guise_restorer) + kRestorerSize;
+}
+
 }  // namespace
 
 FaultsOpen::FaultsOpen(ThreadBlock* block, const ucontext* context) : block_(block) {
   ClearAlignmentCheck(RegsOf(context)->eflags);
-  if ((context->uc_sigmask & kFaults) != 0) {
+  const SignalSet blocked = context->uc_sigmask | (block->has_temp_mask ? block->temp_mask : 0);
+  if ((blocked & kFaults) != 0) {
     Native(Nr::rt_sigprocmask, SIG_UNBLOCK, &kFaults, nullptr, sizeof(kFaults));
   }
 }
@@ -71,6 +78,13 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
   }
   const uint64_t rip = regs.rip;
   const Presented presented = Present(block, context);
+  if (presented.in_shim && IsRestorer(rip)) {
+    // The kernel refused a frame that the guest had made: FP state that no CPU has. ABI: a bad frame is SIGSEGV.
+    DefaultInKernel(SIGSEGV);
+    context->uc_sigmask &= ~Bit(SIGSEGV);
+    regs.rip = 0;
+    return;
+  }
   if (presented.in_shim) {
     // Sent from outside while the shim works. Standard signals do not queue: one is kept.
     if (!IsFault(info)) {
@@ -85,7 +99,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
            .address = reinterpret_cast<uint64_t>(info->si_addr)});
   }
   if (!presented.after_call || static_cast<int64_t>(regs.rax) != -EINTR) block->has_temp_mask = false;
-  const KernelAction action = ActionOf(block->process, signal);
+  const KernelAction action = TakeAction(block->process, signal);
   const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
   if (handled) return Deliver(block, signal, info, context, action);
   if (action.handler == kIgnore && !IsFault(info)) return;

@@ -57,7 +57,8 @@ void FreeBlock(ThreadBlock* block) { block->used.Release(0); }
 
 void KeepOnly(ThreadBlock* kept) {
   for (ThreadBlock* block = g_blocks.Acquire(); block != nullptr; block = block->next) {
-    if (block != kept) block->used.StoreRelaxed(0);
+    // A store would copy the page of each thread that ended long ago.
+    if (block != kept && block->used.Relaxed() != 0) block->used.StoreRelaxed(0);
   }
   for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
     process->users.StoreRelaxed(process == kept->process ? 1 : 0);

@@ -156,6 +156,9 @@ void guise_clone_child(ThreadBlock* block) {
   block->child = nullptr;
   block->made_by = flags;
   block->regs.rax = 0;
+  // ABI: user_disable_single_step() in ptrace_init_task(): a debugger that steps the parent does not step the child.
+  constexpr uint64_t kTrap = 0x100;
+  block->regs.eflags &= ~kTrap;
   if (block->clone_stack != 0) block->regs.rsp = block->clone_stack;
   // A fork child has kept its parent's, which is this one.
   const int64_t stack = SharesMemory(flags) ? SetBlockStack(block) : 0;
@@ -166,7 +169,10 @@ void guise_clone_child(ThreadBlock* block) {
   if (!SharesMemory(flags)) {
     const uint32_t parent = process->record;
     const uint32_t generation = process->generation;
-    ForOtherBlocks(block, [](ThreadBlock* other) { CloseExecFds(other); });
+    // Blocks of other processes in this memory (vfork children) speak of other fd tables.
+    ForOtherBlocks(block, [block](ThreadBlock* other) {
+      if (other->process == block->process) CloseExecFds(other);
+    });
     KeepOnly(block);
     TakeProcessRecord(process, parent, generation);
   } else if ((flags & CLONE_SIGHAND) == 0) {

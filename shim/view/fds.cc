@@ -17,13 +17,15 @@ namespace {
 using syscall::ArgKind;
 using syscall::Nr;
 
-// Makes room at `fd`. The copy goes below where nobody looks: the highest free number is not known cheaply, so it is
-// the lowest free one from the first choice on, or from 3 on.
+// Makes room at `fd`. The copy's number is away from it, but no higher than need be: fork copies the table up to there.
 int64_t MoveAway(ProcessState* process, int32_t fd) {
   int32_t* const held = fd == process->image_fd     ? &process->image_fd
                         : fd == process->request_fd ? &process->request_fd
                                                     : &process->reply_fd;
-  int64_t to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+  // Who wants one of the numbers often wants the next ones too.
+  constexpr int32_t kAway = 64;
+  int64_t to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + kAway);
+  if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
   if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, 3);
   if (!IsError(to)) *held = static_cast<int32_t>(to);
   return to;
