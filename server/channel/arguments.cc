@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "proto/syscall/extent.h"
 #include "proto/syscall/table.h"
 
 namespace guise::server {
@@ -16,25 +17,10 @@ constexpr uint64_t kPathMax = 4096;
 // Most paths end in the first piece.
 constexpr uint64_t kPiece = 128;
 
-// Bytes behind an argument of fixed or counted size; 0: of none, or of more than can have been copied.
-uint64_t SizeOf(const Arg& arg, const uint64_t (&args)[6]) {
-  const uint64_t count = arg.has_link() ? args[arg.link] : 0;
-  if (count > kCopiesSize) return 0;
-  switch (arg.kind) {
-    case ArgKind::StructIn:
-    case ArgKind::StructInOut:
-      return arg.bytes;
-    case ArgKind::BufIn:
-      return arg.bytes + count;
-    case ArgKind::ArrayIn:
-    case ArgKind::ArrayInOut:
-      return arg.bytes * count;
-    case ArgKind::SockAddrIn:
-    case ArgKind::SigSetIn:
-      return count;
-    default:
-      return 0;
-  }
+// Bytes behind an argument; 0: of none, or where the registers alone do not tell, which is never copied.
+uint64_t SizeOf(const syscall::Row& row, size_t position, const uint64_t (&args)[6]) {
+  const syscall::Extent extent = syscall::ExtentOf(row, position, args);
+  return extent.source == syscall::Extent::Source::Registers ? extent.bytes : 0;
 }
 
 // Copies up to the NUL, piece by piece, and looks for it in the copy. Returns its place, or `limit` without one.
@@ -77,7 +63,7 @@ bool CopyArguments(uint32_t nr, const uint64_t (&args)[6], const uint16_t (&offs
       copies[i] = {to, length};
       used += length + 1;
     } else {
-      const uint64_t size = SizeOf(arg, args);
+      const uint64_t size = SizeOf(*row, i, args);
       if (size == 0 || size > room) return false;
       CopyOnce(to, inbound + offset, size);
       copies[i] = {to, size};
