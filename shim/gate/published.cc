@@ -47,7 +47,7 @@ Decision EnterGate(ThreadBlock* block, uint32_t nr) {
       if (root.published.sequence.Relaxed() == sequence) return decision;
     }
     __builtin_ia32_pause();
-    if (round % kPatience == 0 && !ServerAlive()) {
+    if (round % kPatience == 0 && !ServerAlive() && LossPolicy() != wire::OnLoss::kWait) {
       Decision decision = {};
       decision.epoch = root.published.epoch.Relaxed();
       if (LossPolicy() == wire::OnLoss::kFail) {
