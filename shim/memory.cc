@@ -10,11 +10,16 @@ void* memcpy(void* to, const void* from, size_t size) {
 }
 
 void* memmove(void* to, const void* from, size_t size) {
-  auto* out = static_cast<unsigned char*>(to);
-  const auto* in = static_cast<const unsigned char*>(from);
-  if (out <= in || out >= in + size) return memcpy(to, from, size);
-  while (size-- != 0) out[size] = in[size];
-  return to;
+  const auto start = reinterpret_cast<uintptr_t>(to);
+  const auto source = reinterpret_cast<uintptr_t>(from);
+  if (start - source >= size) return memcpy(to, from, size);
+  void* const result = to;
+  void* last_to = static_cast<char*>(to) + size - 1;
+  const void* last_from = static_cast<const char*>(from) + size - 1;
+  // SAFETY: both ranges belong to the caller; the direction flag is clear again for whoever comes next. No loop in C++:
+  // compilers make calls of memmove out of those.
+  __asm__ volatile("std\n\trep movsb\n\tcld" : "+D"(last_to), "+S"(last_from), "+c"(size) : : "memory");
+  return result;
 }
 
 void* memset(void* to, int byte, size_t size) {
