@@ -1,0 +1,238 @@
+#include "personalities/conformance/conformance.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "proto/syscall/names.h"
+#include "proto/syscall/table.h"
+#include "proto/wire/slot.h"
+#include "proto/wire/store.h"
+#include "server/stack/conversation.h"
+#include "server/stack/epoch.h"
+#include "server/stack/native_guest.h"
+
+namespace guise::personalities {
+
+using api::Below;
+using api::Call;
+using api::Nr;
+using api::SysResult;
+using api::SysTask;
+using server::Answer;
+using server::CallCopy;
+using server::Conversation;
+using server::Epoch;
+using server::NativeGuest;
+using wire::Verb;
+
+namespace {
+
+// A layer that claims all that can be claimed, and passes it on.
+class Through : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "through"; }
+  void Claim(api::Claims& claims) const override {
+#define GUISE_SYSCALL(nr, name, ...) ClaimOne<Nr::name>(claims);
+#include "proto/syscall/x86_64.def"
+  }
+
+ private:
+  template <Nr kNr>
+  void ClaimOne(api::Claims& claims) const {
+    if constexpr (api::Claimable<kNr>) claims.Serve<kNr, &Through::Pass>(*this);
+  }
+  SysTask Pass(Call& call, Below below) const {
+    const SysResult result = co_await below(call);
+    co_return result;
+  }
+};
+
+// A session, and a guest made of random bytes.
+class RandomGuest {
+ public:
+  RandomGuest(const api::Registry& registry, std::vector<std::string> layers) {
+    server::EpochSpec spec;
+    spec.layers = std::move(layers);
+    spec.owner_uid = spec.owner_gid = 1000;
+    const auto epoch = Epoch::Compile(registry, spec);
+    if (epoch.ok()) epoch_ = *epoch;
+  }
+
+  bool ok() const { return epoch_ != nullptr; }
+  uint64_t heap_frames() { return guest_.parts().heap_frames; }
+
+  // Makes the call that `seed` names. Cancels it when it asks for the native call number `cancel_at`.
+  // Returns its answers; the last is kRun only when it was cancelled.
+  std::vector<Answer> Call(uint32_t nr, uint32_t seed, size_t cancel_at = ~size_t{0}) {
+    std::mt19937 random(seed);
+    CallCopy call;
+    call.slot = 1;
+    call.sequence = ++sequence_;
+    call.nr = nr;
+    call.process_generation = 1;
+    std::array<std::string, 6> memory;
+    for (size_t i = 0; i < 6; ++i) {
+      call.args[i] = Word(random);
+      memory[i] = std::string(random() % 64, static_cast<char>('a' + random() % 26));
+      if (random() % 4 != 0) call.copies[i] = memory[i];
+    }
+    std::vector<Answer> answers = {conversation_.Begin(epoch_, call, absl::MakeSpan(outbound_))};
+    while (answers.back().verb == Verb::kRun) {
+      if (answers.size() > cancel_at) {
+        conversation_.Cancel();
+        break;
+      }
+      for (size_t i = 0; i < conversation_.run_area_used(); ++i) run_area_[i] = static_cast<char>(random());
+      const uint64_t result = random() % 2 == 0 ? 0 : Word(random);
+      last_result_ = result;
+      answers.push_back(
+          conversation_.Step(result, absl::MakeConstSpan(run_area_.data(), conversation_.run_area_used())));
+    }
+    return answers;
+  }
+
+  // The result of the last Run.
+  uint64_t last_result() const { return last_result_; }
+
+ private:
+  // Numbers that kernels and guests like: small ones, errors, ends of ranges, noise.
+  static uint64_t Word(std::mt19937& random) {
+    switch (random() % 6) {
+      case 0:
+        return random() % 5;
+      case 1:
+        return static_cast<uint64_t>(-static_cast<int64_t>(random() % 133));
+      case 2:
+        return 0xffffffff;
+      case 3:
+        return uint64_t{random()};
+      default:
+        return uint64_t{random()} << 32 | random();
+    }
+  }
+
+  NativeGuest guest_;  // for its store
+  Conversation conversation_{1, guest_.parts()};
+  std::shared_ptr<const Epoch> epoch_;
+  uint64_t sequence_ = 0;
+  uint64_t last_result_ = 0;
+  std::array<char, wire::kPayloadSize> outbound_ = {};
+  std::array<char, wire::kPayloadSize - wire::kRunAreaOffset> run_area_ = {};
+};
+
+bool Same(const Answer& a, const Answer& b) {
+  return a.verb == b.verb && a.nr == b.nr && a.flags == b.flags && std::memcmp(a.args, b.args, sizeof(a.args)) == 0;
+}
+
+bool Same(const std::vector<Answer>& a, const std::vector<Answer>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Answer& x, const Answer& y) { return Same(x, y); });
+}
+
+constexpr uint32_t kSeeds = 200;
+
+}  // namespace
+
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ConformanceTest);
+
+ConformanceTest::ConformanceTest() {
+  (void)registry_.Add(GetParam());
+  (void)registry_.Add({"through", [] { return std::unique_ptr<api::Personality>(std::make_unique<Through>()); }});
+  GetParam().make()->Claim(claims_);
+}
+
+TEST_P(ConformanceTest, IsRegisteredUnderItsOwnName) {
+  api::Registry registry;
+  EXPECT_TRUE(registry.Add(GetParam()).ok());
+  EXPECT_EQ(GetParam().make()->Name(), GetParam().name);
+}
+
+TEST_P(ConformanceTest, ClaimsTheSameEachTime) {
+  api::Claims second;
+  GetParam().make()->Claim(second);
+  ASSERT_EQ(claims_.all().size(), second.all().size());
+  for (size_t i = 0; i < claims_.all().size(); ++i) {
+    const api::Claim& a = claims_.all()[i];
+    const api::Claim& b = second.all()[i];
+    EXPECT_TRUE(a.verb == b.verb && a.nr == b.nr && a.value == b.value && a.handler == b.handler && a.guard == b.guard)
+        << syscall::Name(a.nr);
+  }
+}
+
+TEST_P(ConformanceTest, CompilesAloneAndBeneathAnother) {
+  for (const std::vector<std::string>& layers :
+       {std::vector<std::string>{Name()}, std::vector<std::string>{"through", Name()}}) {
+    if (Name() == "linux" && layers.size() > 1) continue;  // stands alone
+    server::EpochSpec spec;
+    spec.layers = layers;
+    EXPECT_TRUE(Epoch::Compile(registry_, spec).ok()) << Epoch::Compile(registry_, spec).status();
+  }
+}
+
+TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
+  RandomGuest guest(registry_, {Name()});
+  ASSERT_TRUE(guest.ok());
+  for (const api::Claim& claim : claims_.all()) {
+    for (uint32_t seed = 0; seed < kSeeds; ++seed) {
+      const std::vector<Answer> answers = guest.Call(claim.nr, seed);
+      EXPECT_LT(answers.size(), wire::kLoggedSteps) << syscall::Name(claim.nr);
+      EXPECT_NE(answers.back().verb, Verb::kRun);
+    }
+  }
+  EXPECT_EQ(guest.heap_frames(), 0u) << "frames must fit the arena of a slot";
+}
+
+TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
+  for (const api::Claim& claim : claims_.all()) {
+    RandomGuest first(registry_, {Name()});
+    RandomGuest second(registry_, {Name()});
+    ASSERT_TRUE(first.ok() && second.ok());
+    for (uint32_t seed = 0; seed < kSeeds; ++seed) {
+      EXPECT_TRUE(Same(first.Call(claim.nr, seed), second.Call(claim.nr, seed))) << syscall::Name(claim.nr);
+    }
+  }
+}
+
+TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
+  for (const api::Claim& claim : claims_.all()) {
+    RandomGuest cancelled(registry_, {Name()});
+    RandomGuest whole(registry_, {Name()});
+    ASSERT_TRUE(cancelled.ok() && whole.ok());
+    for (uint32_t seed = 0; seed < kSeeds / 10; ++seed) {
+      const std::vector<Answer> expected = whole.Call(claim.nr, seed);
+      for (size_t step = 1; step < expected.size(); ++step) cancelled.Call(claim.nr, seed, step - 1);
+      EXPECT_TRUE(Same(cancelled.Call(claim.nr, seed), expected)) << syscall::Name(claim.nr);
+    }
+  }
+}
+
+TEST_P(ConformanceTest, AnswersTheSameBeneathALayerThatPassesOn) {
+  if (Name() == "linux") GTEST_SKIP() << "linux is the empty stack and stands alone";
+  for (const api::Claim& claim : claims_.all()) {
+    RandomGuest alone(registry_, {Name()});
+    RandomGuest beneath(registry_, {"through", Name()});
+    ASSERT_TRUE(alone.ok() && beneath.ok());
+    for (uint32_t seed = 0; seed < kSeeds; ++seed) {
+      std::vector<Answer> expected = alone.Call(claim.nr, seed);
+      std::vector<Answer> answers = beneath.Call(claim.nr, seed);
+      if (expected.back().verb == Verb::kTail) {
+        // Awaited, a Tail is a Run whose result is returned.
+        Answer& last = expected.back();
+        last.verb = Verb::kRun;
+        Answer result;
+        result.verb = Verb::kReturn;
+        result.args[0] = beneath.last_result();
+        expected.push_back(result);
+      }
+      EXPECT_TRUE(Same(answers, expected)) << syscall::Name(claim.nr) << ", seed " << seed;
+    }
+  }
+}
+
+}  // namespace guise::personalities

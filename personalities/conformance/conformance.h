@@ -1,0 +1,30 @@
+// What every personality must hold, in tree or plugin. A test of one personality is this suite and one line:
+//
+//   INSTANTIATE_TEST_SUITE_P(Fakeroot, ConformanceTest, testing::Values(Fakeroot::Register()));
+//
+// The promises are README.md's; the tests' names say them. The guest is scripted: its arguments, memory and results of
+// native calls are random bytes, the same ones for the same seed.
+#ifndef GUISE_PERSONALITIES_CONFORMANCE_CONFORMANCE_H_
+#define GUISE_PERSONALITIES_CONFORMANCE_CONFORMANCE_H_
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "personalities/api/personality.h"
+
+namespace guise::personalities {
+
+class ConformanceTest : public testing::TestWithParam<api::Registration> {
+ protected:
+  ConformanceTest();
+
+  std::string Name() const { return std::string(GetParam().name); }
+
+  api::Registry registry_;  // with the personality, and `through`, which claims all and passes it on
+  api::Claims claims_;      // the personality's
+};
+
+}  // namespace guise::personalities
+
+#endif  // GUISE_PERSONALITIES_CONFORMANCE_CONFORMANCE_H_

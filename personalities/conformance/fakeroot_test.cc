@@ -1,0 +1,9 @@
+#include "personalities/fakeroot/fakeroot.h"
+
+#include "personalities/conformance/conformance.h"
+
+namespace guise::personalities {
+
+INSTANTIATE_TEST_SUITE_P(Fakeroot, ConformanceTest, testing::Values(Fakeroot::Register()));
+
+}  // namespace guise::personalities

@@ -1,0 +1,9 @@
+#include "personalities/linux/linux.h"
+
+#include "personalities/conformance/conformance.h"
+
+namespace guise::personalities {
+
+INSTANTIATE_TEST_SUITE_P(Linux, ConformanceTest, testing::Values(Linux::Register()));
+
+}  // namespace guise::personalities

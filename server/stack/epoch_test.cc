@@ -1,0 +1,204 @@
+#include "server/stack/epoch.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "personalities/api/claims.h"
+#include "personalities/api/personality.h"
+#include "personalities/fakeroot/fakeroot.h"
+#include "personalities/linux/linux.h"
+#include "proto/syscall/names.h"
+#include "proto/syscall/table.h"
+
+namespace guise::server {
+namespace {
+
+using api::Claims;
+using api::From;
+using api::Nr;
+using api::Put;
+using api::SysResult;
+using api::SysTask;
+using testing::HasSubstr;
+using wire::ActionVerb;
+using wire::Placement;
+
+// Folds old calls, as `legacy` will.
+class Folding : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "folding"; }
+  void Claim(Claims& claims) const override {
+    claims.Fold<Nr::open, Nr::openat, Put(AT_FDCWD), From(0), From(1), From(2)>();
+    claims.Fold<Nr::chown, Nr::fchownat, Put(AT_FDCWD), From(0), From(1), From(2), Put(0)>();
+    claims.Deny<Nr::acct>(EPERM);
+    claims.Constant<Nr::getpid>(-7);
+  }
+};
+
+class Serving : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "serving"; }
+  void Claim(Claims& claims) const override { claims.Serve<Nr::newfstatat, &Serving::Stat>(*this); }
+
+ private:
+  SysTask Stat(api::Call& call, api::Below below) const { co_return below.Tail(call); }
+};
+
+class Twice : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "twice"; }
+  void Claim(Claims& claims) const override {
+    claims.Deny<Nr::acct>(EPERM);
+    claims.Deny<Nr::acct>(EACCES);
+  }
+};
+
+template <typename P>
+std::unique_ptr<api::Personality> Make() {
+  return std::make_unique<P>();
+}
+
+uint32_t Number(Nr nr) { return static_cast<uint32_t>(nr); }
+
+class EpochTest : public testing::Test {
+ protected:
+  EpochTest() {
+    for (const api::Registration& registration :
+         {personalities::Linux::Register(), personalities::Fakeroot::Register(),
+          api::Registration{"folding", &Make<Folding>}, api::Registration{"serving", &Make<Serving>},
+          api::Registration{"twice", &Make<Twice>}}) {
+      EXPECT_TRUE(registry_.Add(registration).ok());
+    }
+  }
+
+  absl::StatusOr<std::shared_ptr<const Epoch>> Compile(std::vector<std::string> layers,
+                                                       std::vector<PlacementOverride> overrides = {}) {
+    EpochSpec spec;
+    spec.number = 7;
+    spec.layers = std::move(layers);
+    spec.overrides = std::move(overrides);
+    spec.owner_uid = 1000;
+    spec.owner_gid = 1001;
+    return Epoch::Compile(registry_, spec);
+  }
+
+  void ExpectRefused(std::vector<std::string> layers, std::vector<PlacementOverride> overrides, const char* words) {
+    const auto epoch = Compile(std::move(layers), std::move(overrides));
+    EXPECT_EQ(epoch.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(epoch.status().message()), HasSubstr(words));
+  }
+
+  static ActionRow ActionOf(const Tables& tables, Nr nr) { return tables.actions[tables.action[Number(nr)]]; }
+
+  api::Registry registry_;
+};
+
+TEST_F(EpochTest, LinuxPlacesEverythingInTheKernel) {
+  for (const std::vector<std::string>& layers : {std::vector<std::string>{"linux"}, std::vector<std::string>{}}) {
+    const auto epoch = Compile(layers);
+    ASSERT_TRUE(epoch.ok()) << epoch.status();
+    const Tables& tables = (*epoch)->tables(false);
+    for (const Placement placement : tables.placement) EXPECT_EQ(placement, Placement::kKernel);
+    EXPECT_EQ(tables.epoch, 7u);
+    EXPECT_EQ(tables.on_loss, wire::OnLoss::kNative);
+    EXPECT_EQ(tables.flags, 0u);
+    EXPECT_EQ((*epoch)->layers(), std::vector<std::string>{"linux"});
+  }
+}
+
+TEST_F(EpochTest, AllServerMovesWhatMayLeaveItsCaller) {
+  const auto epoch = Compile({"linux"}, {{"all", Placement::kServer}});
+  ASSERT_TRUE(epoch.ok());
+  const Tables& tables = (*epoch)->tables(false);
+  int moved = 0;
+  for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
+    const syscall::Row* row = syscall::Find(nr);
+    const bool movable = row != nullptr && !row->Has(syscall::Trait::CallerOnly);
+    EXPECT_EQ(tables.placement[nr], movable ? Placement::kServer : Placement::kKernel) << syscall::Name(nr);
+    if (movable) ++moved;
+  }
+  EXPECT_GT(moved, 300);
+}
+
+TEST_F(EpochTest, FakerootPublishesConstantsOverlaysAndItsOwnerMap) {
+  const auto epoch = Compile({"fakeroot"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  const Tables& tables = (*epoch)->tables(false);
+  EXPECT_EQ(tables.placement[Number(Nr::getuid)], Placement::kShim);
+  EXPECT_EQ(ActionOf(tables, Nr::getuid).verb, ActionVerb::kConstant);
+  EXPECT_EQ(ActionOf(tables, Nr::getuid).value, 0);
+  EXPECT_EQ(ActionOf(tables, Nr::statx).verb, ActionVerb::kOverlay);
+  EXPECT_EQ(tables.placement[Number(Nr::fchownat)], Placement::kServer);
+  EXPECT_EQ(tables.placement[Number(Nr::read)], Placement::kKernel);
+  EXPECT_EQ(tables.flags, uint32_t{wire::kMapOwner});
+  EXPECT_EQ(tables.owner_from, 1000u);
+  EXPECT_EQ(tables.group_from, 1001u);
+  EXPECT_EQ(tables.owner_to, 0u);
+  EXPECT_EQ(tables.on_loss, wire::OnLoss::kFail);
+  EXPECT_EQ((*epoch)->MapOwner({1000, 5}), (api::Owner{0, 5}));
+  EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::getuid)], Placement::kServer);
+  EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::statx)], Placement::kShim);
+}
+
+TEST_F(EpochTest, AFoldIsTheShimsUnlessALayerBeneathClaimsTheNewCall) {
+  const auto alone = Compile({"folding"});
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  const ActionRow open = ActionOf((*alone)->tables(false), Nr::open);
+  EXPECT_EQ(open.verb, ActionVerb::kFold);
+  EXPECT_EQ(open.nr, Number(Nr::openat));
+  EXPECT_EQ(open.count, 4);
+  EXPECT_EQ(open.from[0], 6);
+  EXPECT_EQ(open.constants[0], AT_FDCWD);
+  EXPECT_EQ(open.from[3], 2);
+  EXPECT_EQ(ActionOf((*alone)->tables(false), Nr::chown).constants[1], 0);
+  EXPECT_EQ(ActionOf((*alone)->tables(false), Nr::acct).verb, ActionVerb::kDeny);
+  EXPECT_EQ(ActionOf((*alone)->tables(false), Nr::acct).value, -EPERM);
+
+  const auto above = Compile({"folding", "fakeroot"});
+  ASSERT_TRUE(above.ok()) << above.status();
+  EXPECT_EQ((*above)->tables(false).placement[Number(Nr::chown)], Placement::kServer);
+  EXPECT_EQ((*above)->tables(false).placement[Number(Nr::open)], Placement::kShim);
+
+  const auto beneath = Compile({"fakeroot", "folding"});
+  ASSERT_TRUE(beneath.ok()) << beneath.status();
+  EXPECT_EQ((*beneath)->tables(false).placement[Number(Nr::chown)], Placement::kServer);
+}
+
+TEST_F(EpochTest, OverridesMoveSingleCallsAndTheLastWins) {
+  const auto epoch = Compile({"fakeroot"}, {{"all", Placement::kServer},
+                                            {"getuid", Placement::kShim},
+                                            {"read", Placement::kKernel},
+                                            {"write", std::nullopt},
+                                            {"statx", Placement::kKernel},
+                                            {"statx", Placement::kServer}});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  const Tables& tables = (*epoch)->tables(false);
+  EXPECT_EQ(tables.placement[Number(Nr::getuid)], Placement::kShim);
+  EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::getuid)], Placement::kServer);
+  EXPECT_EQ(tables.placement[Number(Nr::read)], Placement::kKernel);
+  EXPECT_EQ(tables.placement[Number(Nr::write)], Placement::kKernel);
+  EXPECT_EQ(tables.placement[Number(Nr::statx)], Placement::kServer);
+  EXPECT_EQ(tables.placement[Number(Nr::close)], Placement::kServer);
+}
+
+TEST_F(EpochTest, RefusalsNameTheObjectAndTheRemedy) {
+  ExpectRefused({"nobody"}, {}, "no personality 'nobody'; this server has linux, fakeroot");
+  ExpectRefused({"fakeroot", "fakeroot"}, {}, "'fakeroot' is named twice");
+  ExpectRefused({"linux", "fakeroot"}, {}, "stands alone");
+  ExpectRefused({"fakeroot", "linux"}, {}, "stands alone");
+  ExpectRefused({"twice"}, {}, "personality 'twice', claim on acct: claimed twice");
+  ExpectRefused({"fakeroot", "serving"}, {}, "put 'serving' to its left");
+  ExpectRefused({"linux"}, {{"nosuchcall", Placement::kServer}}, "no syscall 'nosuchcall'");
+  ExpectRefused({"linux"}, {{"exit_group", Placement::kServer}}, "cannot be moved");
+  ExpectRefused({"linux"}, {{"read", Placement::kShim}}, "read cannot be answered in the shim");
+  ExpectRefused(std::vector<std::string>(Epoch::kMaxLayers + 1, "x"), {}, "at most 8");
+}
+
+}  // namespace
+}  // namespace guise::server
