@@ -24,6 +24,7 @@ uint64_t SizeOf(const syscall::Row& row, size_t position, const uint64_t (&args)
 }
 
 // Copies up to the NUL, piece by piece, and looks for it in the copy. Returns its place, or `limit` without one.
+// NOLINTNEXTLINE(readability-non-const-parameter): written by CopyOnce
 uint64_t CopyString(char* to, const char* from, uint64_t limit) {
   uint64_t done = 0;
   while (done < limit) {
@@ -38,6 +39,7 @@ uint64_t CopyString(char* to, const char* from, uint64_t limit) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-non-const-parameter): written by the instruction
 void CopyOnce(char* to, const char* from, uint64_t size) {
   // SAFETY: `rep movsb` in place of memcpy, of whose source a compiler may think that it stays and read it again.
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,9 +28,8 @@ constexpr uint64_t kFeatures = wire::kFeatureTail | wire::kFeatureFold | wire::k
 absl::Status Failed(const char* what, const char* name) {
   const int error = errno;
   const char* remedy = error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "";
-  return absl::ResourceExhaustedError(absl::StrCat("cannot ", what, " the memory ", name, ": ",
-                                                   absl::ErrnoToStatus(error, "").message(), " (errno ", error, ")",
-                                                   remedy));
+  return absl::ResourceExhaustedError(absl::StrCat("cannot ", what, " a session's memory ", name, ": ",
+                                                   std::generic_category().message(error), remedy));
 }
 
 template <typename Header>

@@ -20,6 +20,18 @@ Uses Census::UsesMemory(pid_t pid) const {
   return UsesFile(pid, memories_->request.device(), memories_->request.inode());
 }
 
+void Census::LookForLost() {
+  Scan();
+  std::map<uint32_t, Strand::LivingProcess> living;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!foreign_) {
+      for (const auto& [key, guest] : guests_) living[key.first] = {.owner = key.second, .pid = guest.pid};
+    }
+  }
+  strand_->ReclaimLost(living);
+}
+
 size_t Census::Remaining() {
   const size_t all = Scan();
   absl::MutexLock lock(&mutex_);

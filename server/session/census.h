@@ -41,6 +41,8 @@ class Census : public std::enable_shared_from_this<Census> {
   void Meet(const HeldProcess& posted);
   // Looks at all records, meets who is new and gives back what nobody holds. Returns how many guests may be alive.
   size_t Scan();
+  // Scan(), and gives back threads that are lost (Strand::ReclaimLost).
+  void LookForLost();
   // Scan(), without records that name a process which has nothing to do with this session. Reads more of /proc.
   size_t Remaining();
   // Those that live and are known, by rising pid.

@@ -240,6 +240,30 @@ TEST_P(LivesTest, WhatAProcessLeavesBehindComesBackThoughItGaveItsRecordBack) {
   EXPECT_EQ(thread.Call(SYS_geteuid).value, kAlpha);
 }
 
+TEST_P(LivesTest, ThreadsThatAnExecHasKilledComeBackAndLetDrain) {
+  Served::Kept kept = served_.Keep({"alpha"});
+  const GuestMemory& memory = *kept.memory;
+  TestProcess process(memory);
+  TestThread thread(memory, process);
+  EXPECT_EQ(thread.Call(SYS_geteuid).value, kAlpha);
+  uint32_t lost = 0;
+  uint32_t slot = 0;
+  std::thread([&] {  // dies without giving anything back
+    TestThread sibling(memory, process);
+    lost = sibling.record();
+    slot = sibling.Take();
+    memory.Thread(lost).in_gate.Release(1);
+  })
+      .join();
+  const absl::StatusOr<uint32_t> epoch =
+      sessions().PublishStack(kept.info.id, {"beta"}, absl::Now() + absl::Minutes(1));
+  EXPECT_TRUE(epoch.ok()) << epoch.status();
+  EXPECT_FALSE(memory.HoldsThread(lost));
+  EXPECT_FALSE(memory.HoldsSlot(slot));
+  EXPECT_TRUE(memory.HoldsThread(thread.record()));
+  EXPECT_EQ(thread.Call(SYS_geteuid).value, kBeta);
+}
+
 TEST_P(LivesTest, ARecordThatNamesAYoungerProcessIsNotBelieved) {
   Served::Kept kept = served_.Keep({"alpha"});
   const GuestMemory& memory = *kept.memory;

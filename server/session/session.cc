@@ -168,6 +168,7 @@ absl::StatusOr<uint32_t> Session::Drain(uint32_t epoch, absl::Time deadline) {
   }
   // Guests do not tell when they leave an epoch: that would cost each of their calls something.
   absl::Duration pause = absl::Microseconds(50);
+  absl::Time next_look = absl::Now() + kShortRound;
   while (!IsEnded()) {
     if (strand_->Drained(epoch)) return epoch;
     const absl::Time now = absl::Now();
@@ -177,6 +178,11 @@ absl::StatusOr<uint32_t> Session::Drain(uint32_t epoch, absl::Time deadline) {
                                                       "; the epoch is published, ask again to wait for longer"));
     }
     if (ended_.WaitForNotificationWithTimeout(std::min(pause, deadline - now))) break;
+    // A thread that execve(2) has killed stays under its epoch until it is found lost.
+    if (now > next_look) {
+      census_->LookForLost();
+      next_look = now + kShortRound;
+    }
     pause = std::min(pause * 2, absl::Milliseconds(5));
   }
   return Gone();
@@ -252,8 +258,7 @@ void Session::In(absl::Duration delay, void (Session::*what)()) {
 
 void Session::Round() {
   if (IsEnded()) return;
-  census_->Scan();
-  strand_->ReclaimOrphans();
+  census_->LookForLost();
   const uint64_t events = census_->Events();
   round_ = events == events_ ? std::min(round_ * 2, kLongRound) : kShortRound;
   events_ = events;

@@ -54,7 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // As in Sessions. Drain, Stop and Wait wait.
   absl::StatusOr<uint32_t> PublishStack(const std::vector<std::string>& layers);
-  absl::StatusOr<uint32_t> Place(const std::vector<Override>& overrides);
+  absl::StatusOr<uint32_t> Place(const std::vector<Override>& changes);
   absl::StatusOr<uint32_t> Drain(uint32_t epoch, absl::Time deadline);
   absl::StatusOr<uint32_t> Stop(int signal, absl::Duration grace);
   absl::Status Wait(absl::Time deadline);

@@ -162,32 +162,34 @@ Sessions::~Sessions() {
   for (const std::shared_ptr<Session>& session : state_->All()) session->End();
 }
 
-absl::StatusOr<SessionInfo> Sessions::Create(const SessionOptions& wanted) {
+absl::StatusOr<SessionInfo> Sessions::Create(const SessionOptions& options) {
   State& state = *state_;
   uint64_t birth = 0;
-  Session::Options options;
+  Session::Options made;
   {
     absl::MutexLock lock(&state.mutex);
-    absl::StatusOr<uint32_t> number = state.ReserveLocked(wanted.name);
+    absl::StatusOr<uint32_t> number = state.ReserveLocked(options.name);
     if (!number.ok()) return number.status();
-    options.number = *number;
+    made.number = *number;
     birth = ++state.created;
-    state.living[birth] = {.number = *number, .name = wanted.name, .session = nullptr};
+    state.living[birth] = {.number = *number, .name = options.name, .session = nullptr};
   }
-  options.session = wanted;
-  options.compile = state.options.compile;
-  options.join_within = state.options.join_within;
-  options.ended = [weak = state.weak_from_this()](const SessionInfo& last) {
+  made.session = options;
+  made.compile = state.options.compile;
+  made.join_within = state.options.join_within;
+  made.ended = [weak = state.weak_from_this()](const SessionInfo& last) {
     if (const std::shared_ptr<State> registry = weak.lock()) registry->Ended(last);
   };
-  absl::StatusOr<std::shared_ptr<Session>> session = Session::Create(state.reactor, *state.workers, std::move(options));
+  absl::StatusOr<std::shared_ptr<Session>> session = Session::Create(state.reactor, *state.workers, std::move(made));
   {
     absl::MutexLock lock(&state.mutex);
     if (!session.ok()) {
       state.living.erase(birth);
       return session.status();
     }
-    state.living[birth].session = *session;
+    // It may have ended meanwhile.
+    const auto entry = state.living.find(birth);
+    if (entry != state.living.end()) entry->second.session = *session;
   }
   return (*session)->Info();
 }

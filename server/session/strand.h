@@ -25,6 +25,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "proto/wire/layout.h"
 #include "server/channel/reply_view.h"
 #include "server/channel/request_view.h"
@@ -78,9 +79,15 @@ class Strand final : public Sweepable, private Processes {
   // The process that held `process` by `owner` with this pid is dead: gives back what it and its threads held, also
   // what they left behind after they had given the record back.
   void ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid);
-  // Gives back threads whose process record nobody holds, when a call before this one found them so too.
-  // REQUIRES: calls are so far apart that a process in exit_group(2) is dead at the second.
-  void ReclaimOrphans();
+  // Gives back threads that are lost: whose process record nobody holds, or whose process, one of `living`, has no such
+  // thread any more (execve(2) has killed it), when a look at least a second ago found them so too: who is about to
+  // exit is gone by then, and who has just taken a record has written it. Does nothing when called again within a
+  // second.
+  struct LivingProcess {
+    uint64_t owner;
+    pid_t pid;  // in the server's pid namespace, as are the ids of its threads
+  };
+  void ReclaimLost(const std::map<uint32_t, LivingProcess>& living);
 
   CallTotals Totals() const;
   uint64_t HeapFrames() const;
@@ -116,6 +123,10 @@ class Strand final : public Sweepable, private Processes {
 
   HeldProcess Describe(uint32_t process, uint64_t owner) const;
   void ReclaimSlot(uint32_t slot, uint64_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsLost(uint32_t thread, uint64_t owner, const std::map<uint32_t, LivingProcess>& living) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<HeldThread> ThreadsOf(uint32_t process, uint64_t now, pid_t dead) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimThreads(const std::vector<HeldThread>& threads) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HoldsSlot(uint32_t slot, uint64_t owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HoldsThread(uint32_t thread, uint64_t owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -142,8 +153,9 @@ class Strand final : public Sweepable, private Processes {
   std::vector<uint64_t> reclaimed_slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> reclaimed_threads_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> reclaimed_processes_ ABSL_GUARDED_BY(mutex_);
-  std::vector<uint64_t> met_ ABSL_GUARDED_BY(mutex_);  // owner words of processes that were met
-  std::map<uint32_t, uint64_t> orphans_ ABSL_GUARDED_BY(mutex_);
+  std::vector<uint64_t> met_ ABSL_GUARDED_BY(mutex_);          // owner words of processes that were met
+  std::map<uint32_t, uint64_t> lost_ ABSL_GUARDED_BY(mutex_);  // at the last look: threads, and their owner words
+  absl::Time looked_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::vector<std::unique_ptr<Desk>> desks_ ABSL_GUARDED_BY(mutex_);  // made when first used
   CallTotals tally_ ABSL_GUARDED_BY(mutex_);                          // of reclaimed threads
 };

@@ -48,26 +48,17 @@ HeldProcess Strand::Describe(uint32_t process, uint64_t owner) const {
 void Strand::ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid) {
   absl::MutexLock lock(&mutex_);
   if (closed_ || process >= wire::kProcesses) return;
-  const uint64_t now = request_.Process(process).owner.Acquire();
-  const bool still_holds = now == owner && HoldsProcess(process, owner);
-  const bool retaken = !still_holds && HoldsProcess(process, now);
-  const pid_t successor = retaken ? static_cast<pid_t>(request_.Process(process).pid.Acquire()) : 0;
-
-  std::vector<HeldThread> dead;
-  const uint32_t threads = Groups() * wire::kThreadsPerGroup;
-  for (uint32_t thread = 0; thread < threads; ++thread) {
-    const wire::ThreadRecord& record = request_.Thread(thread);
-    const uint64_t word = record.owner.Acquire();
-    if (!HoldsThread(thread, word) || wire::HolderOf(word) != process) continue;
-    if (retaken) {
-      // The dead process had given its record back, and another holds it now: whose is the thread?
-      const pid_t tid = static_cast<pid_t>(record.tid.Acquire());
-      if (successor == 0 || successor == pid || tid == 0 || HasThread(successor, tid)) continue;
-    }
-    dead.push_back({thread, word});
+  const wire::Cell<uint64_t>& word = request_.Process(process).owner;
+  uint64_t now = word.Acquire();
+  std::vector<HeldThread> dead = ThreadsOf(process, now, pid);
+  // Whoever takes the record meanwhile takes it before its threads do theirs. Guests that do nothing else are not
+  // obeyed.
+  for (int again = 0; again < 16 && word.Acquire() != now; ++again) {
+    now = word.Acquire();
+    dead = ThreadsOf(process, now, pid);
   }
   ReclaimThreads(dead);
-  if (still_holds) {
+  if (now == owner && HoldsProcess(process, owner)) {
     EndProcess(parts_, process, wire::GenerationOf(owner));
     reclaimed_processes_[process] = owner;
     reply_.ReclaimProcess(process, owner);
@@ -75,30 +66,58 @@ void Strand::ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid) {
   reply_.RaiseReclaims();
 }
 
-void Strand::ReclaimOrphans() {
+// The threads that a dead process, which had this pid, has left behind. `now`: the word of its record; when it was
+// given back and is held again, some threads may be the new holder's.
+std::vector<Strand::HeldThread> Strand::ThreadsOf(uint32_t process, uint64_t now, pid_t dead) const {
+  std::vector<HeldThread> left;
+  const pid_t holder = HoldsProcess(process, now) ? static_cast<pid_t>(request_.Process(process).pid.Acquire()) : dead;
+  const uint32_t threads = Groups() * wire::kThreadsPerGroup;
+  for (uint32_t thread = 0; thread < threads; ++thread) {
+    const wire::ThreadRecord& record = request_.Thread(thread);
+    const uint64_t owner = record.owner.Acquire();
+    if (!HoldsThread(thread, owner) || wire::HolderOf(owner) != process) continue;
+    if (holder != dead) {
+      const pid_t tid = static_cast<pid_t>(record.tid.Acquire());
+      if (holder == 0 || tid == 0 || HasThread(holder, tid)) continue;
+    }
+    left.push_back({thread, owner});
+  }
+  return left;
+}
+
+void Strand::ReclaimLost(const std::map<uint32_t, LivingProcess>& living) {
   absl::MutexLock lock(&mutex_);
-  if (closed_) return;
-  std::map<uint32_t, uint64_t> orphans;
+  const absl::Time now = absl::Now();
+  if (closed_ || now < looked_ + absl::Seconds(1)) return;
+  looked_ = now;
+  std::map<uint32_t, uint64_t> lost;
   std::vector<HeldThread> dead;
   const uint32_t threads = Groups() * wire::kThreadsPerGroup;
   for (uint32_t thread = 0; thread < threads; ++thread) {
-    const uint64_t word = request_.Thread(thread).owner.Acquire();
-    if (!HoldsThread(thread, word)) continue;
-    const uint32_t process = wire::HolderOf(word);
-    // Record 0 also stands for processes that found no free record.
-    if (process == 0) continue;
-    if (process < wire::kProcesses && HoldsProcess(process, request_.Process(process).owner.Acquire())) continue;
-    const auto before = orphans_.find(thread);
-    if (before != orphans_.end() && before->second == word) {
-      dead.push_back({thread, word});
+    const uint64_t owner = request_.Thread(thread).owner.Acquire();
+    if (!HoldsThread(thread, owner) || !IsLost(thread, owner, living)) continue;
+    const auto before = lost_.find(thread);
+    if (before != lost_.end() && before->second == owner) {
+      dead.push_back({thread, owner});
     } else {
-      orphans[thread] = word;
+      lost[thread] = owner;
     }
   }
-  orphans_ = std::move(orphans);
+  lost_ = std::move(lost);
   if (dead.empty()) return;
   ReclaimThreads(dead);
   reply_.RaiseReclaims();
+}
+
+bool Strand::IsLost(uint32_t thread, uint64_t owner, const std::map<uint32_t, LivingProcess>& living) const {
+  const uint32_t process = wire::HolderOf(owner);
+  // Record 0 also stands for processes that found no free record.
+  if (process == 0 && Groups() == wire::kGroups) return false;
+  const uint64_t process_owner = process < wire::kProcesses ? request_.Process(process).owner.Acquire() : 0;
+  if (process >= wire::kProcesses || !HoldsProcess(process, process_owner)) return true;
+  const auto it = living.find(process);
+  if (it == living.end() || it->second.owner != process_owner) return false;
+  return !HasThread(it->second.pid, static_cast<pid_t>(request_.Thread(thread).tid.Acquire()));
 }
 
 void Strand::ReclaimThreads(const std::vector<HeldThread>& threads) {

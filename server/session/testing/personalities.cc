@@ -51,7 +51,7 @@ class Alpha : public Personality {
 
   SysTask Clock(Call& call, Below) const {
     const api::Room<timespec> room = call.MakeRoom<timespec>();
-    const SysResult got = co_await call.Run(Nr::clock_gettime, int{CLOCK_MONOTONIC}, room);
+    const SysResult got = co_await call.Run(Nr::clock_gettime, CLOCK_MONOTONIC, room);
     if (!got.ok()) co_return got;
     const int64_t seconds = call.Read(room).tv_sec;
     call.CopyOut(0, seconds);
