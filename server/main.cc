@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -93,9 +94,25 @@ absl::Status Serve(const Flags& flags, const RuntimeDirectory& directory, Readin
       FdSocket::Serve(reactor, **sessions, listeners->TakeFdListener());
   if (!fd_socket.ok()) return fd_socket.status();
 
-  const auto end = [&reactor](const std::string& why) {
-    Log(absl::StrCat("ends: ", why));
-    reactor.Stop();
+  // The calls in progress end while the reactor still runs; then it ends itself.
+  std::unique_ptr<ControlServer> control;
+  std::thread drainer;
+  const auto end = [&](const std::string& why) {
+    reactor.Post([&, why] {
+      if (drainer.joinable()) return;
+      Log(absl::StrCat("ends: ", why));
+      control->Close();
+      listeners->Close();  // who comes now starts the next server
+      // A second signal ends us at once, should a call hang.
+      reactor.Unwatch(signals->get());
+      drainer = std::thread([&] {
+        control->Drain();
+        reactor.Stop();
+      });
+      sigset_t none;
+      sigemptyset(&none);
+      pthread_sigmask(SIG_SETMASK, &none, nullptr);
+    });
   };
   ServerService::Facts facts;
   facts.runtime_directory = directory.path();
@@ -103,9 +120,10 @@ absl::Status Serve(const Flags& flags, const RuntimeDirectory& directory, Readin
   for (const std::string_view name : registry.Names()) facts.personalities.emplace_back(name);
   facts.feature_bits = kFeatures;
   facts.shutdown = [&end] { end("told to by a caller"); };
-  absl::StatusOr<std::unique_ptr<ControlServer>> control =
+  absl::StatusOr<std::unique_ptr<ControlServer>> started =
       ControlServer::Start(reactor, **sessions, listeners->control(), std::move(facts));
-  if (!control.ok()) return control.status();
+  if (!started.ok()) return started.status();
+  control = *std::move(started);
   reactor.Watch(signals->get(), [&] {
     signalfd_siginfo info;
     if (read(signals->get(), &info, sizeof(info)) == sizeof(info)) end(absl::StrCat("signal ", info.ssi_signo));
@@ -120,12 +138,8 @@ absl::Status Serve(const Flags& flags, const RuntimeDirectory& directory, Readin
                    ", waiting: ", std::string((*sessions)->Waiting())));
   readiness.Ready();
   reactor.Run();
-  listeners->Close();  // who comes now starts the next server
-  // A second signal ends us at once, should a call hang.
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
-  control->reset();
+  drainer.join();
+  control.reset();
   fd_socket->reset();
   sessions->reset();
   Log("ended");

@@ -22,7 +22,7 @@
 namespace guise::server {
 namespace {
 
-// Calls in progress may end by themselves for so long.
+// Calls in progress have so long to end by themselves before they are cancelled.
 constexpr std::chrono::milliseconds kLastWords(500);
 
 constexpr absl::Duration kPause = absl::Milliseconds(200);
@@ -139,17 +139,22 @@ void ControlServer::Accept() {
   }
 }
 
-ControlServer::~ControlServer() {
-  if (serving_ == nullptr || refusing_ == nullptr) return;
+void ControlServer::Close() {
+  if (std::exchange(closed_, true)) return;
   if (pause_.has_value()) {
     reactor_.Cancel(*pause_);
   } else {
     reactor_.Unwatch(listener_);
   }
+}
+
+void ControlServer::Drain() {
   sessions_service_.Quit();
   const auto deadline = std::chrono::system_clock::now() + kLastWords;
   refusing_->Shutdown(deadline);
   serving_->Shutdown(deadline);
 }
+
+ControlServer::~ControlServer() = default;
 
 }  // namespace guise::server

@@ -28,10 +28,16 @@ class ControlServer {
   // REQUIRES: the references and the fd outlive the result.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(Reactor& reactor, Sessions& sessions, int listener,
                                                               ServerService::Facts facts);
-  // Ends calls in progress. REQUIRES: on the reactor's thread, or the reactor has stopped for good.
+  // REQUIRES: Close() and Drain() were called.
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
+
+  // Takes no more connections. REQUIRES: on the reactor's thread, or it does not run.
+  void Close();
+  // Ends calls in progress, and returns when they have ended. Those that stop a session end with it.
+  // REQUIRES: not on the reactor's thread, and the reactor runs: what calls wait for is its work.
+  void Drain();
 
  private:
   class Refusal;
@@ -49,6 +55,7 @@ class ControlServer {
   Callers callers_;
   SessionsService sessions_service_;
   ServerService server_service_;
+  bool closed_ = false;
   std::optional<Reactor::TimerId> pause_;  // while the listener is left alone
   std::unique_ptr<Refusal> refusal_;
   std::unique_ptr<grpc::Server> refusing_;

@@ -1,0 +1,413 @@
+#include <fcntl.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/control/v1/server.grpc.pb.h"
+#include "proto/control/v1/sessions.grpc.pb.h"
+#include "server/control/control_server.h"
+#include "server/control/idle.h"
+#include "server/control/listeners.h"
+#include "server/control/translate.h"
+#include "server/launch/runtime_directory.h"
+#include "server/session/testing/served.h"
+
+namespace guise::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class Directory {
+ public:
+  Directory() {
+    char name[] = "/tmp/guise-control-XXXXXX";
+    if (mkdtemp(name) == nullptr) abort();
+    path_ = name;
+  }
+  ~Directory() {
+    if (system(absl::StrCat("rm -rf '", path_, "'").c_str()) != 0) abort();
+  }
+  RuntimeDirectory Open() const { return *RuntimeDirectory::Open(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+TEST(ListenersTest, ASecondServerIsRefusedAndToldWhoServes) {
+  const Directory directory;
+  absl::StatusOr<Listeners> first = Listeners::Open(directory.Open());
+  ASSERT_TRUE(first.ok()) << first.status();
+  const absl::Status second = Listeners::Open(directory.Open()).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(second)) << second;
+  EXPECT_THAT(second.message(), HasSubstr(absl::StrCat("pid ", getpid())));
+  EXPECT_THAT(second.message(), HasSubstr(directory.path()));
+  EXPECT_TRUE(Exists(directory.Open().ControlSocket())) << "the refused server took the socket away";
+}
+
+TEST(ListenersTest, WhatAKilledServerLeftBehindIsTakenOver) {
+  const Directory directory;
+  const pid_t child = fork();
+  if (child == 0) {
+    const absl::StatusOr<Listeners> listeners = Listeners::Open(directory.Open());
+    kill(getpid(), listeners.ok() ? SIGKILL : SIGABRT);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(WTERMSIG(status), SIGKILL);
+  ASSERT_TRUE(Exists(directory.Open().ControlSocket()));
+  const absl::StatusOr<Listeners> next = Listeners::Open(directory.Open());
+  EXPECT_TRUE(next.ok()) << next.status();
+}
+
+TEST(ListenersTest, TheEndRemovesTheSocketsAndKeepsTheLockFile) {
+  const Directory directory;
+  { ASSERT_TRUE(Listeners::Open(directory.Open()).ok()); }
+  EXPECT_FALSE(Exists(directory.Open().ControlSocket()));
+  EXPECT_FALSE(Exists(directory.Open().FdSocket()));
+  EXPECT_TRUE(Exists(directory.Open().ServerLock()));
+}
+
+TEST(TranslateTest, AGuestsNameIsMadeFitForAMessage) {
+  SessionInfo info;
+  info.guests.push_back({7, "a\xff\n"});
+  EXPECT_EQ(ToMessage(info).guests(0).comm(), "a??");
+}
+
+TEST(TranslateTest, CountsAreSplitByParityAndSummed) {
+  SessionInfo info;
+  info.totals.calls[2][0] = 5;
+  info.totals.calls[2][1] = 7;
+  const v1::Session message = ToMessage(info);
+  EXPECT_EQ(message.calls().server(), 12u);
+  EXPECT_EQ(message.calls_even().server(), 5u);
+  EXPECT_EQ(message.calls_odd().server(), 7u);
+  EXPECT_EQ(message.calls().kernel(), 0u);
+}
+
+TEST(TranslateTest, APlacementOfALaterVersionIsRefused) {
+  v1::PlaceRequest request;
+  request.add_overrides()->set_syscall("getuid");
+  request.mutable_overrides(0)->set_placement(static_cast<v1::Placement>(9));
+  EXPECT_TRUE(absl::IsInvalidArgument(ToOverrides(request.overrides()).status()));
+}
+
+class ControlServerTest : public ::testing::Test {
+ protected:
+  ControlServerTest() : served_({}) {
+    absl::StatusOr<Listeners> listeners = Listeners::Open(directory_.Open());
+    if (!listeners.ok()) abort();
+    listeners_ = std::make_unique<Listeners>(*std::move(listeners));
+    ServerService::Facts facts;
+    facts.runtime_directory = directory_.path();
+    facts.reactor = "a reactor";
+    facts.personalities = {"linux", "alpha", "beta"};
+    facts.shutdown = [this] { shutdown_.Notify(); };
+    absl::StatusOr<std::unique_ptr<ControlServer>> control =
+        ControlServer::Start(served_.reactor(), served_.sessions(), listeners_->control(), std::move(facts));
+    if (!control.ok()) abort();
+    control_ = *std::move(control);
+  }
+  ~ControlServerTest() override { End(); }
+
+  void End() {
+    if (control_ == nullptr) return;
+    absl::Notification closed;
+    served_.reactor().Post([&] {
+      control_->Close();
+      closed.Notify();
+    });
+    closed.WaitForNotification();
+    control_->Drain();
+    control_.reset();
+  }
+
+  std::shared_ptr<grpc::Channel> Connect() const {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    const std::string path = directory_.Open().ControlSocket();
+    memcpy(address.sun_path, path.data(), path.size());
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) abort();
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return grpc::CreateInsecureChannelFromFd("guised", fd);
+  }
+
+  // One streaming call with raw bytes: for services whose messages are not ours. The reply's bytes, or the error's
+  // text.
+  static std::string Raw(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                         const std::string& bytes) {
+    grpc::GenericStub stub(channel);
+    grpc::ClientContext context;
+    grpc::CompletionQueue queue;
+    const std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call = stub.PrepareCall(&context, method, &queue);
+    const auto next = [&queue] {
+      void* tag = nullptr;
+      bool ok = false;
+      return queue.Next(&tag, &ok) && ok;
+    };
+    int tag = 0;
+    call->StartCall(&tag);
+    next();
+    const grpc::Slice slice(bytes);
+    call->WriteLast(grpc::ByteBuffer(&slice, 1), grpc::WriteOptions(), &tag);
+    next();
+    grpc::ByteBuffer reply;
+    call->Read(&reply, &tag);
+    std::string text;
+    if (next()) {
+      grpc::Slice whole;
+      if (reply.DumpToSingleSlice(&whole).ok()) text.assign(reinterpret_cast<const char*>(whole.begin()), whole.size());
+    }
+    grpc::Status status;
+    call->Finish(&status, &tag);
+    next();
+    return status.ok() ? text : status.error_message();
+  }
+
+  Directory directory_;
+  testing::Served served_;
+  std::unique_ptr<Listeners> listeners_;
+  std::unique_ptr<ControlServer> control_;
+  absl::Notification shutdown_;
+};
+
+TEST_F(ControlServerTest, CreatesListsSwitchesAndStops) {
+  const auto stub = v1::Sessions::NewStub(Connect());
+  v1::Session session;
+  {
+    grpc::ClientContext context;
+    v1::CreateSessionRequest request;
+    request.mutable_stack()->add_layers("alpha");
+    request.set_name("mine");
+    const grpc::Status status = stub->Create(&context, request, &session);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  EXPECT_EQ(session.id().size(), 8u);
+  EXPECT_EQ(session.owner_uid(), geteuid());
+  EXPECT_EQ(session.state(), v1::SESSION_STATE_STARTING);
+  EXPECT_EQ(session.epoch(), 1u);
+  {
+    grpc::ClientContext context;
+    v1::ListSessionsResponse response;
+    ASSERT_TRUE(stub->List(&context, {}, &response).ok());
+    ASSERT_EQ(response.sessions_size(), 1);
+    EXPECT_EQ(response.sessions(0).name(), "mine");
+  }
+  {
+    grpc::ClientContext context;
+    v1::PublishStackRequest request;
+    request.set_session("mine");
+    request.set_wait(true);
+    v1::PublishStackResponse response;
+    const grpc::Status status = stub->PublishStack(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.epoch(), 2u);
+  }
+  {
+    grpc::ClientContext context;
+    v1::GetSessionRequest request;
+    request.set_session(session.id());
+    ASSERT_TRUE(stub->Get(&context, request, &session).ok());
+    EXPECT_THAT(session.stack().layers(), ElementsAre("linux")) << "no layers is the empty stack";
+  }
+  {
+    grpc::ClientContext context;
+    v1::StopRequest request;
+    request.set_session("mine");
+    v1::StopResponse response;
+    ASSERT_TRUE(stub->Stop(&context, request, &response).ok());
+    EXPECT_EQ(response.signalled(), 0u);
+  }
+  EXPECT_EQ(served_.sessions().Living(), 0u);
+}
+
+TEST_F(ControlServerTest, AnUnknownPersonalityIsToldTheKnownOnes) {
+  const auto stub = v1::Sessions::NewStub(Connect());
+  grpc::ClientContext context;
+  v1::CreateSessionRequest request;
+  request.mutable_stack()->add_layers("gamma");
+  v1::Session session;
+  const grpc::Status status = stub->Create(&context, request, &session);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "unknown personality \"gamma\"; this server knows: linux, alpha, beta");
+}
+
+TEST_F(ControlServerTest, ACallThatWaitsEndsWithItsDeadlineAndWithTheServer) {
+  SessionOptions options;
+  options.layers = {"linux"};
+  const absl::StatusOr<SessionInfo> session = served_.sessions().Create(options);
+  ASSERT_TRUE(session.ok());
+  v1::WaitRequest request;
+  request.set_session(session->id);
+  const auto stub = v1::Sessions::NewStub(Connect());
+  {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+    v1::WaitResponse response;
+    EXPECT_EQ(stub->Wait(&context, request, &response).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  }
+  grpc::Status status;
+  std::thread waiter([&] {
+    grpc::ClientContext context;
+    v1::WaitResponse response;
+    status = stub->Wait(&context, request, &response);
+  });
+  End();  // returns although a call waits
+  waiter.join();
+  EXPECT_FALSE(status.ok());
+}
+
+TEST_F(ControlServerTest, ShutdownIsRefusedWhileSessionsLiveUnlessForced) {
+  SessionOptions options;
+  options.layers = {"linux"};
+  ASSERT_TRUE(served_.sessions().Create(options).ok());
+  const auto stub = v1::Server::NewStub(Connect());
+  v1::ShutdownResponse response;
+  v1::ShutdownRequest request;
+  {
+    grpc::ClientContext context;
+    const grpc::Status status = stub->Shutdown(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_THAT(status.error_message(), HasSubstr("1 living session;"));
+    EXPECT_FALSE(shutdown_.HasBeenNotified());
+  }
+  request.set_force(true);
+  grpc::ClientContext context;
+  EXPECT_TRUE(stub->Shutdown(&context, request, &response).ok());
+  EXPECT_TRUE(shutdown_.HasBeenNotified());
+}
+
+TEST_F(ControlServerTest, TellsVersionAndFeatures) {
+  const auto stub = v1::Server::NewStub(Connect());
+  {
+    grpc::ClientContext context;
+    v1::Version version;
+    ASSERT_TRUE(stub->GetVersion(&context, {}, &version).ok());
+    EXPECT_EQ(version.pid(), getpid());
+    EXPECT_EQ(version.runtime_directory(), directory_.path());
+  }
+  grpc::ClientContext context;
+  v1::Features features;
+  ASSERT_TRUE(stub->GetFeatures(&context, {}, &features).ok());
+  EXPECT_EQ(features.reactor(), "a reactor");
+  EXPECT_GT(features.workers(), 0u);
+  EXPECT_THAT(features.personalities(), ElementsAre("linux", "alpha", "beta"));
+}
+
+TEST_F(ControlServerTest, SpeaksTheStandardHealthService) {
+  // HealthCheckResponse { status = 1 [SERVING] }
+  EXPECT_EQ(Raw(Connect(), "/grpc.health.v1.Health/Check", ""), std::string("\x08\x01", 2));
+}
+
+TEST_F(ControlServerTest, SpeaksReflection) {
+  // ServerReflectionRequest { list_services = "*" }
+  const std::string reply =
+      Raw(Connect(), "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
+  EXPECT_THAT(reply, HasSubstr("guise.v1.Sessions"));
+  EXPECT_THAT(reply, HasSubstr("guise.v1.Server"));
+}
+
+TEST_F(ControlServerTest, ACallerOfAnotherUserIsRefusedWithTheReason) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can call as somebody else";
+  // gRPC's threads must not be forked, so the stranger connects and hands its connection over by being copied.
+  ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod((directory_.path() + "/control.sock").c_str(), 0777), 0);
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  const pid_t stranger = fork();
+  if (stranger == 0) {
+    if (setresuid(65534, 65534, 65534) != 0) _exit(1);
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    strncpy(address.sun_path, (directory_.path() + "/control.sock").c_str(), sizeof(address.sun_path) - 1);
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) _exit(2);
+    char byte = 0;
+    iovec vector = {&byte, 1};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr header = {};
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    cmsghdr* c = CMSG_FIRSTHDR(&header);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    _exit(sendmsg(pair[1], &header, 0) == 1 ? 0 : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(stranger, &status, 0), stranger);
+  ASSERT_EQ(status, 0);
+  char byte = 0;
+  iovec vector = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  ASSERT_EQ(recvmsg(pair[0], &header, 0), 1);
+  int fd = -1;
+  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(fd));
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  const auto stub = v1::Sessions::NewStub(grpc::CreateInsecureChannelFromFd("guised", fd));
+  grpc::ClientContext context;
+  v1::ListSessionsResponse response;
+  const grpc::Status refused = stub->List(&context, {}, &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("the caller is uid 65534"));
+  close(pair[0]);
+  close(pair[1]);
+}
+
+TEST(IdleWatchTest, ExpiresWhenTheLastSessionHasEndedAndNotBefore) {
+  testing::Served served({});
+  SessionOptions options;
+  options.layers = {"linux"};
+  const absl::StatusOr<SessionInfo> session = served.sessions().Create(options);
+  ASSERT_TRUE(session.ok());
+  absl::Notification expired;
+  size_t living = 99;
+  IdleWatch watch(served.reactor(), served.sessions(), absl::Milliseconds(1), [&] {
+    living = served.sessions().Living();
+    expired.Notify();
+  });
+  // Timers run in order: many looks have been taken when this one is due.
+  absl::Notification later;
+  served.reactor().After(absl::Milliseconds(50), [&] { later.Notify(); });
+  later.WaitForNotification();
+  EXPECT_FALSE(expired.HasBeenNotified());
+  ASSERT_TRUE(served.sessions().Stop(session->id).ok());
+  expired.WaitForNotification();
+  EXPECT_EQ(living, 0u);
+}
+
+}  // namespace
+}  // namespace guise::server
