@@ -26,8 +26,8 @@ struct PanicRecord {
   uint64_t rsp;
   uint64_t address;
   uint64_t nr;
-  uint64_t error;    // -errno, or 0
-  char text[200];    // NUL-terminated: what failed
+  uint64_t error;  // -errno, or 0
+  char text[200];  // NUL-terminated: what failed
 };
 static_assert(sizeof(PanicRecord) == 256);
 

@@ -15,25 +15,26 @@ enum class Placement : uint8_t { kKernel = 0, kShim = 1, kServer = 2 };
 inline constexpr uint32_t kPlacements = 3;
 inline constexpr uint32_t kParities = 2;
 
-// One process. Taken by the loader and by fork children, given back at exit_group or by the server when the pidfd fires.
-// An exec keeps the record: the loader finds the one that holds its pid.
+// One process. Taken by the loader and by fork children, given back at exit_group or by the server when the pidfd
+// fires. An exec keeps the record: the loader finds the one that holds its pid.
 struct ProcessRecord {
-  Cell<uint64_t> owner;             // Owner(generation, 0): held or free, see slot.h invariant 3
-  Cell<uint32_t> pid;               // in the pid namespace of the guest
-  Cell<uint32_t> parent;            // process record of the parent + 1; 0: the launcher
-  Cell<uint64_t> taken_at;          // CLOCK_BOOTTIME, ns: a process that started later only reuses the pid
+  Cell<uint64_t> owner;     // Owner(generation, 0): held or free, see slot.h invariant 3
+  Cell<uint32_t> pid;       // in the pid namespace of the guest
+  Cell<uint32_t> parent;    // process record of the parent + 1; 0: the launcher
+  Cell<uint64_t> taken_at;  // CLOCK_BOOTTIME, ns: a process that started later only reuses the pid
   Cell<uint32_t> parent_generation;
-  Cell<uint32_t> execs;             // successful execs, counted by the loader
-  char comm[16];                    // as PR_GET_NAME; for people, torn reads are harmless
+  Cell<uint32_t> execs;  // successful execs, counted by the loader
+  char comm[16];         // as PR_GET_NAME; for people, torn reads are harmless
   uint64_t reserved[2];
 };
 static_assert(sizeof(ProcessRecord) == kLineSize);
 
 // One thread: what it is doing, and how many calls it made. Single writer: the thread.
 struct ThreadRecord {
-  Cell<uint64_t> owner;    // Owner(generation, process record)
-  Cell<uint32_t> tid;      // in the pid namespace of the guest
-  Cell<uint32_t> in_gate;  // the epoch under which the thread is answering a call in the shim; 0: none (epochs start at 1)
+  Cell<uint64_t> owner;  // Owner(generation, process record)
+  Cell<uint32_t> tid;    // in the pid namespace of the guest
+  Cell<uint32_t>
+      in_gate;  // the epoch under which the thread is answering a call in the shim; 0: none (epochs start at 1)
   Cell<uint64_t> calls[kPlacements][kParities];  // by placement and epoch & 1
 };
 static_assert(sizeof(ThreadRecord) == kLineSize);
