@@ -36,8 +36,8 @@ class Reactor {
   // Calls `ready` again and again while `fd` is readable, hung up or in error. The fd stays the caller's.
   // REQUIRES: fd is not watched.
   void Watch(int fd, Callback ready);
-  // Call it before the fd is closed; it may be closed as soon as this has returned. On the reactor's thread the
-  // callback is not called again; from another thread it may be running still.
+  // Call it before the fd is closed. On the reactor's thread: the callback is not called again, and the fd may be
+  // closed at once. From another thread: both hold when errands posted after this have begun to run.
   void Unwatch(int fd);
 
   // Calls `due` once, after `delay`.

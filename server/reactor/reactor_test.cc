@@ -95,6 +95,7 @@ TEST_P(ReactorTest, TellsFilesApartThatHadTheSameNumber) {
   absl::Notification first;
   reactor_->Watch(near_.get(), [&] { ADD_FAILURE() << "the closed file's callback was called"; });
   reactor_->Unwatch(near_.get());
+  Settle();
   const int number = near_.get();
   near_ = OwnedFd();
   int fds[2];
