@@ -16,6 +16,7 @@ namespace guise::wire {
 
 template <typename T>
 class Cell {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer, and then its own size is meant
   static_assert(sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8, "one machine word");
 
  public:

@@ -62,7 +62,7 @@ inline constexpr size_t kBlockSize = GUISE_BLOCK_SIZE;
 // Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used`.
 ThreadBlock* TakeBlock();
 // In a fork child: gives back what belonged to the parent's other threads, and unlocks what they had locked.
-void KeepOnly(ThreadBlock* block);
+void KeepOnly(ThreadBlock* kept);
 // Calls `visit` with each block in use but this one.
 template <typename Visit>
 void ForOtherBlocks(const ThreadBlock* block, Visit visit);

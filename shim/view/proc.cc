@@ -97,8 +97,8 @@ const char* ProcPath(const ProcessState& process, const char* path) {
   return g_program[0] != 0 && MeaningOf(process, path) == Meaning::kProgram ? g_program : path;
 }
 
-bool AnswerForProc(ThreadBlock* block, GuestCall* shown, Outcome* outcome) {
-  const GuestCall& call = *shown;
+bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
+  const GuestCall& call = *edited;
   const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
   if (row == nullptr) return false;
   for (size_t i = 0; i < row->Arity(); ++i) {
@@ -128,7 +128,7 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* shown, Outcome* outcome) {
       return true;
     }
     if (!FollowsLink(call)) continue;
-    shown->args[i] = Word(g_program);
+    edited->args[i] = Word(g_program);
   }
   return false;
 }

@@ -14,7 +14,7 @@ const char* ProcPath(const ProcessState& process, const char* path);
 
 // Answers calls by path that would show the image or a guarded fd, or gives the call another path and leaves it to the
 // session (false, as for calls that are not concerned).
-bool AnswerForProc(ThreadBlock* block, GuestCall* call, Outcome* outcome);
+bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome);
 
 }  // namespace guise::shim
 
