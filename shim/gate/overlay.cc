@@ -39,8 +39,7 @@ wire::Lookup Find(ThreadBlock* block, const OverlayView& view, const wire::Inode
   return wire::Lookup::kMiss;
 }
 
-void Lay(ThreadBlock* block, struct statx* stat) {
-  const OverlayView view = ReadOverlayView();
+void Lay(ThreadBlock* block, const OverlayView& view, struct statx* stat) {
   if (view.maps_owner) {
     if (stat->stx_uid == view.owner_from) stat->stx_uid = view.owner_to;
     if (stat->stx_gid == view.group_from) stat->stx_gid = view.group_to;
@@ -126,13 +125,13 @@ bool Understand(const GuestCall& call, struct statx* buffer, Request* request) {
 
 }  // namespace
 
-Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call) {
+Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call, const OverlayView& view) {
   struct statx found;
   Request request;
   if (!Understand(call, &found, &request)) return Outcome::Native();
   const int64_t result = Perform(request.statx);
   if (IsError(result)) return Outcome::Done(result);
-  Lay(block, &found);
+  Lay(block, view, &found);
   bool written;
   if (request.wants_statx) {
     // ABI: the kernel tells what it knows, asked or not, of the basic fields; the birth time only when asked for.

@@ -3,11 +3,12 @@
 #define GUISE_SHIM_GATE_OVERLAY_H_
 
 #include "shim/gate/call.h"
+#include "shim/gate/published.h"
 
 namespace guise::shim {
 
 // REQUIRES: call.nr is stat, fstat, lstat, newfstatat or statx; others run natively.
-Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call);
+Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call, const OverlayView& view);
 
 }  // namespace guise::shim
 

@@ -20,6 +20,19 @@ ActionCopy CopyAction(const wire::Action& action) {
   return copy;
 }
 
+// REQUIRES: within a round of the sequence lock.
+OverlayView CopyOverlayView(const wire::Published& page) {
+  return {.offset = page.overlay_offset.Relaxed(),
+          .old_offset = page.overlay_old_offset.Relaxed(),
+          .log2 = page.overlay_log2.Relaxed(),
+          .old_log2 = page.overlay_old_log2.Relaxed(),
+          .maps_owner = (page.flags.Relaxed() & wire::kMapOwner) != 0,
+          .owner_from = page.owner_from.Relaxed(),
+          .owner_to = page.owner_to.Relaxed(),
+          .group_from = page.group_from.Relaxed(),
+          .group_to = page.group_to.Relaxed()};
+}
+
 }  // namespace
 
 uint32_t CurrentEpoch() { return RootReply().published.epoch.Relaxed(); }
@@ -43,6 +56,7 @@ Decision EnterGate(ThreadBlock* block, uint32_t nr) {
                                                     : wire::Placement::kKernel;
       if (decision.placement == wire::Placement::kShim)
         decision.action = CopyAction(ActionAt(root.action[nr].Relaxed()));
+      if (decision.action.verb == wire::ActionVerb::kOverlay) decision.overlay = CopyOverlayView(root.published);
       wire::AcquireFence();
       if (root.published.sequence.Relaxed() == sequence) return decision;
     }
@@ -61,25 +75,5 @@ Decision EnterGate(ThreadBlock* block, uint32_t nr) {
 }
 
 void LeaveGate(ThreadBlock* block) { RecordOf(block).in_gate.Release(0); }
-
-OverlayView ReadOverlayView() {
-  const wire::Published& page = RootReply().published;
-  while (true) {
-    const uint32_t sequence = page.sequence.Acquire();
-    const OverlayView view = {.offset = page.overlay_offset.Relaxed(),
-                              .old_offset = page.overlay_old_offset.Relaxed(),
-                              .log2 = page.overlay_log2.Relaxed(),
-                              .old_log2 = page.overlay_old_log2.Relaxed(),
-                              .maps_owner = (page.flags.Relaxed() & wire::kMapOwner) != 0,
-                              .owner_from = page.owner_from.Relaxed(),
-                              .owner_to = page.owner_to.Relaxed(),
-                              .group_from = page.group_from.Relaxed(),
-                              .group_to = page.group_to.Relaxed()};
-    wire::AcquireFence();
-    if ((sequence & 1) == 0 && page.sequence.Relaxed() == sequence) return view;
-    __builtin_ia32_pause();
-    if ((sequence & 1) != 0 && !ServerAlive()) return view;
-  }
-}
 
 }  // namespace guise::shim

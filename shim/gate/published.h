@@ -18,26 +18,26 @@ struct ActionCopy {
   int32_t constants[4];
 };
 
-// One consistent reading. The thread is in the gate under `epoch` from then on, until LeaveGate.
-struct Decision {
-  wire::Placement placement;
-  uint32_t epoch;
-  ActionCopy action;
-};
-
-// While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or
-// an action that denies with EIO.
-Decision EnterGate(ThreadBlock* block, uint32_t nr);
-void LeaveGate(ThreadBlock* block);
-
-// What overlays need of the page, in one consistent reading.
+// What overlays need of the page.
 struct OverlayView {
   uint64_t offset, old_offset;
   uint32_t log2, old_log2;
   bool maps_owner;
   uint32_t owner_from, owner_to, group_from, group_to;
 };
-OverlayView ReadOverlayView();
+
+// One consistent reading. The thread is in the gate under `epoch` from then on, until LeaveGate.
+struct Decision {
+  wire::Placement placement;
+  uint32_t epoch;
+  ActionCopy action;    // with kShim
+  OverlayView overlay;  // with ActionVerb::kOverlay: an answer and the epoch that it is counted under never disagree
+};
+
+// While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or
+// an action that denies with EIO.
+Decision EnterGate(ThreadBlock* block, uint32_t nr);
+void LeaveGate(ThreadBlock* block);
 
 // For counting calls that no epoch decides.
 uint32_t CurrentEpoch();

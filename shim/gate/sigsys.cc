@@ -45,7 +45,8 @@ void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* contex
   Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
 }
 
-Outcome Act(ThreadBlock* block, const GuestCall& call, const ActionCopy& action) {
+Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision) {
+  const ActionCopy& action = decision.action;
   switch (action.verb) {
     case wire::ActionVerb::kConstant:
     case wire::ActionVerb::kDeny:
@@ -53,7 +54,7 @@ Outcome Act(ThreadBlock* block, const GuestCall& call, const ActionCopy& action)
     case wire::ActionVerb::kFold:
       return Outcome::Tail(FoldedCall(call, action));
     case wire::ActionVerb::kOverlay:
-      return StatWithOverlay(block, call);
+      return StatWithOverlay(block, call, decision.overlay);
     case wire::ActionVerb::kNone:
       break;
   }
@@ -66,7 +67,7 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
   Outcome outcome;
   switch (decision.placement) {
     case wire::Placement::kShim:
-      outcome = Act(block, call, decision.action);
+      outcome = Act(block, call, decision);
       break;
     case wire::Placement::kServer:
       // From here on the slot stands for the call, by its epoch.
