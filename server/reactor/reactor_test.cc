@@ -136,17 +136,21 @@ TEST_P(ReactorTest, WaitsForAProcess) {
 TEST_P(ReactorTest, FiresTimersInOrderAndOnce) {
   absl::Notification all;
   std::vector<int> fired;
+  Reactor::TimerId late = 0;
   reactor_->Post([&] {
-    reactor_->After(absl::Milliseconds(9), [&] {
+    // Set first, due long after the others; of those, the later one is also set later, whatever comes in between.
+    late = reactor_->After(absl::Hours(1), [&] { fired.push_back(4); });
+    reactor_->After(absl::ZeroDuration(), [&] { fired.push_back(1); });
+    reactor_->After(absl::Milliseconds(1), [&] { fired.push_back(2); });
+    reactor_->After(absl::Milliseconds(2), [&] {
       fired.push_back(3);
       all.Notify();
     });
-    reactor_->After(absl::Milliseconds(1), [&] { fired.push_back(1); });
-    reactor_->After(absl::Milliseconds(5), [&] { fired.push_back(2); });
   });
   all.WaitForNotification();
   Settle();
   EXPECT_EQ(fired, (std::vector<int>{1, 2, 3}));
+  reactor_->Cancel(late);
 }
 
 TEST_P(ReactorTest, ATimerSetFromAnotherThreadWakesASleepingReactor) {
