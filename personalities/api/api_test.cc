@@ -100,7 +100,7 @@ TEST(RegistryTest, RefusesNamesThatAreNoneOrTaken) {
 }
 
 TEST(IdentityTest, AnExecMakesSavedAndFilesystemIdsTheEffectiveOnes) {
-  Identity identity;
+  Identity identity = Identity::Root();
   identity.uid = {1, 2, 3, 4};
   EXPECT_EQ(identity.AfterExec().uid, (Ids{1, 2, 2, 2}));
   EXPECT_EQ(identity.AfterExec().AfterExec(), identity.AfterExec());
