@@ -55,12 +55,12 @@ GUISE_BYTES_KINDS(X)
 #undef GUISE_BYTES_KINDS
 
 // Kinds that refer to another argument.
-#define GUISE_LINK_KINDS(X)                                                                                        \
-  X(BufIn)                                                                                                         \
-  X(BufOut)                                                                                                        \
-  X(BufOutVar)                                                                                                     \
-  X(IovecIn) X(IovecOut) X(MMsgHdrIn) X(MMsgHdrOut) X(SockAddrIn) X(SockAddrOut) X(SigSetIn) X(SigSetOut) X(FdSet) \
-      X(BitsIn) X(BitsOut) X(PagesOut) X(CapsIn) X(CapsOut) X(XattrIn) X(XattrOut)
+// clang-format off
+#define GUISE_LINK_KINDS(X)                                                                             \
+  X(BufIn) X(BufOut) X(BufOutVar) X(IovecIn) X(IovecOut) X(MMsgHdrIn) X(MMsgHdrOut) X(SockAddrIn)       \
+  X(SockAddrOut) X(SigSetIn) X(SigSetOut) X(FdSet) X(BitsIn) X(BitsOut) X(PagesOut) X(CapsIn) X(CapsOut) \
+  X(XattrIn) X(XattrOut)
+// clang-format on
 #define X(name) \
   constexpr Arg name(uint8_t link) { return {.kind = ArgKind::name, .link = link}; }
 GUISE_LINK_KINDS(X)

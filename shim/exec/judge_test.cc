@@ -22,13 +22,13 @@ class JudgeTest : public testing::Test {
     char name[] = "/tmp/guise-judge-XXXXXX";
     directory_ = mkdtemp(name);
   }
-  ~JudgeTest() override {
+  void TearDown() override {
     for (const std::string& file : files_) unlink(file.c_str());
     rmdir(directory_.c_str());
   }
 
   std::string Make(const std::string& name, const std::string& bytes, mode_t mode = 0755) {
-    const std::string path = directory_ + "/" + name;
+    std::string path = directory_ + "/" + name;
     std::ofstream(path, std::ios::binary) << bytes;
     chmod(path.c_str(), mode);
     files_.push_back(path);
@@ -125,7 +125,9 @@ TEST_F(JudgeTest, ErrorsAreTheKernels) {
 TEST_F(JudgeTest, ChainsOfScriptsEndWhereTheKernelEndsThem) {
   std::string interpreter = "/bin/true";
   for (int depth = 1; depth <= 7; ++depth) {
-    interpreter = Make("chain" + std::to_string(depth), "#!" + interpreter + "\n");
+    std::string line = "#!";
+    line.append(interpreter).append("\n");
+    interpreter = Make("chain" + std::to_string(depth), line);
     EXPECT_EQ(JudgedErrno(interpreter), NativeErrno(interpreter)) << depth;
   }
 }

@@ -39,6 +39,7 @@ TEST(StubTableTest, ThreadsThatRaceForASiteGetStubsThatReturnToIt) {
   constexpr uint64_t kSites = 1000;
   std::vector<std::vector<uint64_t>> stubs(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&stubs, t] {
       for (uint64_t i = 0; i < kSites; ++i) stubs[t].push_back(StubFor(kFirstSite + 4096 + i * 23));
@@ -55,7 +56,7 @@ TEST(StubTableTest, AFullTableSaysSoAndKeepsWhatItHas) {
   const uint64_t first = StubFor(kFirstSite);
   std::set<uint64_t> distinct;
   bool full = false;
-  for (uint64_t i = 0; i < 4 * GUISE_STUBS && !full; ++i) {
+  for (uint64_t i = 0; i < uint64_t{4} * GUISE_STUBS && !full; ++i) {
     const uint64_t stub = StubFor(kFirstSite + 0x10000000 + i * 7);
     full = stub == 0;
     if (!full) {
