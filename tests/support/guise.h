@@ -3,6 +3,7 @@
 #define GUISE_TESTS_SUPPORT_GUISE_H_
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Way {
   std::vector<std::string> options;  // of `guise run`
   bool fakeroot = false;             // the program is told that it is root
 };
+
+inline void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 
 // native, linux, linux with everything at the server, fakeroot.
 const std::vector<Way>& Ways();

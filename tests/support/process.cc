@@ -114,6 +114,11 @@ int64_t NowNanos() {
   return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
 }
 
+int64_t PatienceNanos(int seconds) {
+  const char* factor = getenv("GUISE_TEST_PATIENCE_FACTOR");
+  return int64_t{seconds} * 1000000000 * (factor == nullptr ? 1 : atoi(factor));
+}
+
 void Nap() {
   const timespec hundredth{0, 10000000};
   nanosleep(&hundredth, nullptr);
@@ -139,7 +144,7 @@ std::unique_ptr<Process> Process::Start(const Command& command) {
   for (const int fd : {in[1], out[0], err[0]}) fcntl(fd, F_SETFL, O_NONBLOCK);
   process->unsent_ = command.input;
   process->keep_stdin_open_ = command.keep_stdin_open;
-  process->deadline_ = NowNanos() + int64_t{command.patience_seconds} * 1000000000;
+  process->deadline_ = NowNanos() + PatienceNanos(command.patience_seconds);
   process->Write("");
   return process;
 }

@@ -115,11 +115,13 @@ template <typename Condition>
 bool Eventually(Condition condition, int patience_seconds = kPatienceSeconds);
 
 int64_t NowNanos();
+// Multiplied by GUISE_TEST_PATIENCE_FACTOR, for machines that are slow.
+int64_t PatienceNanos(int seconds);
 void Nap();  // a hundredth of a second, between two looks at something that gives no notice
 
 template <typename Condition>
 bool Eventually(Condition condition, int patience_seconds) {
-  const int64_t deadline = NowNanos() + int64_t{patience_seconds} * 1000000000;
+  const int64_t deadline = NowNanos() + PatienceNanos(patience_seconds);
   while (!condition()) {
     if (NowNanos() > deadline) return false;
     Nap();

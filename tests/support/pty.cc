@@ -43,7 +43,7 @@ std::unique_ptr<Terminal> Terminal::Start(const Command& command) {
   if (terminal->pid_ == 0) Exec(command);
   fcntl(terminal->fd_, F_SETFD, FD_CLOEXEC);
   fcntl(terminal->fd_, F_SETFL, O_NONBLOCK);
-  terminal->deadline_ = NowNanos() + int64_t{command.patience_seconds} * 1000000000;
+  terminal->deadline_ = NowNanos() + PatienceNanos(command.patience_seconds);
   return terminal;
 }
 
