@@ -79,6 +79,7 @@ class Worker {
   }
 
   void Run();
+  void AwaitCall();
   void TakeChanges();
   void Report(uint64_t token);
   void Visit(uint64_t token);
@@ -114,16 +115,13 @@ void Worker::Run() {
   if (!open) return;
 
   std::vector<uint64_t> reported;
-  uint32_t called = called_.Acquire();
-  ring_.Wait(called_.Address(), called, kCallToken);
+  AwaitCall();
   while (!stop_.load()) {
     reported.clear();
     ring_.Collect(queue_.empty(), reported);
     for (const uint64_t token : reported) {
       if (token == kCallToken) {
-        called = called_.Acquire();
-        TakeChanges();
-        ring_.Wait(called_.Address(), called, kCallToken);
+        AwaitCall();
       } else {
         Report(token);
       }
@@ -135,6 +133,13 @@ void Worker::Run() {
       Visit(token);
     }
   }
+}
+
+// In this order: a change that comes after it was looked for changes the word too, also before the first wait.
+void Worker::AwaitCall() {
+  const uint32_t called = called_.Acquire();
+  TakeChanges();
+  ring_.Wait(called_.Address(), called, kCallToken);
 }
 
 void Worker::TakeChanges() {

@@ -101,6 +101,18 @@ TEST_P(WorkersTest, EveryBellWakesSomebody) {
   }
 }
 
+TEST_P(WorkersTest, ServesWhatIsAddedAtTheVeryStart) {
+  for (int i = 0; i < 300; ++i) {
+    absl::StatusOr<std::unique_ptr<Workers>> workers = Workers::Start({.allow_io_uring = GetParam()});
+    ASSERT_TRUE(workers.ok());
+    auto posts = std::make_shared<Posts>();
+    posts->set_wanted(1);
+    (*workers)->Add(posts);
+    posts->Post(0);
+    posts->Await();
+  }
+}
+
 TEST_P(WorkersTest, SleepsWhenNobodyPosts) {
   auto posts = std::make_shared<Posts>();
   posts->set_wanted(1);
