@@ -40,14 +40,15 @@ Port& PortAmong(First&, Rest&... rest) {
   return PortAmong(rest...);
 }
 
-// Frames in the arena of the call's slot.
+// Frames in the arena of the call's slot. Inlined always: g++ 12 without optimisation takes the two operators, a
+// template and none, for a mismatch.
 struct FramePromise {
   template <typename... Args>
-  static void* operator new(size_t size, Args&... args) {
+  [[gnu::always_inline]] static void* operator new(size_t size, Args&... args) {
     return PortAmong(args...).frames().Allocate(size);
   }
   // Found by the frame's own head: what was passed to operator new may be gone.
-  static void operator delete(void* frame) { FrameArena::Free(frame); }
+  [[gnu::always_inline]] static void operator delete(void* frame) { FrameArena::Free(frame); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   // Handlers do not throw.

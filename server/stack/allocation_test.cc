@@ -60,6 +60,9 @@ class Through2 : public Through {
   std::string_view Name() const noexcept override { return "through2"; }
 };
 
+// The compiler must believe that all of it is written and read here.
+__attribute__((noinline)) void KeepAlive(char* large) { asm volatile("" : : "r"(large) : "memory"); }
+
 // Does not fit.
 class Greedy : public api::Personality {
  public:
@@ -68,10 +71,10 @@ class Greedy : public api::Personality {
 
  private:
   SysTask Read(Call& call, Below) const {
-    volatile char large[4096];
-    large[0] = 1;
+    char large[4096];
+    KeepAlive(large);
     const SysResult result = co_await call.Run(Nr::getppid);
-    large[1] = large[0];
+    KeepAlive(large);
     co_return result;
   }
 };
