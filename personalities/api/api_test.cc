@@ -14,12 +14,17 @@
 namespace guise::api {
 namespace {
 
-// What the table forbids does not compile.
+}  // namespace
+
+// What the table forbids does not compile. Outside the unnamed namespace, where a compiler wants a handler defined.
 struct Any : Personality {
   std::string_view Name() const noexcept override { return "any"; }
   void Claim(Claims&) const override {}
   SysTask Handle(Call&, Below) const;
 };
+
+namespace {
+
 template <Nr kNr>
 constexpr bool kDenies = requires(Claims claims) {
   claims.Deny<kNr>(1);

@@ -42,12 +42,12 @@ bool AllowTable(scmp_filter_ctx filter) {
 
 bool AllowByArgument(scmp_filter_ctx filter) {
   const scmp_arg_cmp no_namespace = SCMP_A0(SCMP_CMP_MASKED_EQ, kNamespaceFlags, 0);
-  const scmp_arg_cmp no_vsock = SCMP_A0(SCMP_CMP_NE, AF_VSOCK);
+  const scmp_arg_cmp no_vsock = SCMP_A0(SCMP_CMP_NE, AF_VSOCK, 0);
   bool good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS_clone, 1, no_namespace) == 0 &&
               seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS_socket, 1, no_vsock) == 0 &&
               seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SYS_clone3, 0) == 0;
   for (const scmp_datum_t value : kPersonalities) {
-    const scmp_arg_cmp equal = SCMP_A0(SCMP_CMP_EQ, value);
+    const scmp_arg_cmp equal = SCMP_A0(SCMP_CMP_EQ, value, 0);
     good = good && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SYS_personality, 1, equal) == 0;
   }
   return good;
