@@ -12,9 +12,7 @@
 #include "personalities/api/result.h"
 
 namespace guise::api {
-namespace {
-
-}  // namespace
+namespace {}  // namespace
 
 // What the table forbids does not compile. Outside the unnamed namespace, where a compiler wants a handler defined.
 struct Any : Personality {
