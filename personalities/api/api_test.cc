@@ -12,8 +12,6 @@
 #include "personalities/api/result.h"
 
 namespace guise::api {
-namespace {}  // namespace
-
 // What the table forbids does not compile. Outside the unnamed namespace, where a compiler wants a handler defined.
 struct Any : Personality {
   std::string_view Name() const noexcept override { return "any"; }
