@@ -47,7 +47,7 @@ class GuestStartTest : public ::testing::Test {
   std::string RunScript(const std::string& script, std::vector<std::string> environment = {},
                         const SignalState& signals = SignalState::Capture()) {
     environment.push_back("FAKE_SHIM_REPORT=" + base_ + "/handover");
-    environment.push_back("PATH=/usr/bin:/bin");
+    environment.emplace_back("PATH=/usr/bin:/bin");
     const absl::StatusOr<pid_t> pid = StartGuest({image_.get(),
                                                   request_.get(),
                                                   reply_.get(),

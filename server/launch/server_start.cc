@@ -57,6 +57,7 @@ absl::Status StartServer(const std::vector<std::string>& arguments, const Signal
   std::vector<std::string> strings = {*binary};
   strings.insert(strings.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(strings.size() + 1);
   for (std::string& string : strings) argv.push_back(string.data());
   argv.push_back(nullptr);
 
