@@ -12,6 +12,16 @@ namespace {
 
 using testing::HasSubstr;
 
+// Some program below the terminal waits in read(2) on its stdin; a shell that waits for it does not.
+bool AwaitReader(const Terminal& terminal) {
+  return Eventually([&] {
+    for (const pid_t pid : Descendants(terminal.pid())) {
+      if (ReadFile("/proc/" + std::to_string(pid) + "/syscall").rfind("0 0x0 ", 0) == 0) return true;
+    }
+    return false;
+  });
+}
+
 class RunTest : public testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
@@ -142,6 +152,7 @@ TEST_P(RunTest, AnInteractiveBashInsideHasJobControl) {
   // No child of its own: a stop between vfork and exec leaves the parent waiting, natively too.
   terminal->Type("sh -c 'trap \"echo continued\" CONT; echo started; while :; do read -r x; done'\r");
   ASSERT_TRUE(terminal->Await("started")) << terminal->screen();
+  ASSERT_TRUE(AwaitReader(*terminal));
   terminal->Type("\x1a");
   ASSERT_TRUE(terminal->Await("Stopped")) << terminal->screen();
   ASSERT_TRUE(terminal->Await("ready> ")) << terminal->screen();
@@ -173,6 +184,7 @@ TEST_P(RunTest, AShellOutsideStopsAndContinuesTheWhole) {
   ASSERT_TRUE(terminal->Await("ready> ")) << terminal->screen();
   terminal->Type(words + "\r");
   ASSERT_TRUE(terminal->Await("inside")) << terminal->screen();
+  ASSERT_TRUE(AwaitReader(*terminal));
   terminal->Type("\x1a");
   ASSERT_TRUE(terminal->Await("Stopped")) << terminal->screen();
   ASSERT_TRUE(terminal->Await("ready> ")) << terminal->screen();
