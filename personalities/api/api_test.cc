@@ -16,7 +16,7 @@ namespace guise::api {
 struct Any : Personality {
   std::string_view Name() const noexcept override { return "any"; }
   void Claim(Claims&) const override {}
-  SysTask Handle(Call&, Below) const;
+  SysTask Handle(Call&, Below) const { co_return SysResult::Ok(); }
 };
 
 namespace {

@@ -48,6 +48,7 @@ struct FramePromise {
     return PortAmong(args...).frames().Allocate(size);
   }
   // Found by the frame's own head: what was passed to operator new may be gone.
+  // NOLINTNEXTLINE(misc-new-delete-overloads): its new is the template
   [[gnu::always_inline]] static void operator delete(void* frame) { FrameArena::Free(frame); }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }

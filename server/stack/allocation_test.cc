@@ -61,7 +61,7 @@ class Through2 : public Through {
 };
 
 // The compiler must believe that all of it is written and read here.
-__attribute__((noinline)) void KeepAlive(char* large) { asm volatile("" : : "r"(large) : "memory"); }
+__attribute__((noinline)) void KeepAlive(const char* large) { asm volatile("" : : "r"(large) : "memory"); }
 
 // Does not fit.
 class Greedy : public api::Personality {

@@ -68,7 +68,8 @@ struct ProcessFacts {
 class Processes {
  public:
   virtual ~Processes() = default;
-  // nullopt: the index is out of range or the record is free.
+  // Of the record's holder, or of its last one until the next takes it: children still inherit from it. nullopt: the
+  // index is out of range or the record was never held.
   virtual std::optional<ProcessFacts> Facts(uint32_t process) = 0;
   // Calls `visit(process, facts)` for each held record whose parent is (process, generation).
   virtual void ForEachChild(uint32_t process, uint32_t generation,

@@ -19,7 +19,6 @@
 namespace guise::server {
 namespace {
 
-using api::Argument;
 using api::Below;
 using api::Call;
 using api::Claims;
@@ -145,11 +144,11 @@ class ConversationTest : public testing::Test {
     (void)registry_.Add({"lower", &Make<Lower>});
     (void)registry_.Add({"upper", &Make<Upper>});
     guest_.set_host([this](uint32_t nr, const std::array<uint64_t, 6>& args) {
-      asked_.push_back({nr, args[0]});
+      asked_.emplace_back(nr, args[0]);
       return SysResult::Ok(asked_.size());
     });
   }
-  void Wear(std::vector<std::string> layers) { ASSERT_TRUE(guest_.Wear(registry_, layers).ok()); }
+  void Wear(const std::vector<std::string>& layers) { ASSERT_TRUE(guest_.Wear(registry_, layers).ok()); }
   std::vector<Verb> Verbs() const {
     std::vector<Verb> verbs;
     for (const Answer& answer : guest_.answers()) verbs.push_back(answer.verb);

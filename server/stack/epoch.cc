@@ -74,12 +74,10 @@ class Epoch::Compiler {
 
   absl::StatusOr<std::shared_ptr<const Epoch>> Run() {
     for (const auto step : {&Compiler::MakeLayers, &Compiler::CheckStacking, &Compiler::CollectOverrides}) {
-      const absl::Status status = (this->*step)();
-      if (!status.ok()) return status;
+      if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
     for (const bool diverged : {false, true}) {
-      const absl::Status status = Fill(diverged);
-      if (!status.ok()) return status;
+      if (absl::Status status = Fill(diverged); !status.ok()) return status;
     }
     return std::shared_ptr<const Epoch>(std::move(epoch_));
   }
@@ -135,8 +133,7 @@ absl::Status Epoch::Compiler::MakeLayers() {
     }
     api::Claims claims;
     personality->Claim(claims);
-    const absl::Status status = AddClaims(layer, *personality, claims);
-    if (!status.ok()) return status;
+    if (absl::Status status = AddClaims(layer, *personality, claims); !status.ok()) return status;
     if (!start.has_value()) start = claims.start_identity();
     if (!own_files_.has_value()) own_files_ = claims.own_files();
     on_loss_ = std::max(on_loss_, claims.on_loss());

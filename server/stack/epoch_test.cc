@@ -23,7 +23,6 @@ using api::Claims;
 using api::From;
 using api::Nr;
 using api::Put;
-using api::SysResult;
 using api::SysTask;
 using testing::HasSubstr;
 using wire::ActionVerb;
