@@ -132,7 +132,7 @@ class ControlServerTest : public ::testing::Test {
     if (!control.ok()) abort();
     control_ = *std::move(control);
   }
-  ~ControlServerTest() override { End(); }
+  void TearDown() override { End(); }
 
   void End() {
     if (control_ == nullptr) return;

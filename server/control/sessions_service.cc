@@ -34,7 +34,7 @@ absl::Status SessionsService::WaitInSlices(const grpc::ServerContext& context,
   const absl::Time deadline = absl::FromChrono(context.deadline());
   for (;;) {
     const absl::Time slice = std::min(absl::Now() + kSlice, deadline);
-    const absl::Status status = wait(slice);
+    absl::Status status = wait(slice);
     if (!absl::IsDeadlineExceeded(status)) return status;
     if (context.IsCancelled()) return absl::CancelledError("the caller has gone");
     if (quit_.load()) return absl::UnavailableError("the server ends");

@@ -43,7 +43,7 @@ int ReportSignals() {
 // A launcher and its guest, a function. What both write comes through one pipe.
 class SuperviseTest : public ::testing::Test {
  protected:
-  ~SuperviseTest() override {
+  void TearDown() override {
     if (launcher_ > 0) kill(launcher_, SIGKILL);
   }
 
