@@ -84,6 +84,9 @@ RootFileSystem::RootFileSystem(std::string directory) : directory_(std::move(dir
     const std::string place = std::string("/usr/bin/") + name;
     if (access(place.c_str(), X_OK) == 0) AddProgram(place, place);
   }
+  // ldd knows nothing of musl, whose loader is its libc.
+  const std::string musl = "/lib/ld-musl-x86_64.so.1";
+  if (access(musl.c_str(), X_OK) == 0) AddProgram(musl, musl);
   AddText("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n", false);
   AddText("/etc/group", "root:x:0:\nnogroup:x:65534:\n", false);
 }
