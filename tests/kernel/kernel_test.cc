@@ -2,6 +2,8 @@
 // fakeroot and of switching, and a few guests, run inside a virtual machine.
 #include <gtest/gtest.h>
 
+#include <iostream>
+
 #include "tests/kernel/machine.h"
 #include "tests/support/differential.h"
 #include "tests/support/guise.h"
@@ -47,11 +49,13 @@ class KernelTest : public testing::TestWithParam<const char*> {
     const auto run = [&](const std::string& name, const std::string& command) {
       text += "run " + name + " " + command + "\n";
     };
-    run("natively", "/runfiles/guise/tests/guests/guests_test '--gtest_filter=*_native_user'");
+    run("natively", "/runfiles/guise/tests/guests/guests_test '--gtest_filter=*_dynamic_native_user'");
     if (Guise::Available()) {
       run("doctor", "/runfiles/guise/server/cli/guise version");
       run("fakeroot", "/runfiles/guise/tests/fakeroot/fakeroot_test '--gtest_filter=*Shows*:*OrFakeroot*:*Keeps*'");
-      run("guests", "/runfiles/guise/tests/guests/guests_test '--gtest_filter=*_fakeroot_user:*_linux_at_server_user'");
+      run("guests",
+          "/runfiles/guise/tests/guests/guests_test "
+          "'--gtest_filter=*_dynamic_fakeroot_user:*_static_linux_at_server_user'");
       run("switching", "/runfiles/guise/tests/switching/switching_test");
     }
     return text + "echo DONE\npoweroff -f\n";
@@ -70,14 +74,15 @@ TEST_P(KernelTest, RunsFakerootGuestsAndSwitchingOnDebiansOwnKernel) {
   if (!why_->empty()) GTEST_SKIP() << *why_;
   ASSERT_NE(*initramfs_, "");
   const Boot boot = RunMachine(*kernel_, *initramfs_, GetParam(), kPatienceSecondsForAll);
-  EXPECT_TRUE(boot.ended) << boot.serial;
-  EXPECT_NE(boot.serial.find("KERNEL 6.1."), std::string::npos) << boot.serial;
-  EXPECT_NE(boot.serial.find("DONE"), std::string::npos) << boot.serial;
+  EXPECT_TRUE(boot.ended);
+  EXPECT_NE(boot.serial.find("KERNEL 6.1."), std::string::npos);
+  EXPECT_NE(boot.serial.find("DONE"), std::string::npos);
   std::vector<std::string> names = {"natively"};
   if (Guise::Available()) names = {"natively", "doctor", "fakeroot", "guests", "switching"};
   for (const std::string& name : names) {
-    EXPECT_NE(boot.serial.find("RESULT " + name + " 0"), std::string::npos) << name << " failed:\n" << boot.serial;
+    EXPECT_NE(boot.serial.find("RESULT " + name + " 0"), std::string::npos) << name << " failed";
   }
+  if (HasFailure()) std::cerr << "what the machine said:\n" << boot.serial << "\n";
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpus, KernelTest, testing::Values("qemu64", "max"),
