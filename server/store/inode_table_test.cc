@@ -1,10 +1,12 @@
 #include "server/store/inode_table.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 #include "proto/wire/cell.h"
@@ -144,6 +146,64 @@ TEST(InodeTableTest, ReadersSeeWholeAndCurrentValuesUnderAWriter) {
   EXPECT_GT(hits, 0u);
 }
 
+// A writer is stopped in the middle of an entry that crosses a page, by the second page being read-only.
+struct Stop {
+  const Fixture* fixture;
+  InodeKey key;
+  char* page;
+  std::optional<Lookup> seen;
+};
+Stop* stop = nullptr;
+
+void LookHalfWay(int) {
+  OverlayValue value;
+  stop->seen = stop->fixture->Read(stop->key, &value);
+  mprotect(stop->page, wire::kPageSize, PROT_READ | PROT_WRITE);
+}
+
+TEST(InodeTableTest, AnEntryIsTornWhileItIsWritten) {
+  Fixture fixture(uint64_t{1} << 20);
+  InodeTable table(fixture.memory(), kBegin, fixture);
+  ASSERT_TRUE(table.Reserve(1));
+  const uint64_t entries = table.current().offset + wire::OverlayEntriesOffset(InodeTable::kFirstLog2);
+  const uint64_t crossing = wire::kPageSize / sizeof(wire::OverlayEntry);
+  ASSERT_EQ(entries % wire::kPageSize, 0u);
+  InodeKey key = {1, 2, 3, 4};
+  while (wire::Bucket(key, InodeTable::kFirstLog2) != crossing) ++key.ino;
+  table.Put(key, ValueOf(1));
+
+  Stop here = {&fixture, key, fixture.memory().data() + entries + wire::kPageSize, std::nullopt};
+  stop = &here;
+  struct sigaction before = {};
+  struct sigaction look = {};
+  look.sa_handler = LookHalfWay;
+  ASSERT_EQ(sigaction(SIGSEGV, &look, &before), 0);
+  ASSERT_EQ(mprotect(here.page, wire::kPageSize, PROT_READ), 0);
+  table.Put(key, ValueOf(2));
+  sigaction(SIGSEGV, &before, nullptr);
+
+  EXPECT_EQ(here.seen, Lookup::kTorn);
+  OverlayValue value;
+  EXPECT_EQ(fixture.Read(key, &value), Lookup::kHit);
+  EXPECT_EQ(value.uid, 2u);
+}
+
+TEST(InodeTableTest, GrowthDoesNotUndoWhatIsPutMeanwhile) {
+  Fixture fixture(uint64_t{64} << 20);
+  InodeTable table(fixture.memory(), kBegin, fixture);
+  uint32_t count = 0;
+  while (table.old().log2 == 0) {
+    ASSERT_TRUE(table.Reserve(1));
+    table.Put(KeyOf(count), ValueOf(count));
+    ++count;
+  }
+  uint32_t changed = 0;
+  for (; table.old().log2 != 0; ++changed) table.Put(KeyOf(changed), ValueOf(changed + 1000000));
+  ASSERT_GT(changed, 50u);
+  ASSERT_LT(changed, count);
+  for (uint32_t i = 0; i < count; ++i) ASSERT_EQ(table.Find(KeyOf(i))->uid, i < changed ? i + 1000000 : i);
+}
+
 TEST(InodeTableTest, AFullMemoryRefusesNewEntriesAndKeepsTheOld) {
   const uint64_t first = wire::OverlayTableBytes(InodeTable::kFirstLog2);
   Fixture fixture((kBegin + first + wire::kPageSize) / wire::kPageSize * wire::kPageSize);
@@ -167,12 +227,15 @@ TEST(InodeTableTest, ADeadEntryIsDeadInBothTables) {
     table.Put(KeyOf(count), ValueOf(count));
     ++count;
   }
-  for (uint32_t i = 0; i < count; ++i) table.Put(KeyOf(i), {});
-  OverlayValue value;
+  int while_growing = 0;
   for (uint32_t i = 0; i < count; ++i) {
+    table.Put(KeyOf(i), {});
+    if (table.old().log2 != 0) ++while_growing;
+    OverlayValue value;
     ASSERT_EQ(fixture.Read(KeyOf(i), &value), Lookup::kMiss) << i;
     ASSERT_FALSE(table.Find(KeyOf(i)).has_value());
   }
+  EXPECT_GT(while_growing, 50);
 }
 
 TEST(InodeTableTest, TheFileThatGetsANumberAgainTakesTheEntryOver) {
