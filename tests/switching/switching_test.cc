@@ -103,7 +103,25 @@ class SwitchingTest : public testing::Test {
     const RunResult result = RunToEnd(guise_->Cli({"switch", kName, stack}));
     SetPhase(then);
     EXPECT_TRUE(result.ok()) << result;
-    return result.ok();
+    return result.ok() && AwaitSteadyCalls();
+  }
+
+  // Each thread makes calls that lie between two switches, however busy the machine is: of two that are noted from now
+  // on, the second was begun in this phase.
+  bool AwaitSteadyCalls() {
+    uint64_t before[kCountingThreads];
+    for (int i = 0; i < kCountingThreads; ++i) {
+      before[i] = __atomic_load_n(&phases_->threads[i].steady, __ATOMIC_ACQUIRE);
+    }
+    for (int i = 0; i < kCountingThreads; ++i) {
+      const ThreadCounts& thread = phases_->threads[i];
+      const auto called = [&] { return __atomic_load_n(&thread.steady, __ATOMIC_ACQUIRE) >= before[i] + 2; };
+      if (!Eventually(called)) {
+        ADD_FAILURE() << "thread " << i << " makes no calls";
+        return false;
+      }
+    }
+    return true;
   }
 
   void StopCounting() {
