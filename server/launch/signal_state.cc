@@ -1,13 +1,38 @@
 #include "server/launch/signal_state.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
+
 namespace guise::server {
+namespace {
+
+// As the kernel takes it: libc keeps two signals to itself, refuses them in sigaction(3), and uses one of them as soon
+// as there are threads. A program is to find them as they were all the same.
+struct KernelAction {
+  uint64_t handler;
+  uint64_t flags;
+  uint64_t restorer;
+  uint64_t mask;
+};
+
+const uint64_t kDefault = reinterpret_cast<uint64_t>(SIG_DFL);
+const uint64_t kIgnore = reinterpret_cast<uint64_t>(SIG_IGN);
+
+bool KernelSigaction(int signal, const KernelAction* action, KernelAction* old) {
+  return syscall(SYS_rt_sigaction, signal, action, old, sizeof(KernelAction::mask)) == 0;
+}
+
+constexpr uint64_t Bit(int signal) { return uint64_t{1} << (signal - 1); }
+
+}  // namespace
 
 SignalState SignalState::Capture() {
   SignalState state;
-  sigemptyset(&state.ignored_);
   for (int signal = 1; signal < NSIG; ++signal) {
-    struct sigaction action;
-    if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) sigaddset(&state.ignored_, signal);
+    KernelAction action = {};
+    if (KernelSigaction(signal, nullptr, &action) && action.handler == kIgnore) state.ignored_ |= Bit(signal);
   }
   sigprocmask(SIG_SETMASK, nullptr, &state.mask_);
   return state;
@@ -16,9 +41,8 @@ SignalState SignalState::Capture() {
 void SignalState::Restore() const {
   for (int signal = 1; signal < NSIG; ++signal) {
     if (signal == SIGKILL || signal == SIGSTOP) continue;
-    struct sigaction action = {};
-    action.sa_handler = sigismember(&ignored_, signal) == 1 ? SIG_IGN : SIG_DFL;
-    sigaction(signal, &action, nullptr);  // refused for the two signals that libc keeps to itself
+    const KernelAction action = {(ignored_ & Bit(signal)) != 0 ? kIgnore : kDefault, 0, 0, 0};
+    KernelSigaction(signal, &action, nullptr);
   }
   sigprocmask(SIG_SETMASK, &mask_, nullptr);
 }

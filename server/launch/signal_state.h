@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include <cstdint>
+
 namespace guise::server {
 
 // exec(2) keeps ignored signals ignored and resets handlers, so one bit a signal is all there is to keep.
@@ -15,11 +17,11 @@ class SignalState {
   // Sets dispositions and mask as captured. Async-signal-safe: for a child between fork and exec.
   void Restore() const;
 
-  bool Ignored(int signal) const { return sigismember(&ignored_, signal) == 1; }
+  bool Ignored(int signal) const { return (ignored_ >> (signal - 1) & 1) != 0; }
   const sigset_t& mask() const { return mask_; }
 
  private:
-  sigset_t ignored_;
+  uint64_t ignored_ = 0;  // bit n - 1: signal n
   sigset_t mask_;
 };
 
