@@ -20,7 +20,7 @@ find . -size 0 -o -type l | sort; find -L . -type f | sort; find . -empty -type 
 )sh"));
   cases.push_back(Script("tar", R"sh(
 mkdir -p t/d; seq 1000 > t/f; ln t/f t/hard; ln -s f t/soft; chmod 751 t/d; touch t/d/.hidden
-touch -d @1000000000 t t/d t/d/.hidden t/f
+touch -h -d @1000000000 t t/d t/d/.hidden t/f t/soft
 tar --sort=name --numeric-owner --owner=1 --group=1 -cf a.tar t; tar -tf a.tar; mkdir out; tar -C out -xf a.tar
 diff -r t out/t && echo same; tar -czf a.tgz t; tar -tzf a.tgz | wc -l; tar -cf - t | (cd out && tar --transform 's/^t/u/' -xf -); ls out
 md5sum a.tar; rm a.tgz

@@ -74,7 +74,7 @@ with c.ProcessPoolExecutor(2) as pool: print(list(pool.map(abs, range(-3, 3))))
 with c.ThreadPoolExecutor(8) as pool: print(sum(pool.map(lambda i: i * i, range(1000))))
 db = sqlite3.connect("x.db"); db.execute("create table t(a)"); db.executemany("insert into t values(?)", [(i,) for i in range(100)]); db.commit()
 print(db.execute("select sum(a) from t").fetchone())
-z = zipfile.ZipFile("z.zip", "w"); z.writestr("a", "b" * 1000); z.close(); print(zipfile.ZipFile("z.zip").read("a")[:3])
+z = zipfile.ZipFile("z.zip", "w"); z.writestr(zipfile.ZipInfo("a"), "b" * 1000); z.close(); print(zipfile.ZipFile("z.zip").read("a")[:3])
 print(ctypes.CDLL(None).getppid() > 0)'
 )sh",
                          {"python3"}));

@@ -61,7 +61,7 @@ for fd in 224 225 226 250 255; do if { true >&$fd; } 2> /dev/null; then echo "$f
 )sh"));
   cases.push_back(Script("proc_self", R"sh(
 cat /proc/self/comm; tr '\0' ' ' < /proc/self/cmdline; echo; readlink /proc/self/exe
-env -i A=b cat /proc/self/environ | tr '\0' '\n'; bash -c 'readlink /proc/$$/exe; cat /proc/$$/comm'
+env -i A=b cat /proc/self/environ | tr '\0' '\n'; bash -c 'cat /proc/$$/comm; true'
 grep -c -i guise /proc/self/environ; grep '^SigIgn\|^SigBlk' /proc/self/status
 )sh"));
   cases.push_back(Script("signals_give_128_and_n", R"sh(
