@@ -65,6 +65,8 @@ static void* Count(void* argument) {
     const long result = Ask(thread, turn);
     const uint64_t after = __atomic_load_n(&shared->phase, __ATOMIC_ACQUIRE);
     Judge(&mine, before, after, result, &seen_new);
+    /* The driver waits for these before it switches again. */
+    __atomic_store_n(&counts->steady, mine.steady, __ATOMIC_RELEASE);
   }
   *counts = mine;
   __atomic_store_n(&counts->done, 1, __ATOMIC_RELEASE);
