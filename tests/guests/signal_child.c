@@ -28,16 +28,21 @@ int main(void) {
   signal(SIGCHLD, SIG_DFL);
   CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
 
+  // Its end must not come before its continuation has been seen.
+  int seen[2];
+  CHECK(pipe(seen) == 0);
   const pid_t child = fork();
   if (child == 0) {
+    char byte;
     raise(SIGSTOP);
     CheckInside();
-    _exit(21);
+    _exit(read(seen[0], &byte, 1) == 1 ? 21 : 1);
   }
   int status = 0;
   CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
   CHECK(kill(child, SIGCONT) == 0);
   CHECK(waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
+  CHECK(write(seen[1], "", 1) == 1);
   siginfo_t info;
   CHECK(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
   CHECK(info.si_code == CLD_EXITED && info.si_status == 21 && info.si_pid == child);
