@@ -21,8 +21,8 @@ constexpr uint64_t kRedZone = 128;
 // ABI: arch/x86/include/uapi/asm/sigcontext.h, fpx_sw_bytes: magic, size of the whole, in the last bytes of the 512.
 constexpr uint64_t kFxSize = 512;
 constexpr uint64_t kSoftwareBytes = 464;
-// ABI: arch/x86/kernel/fpu/signal.c, check_xstate_in_sigframe(): nothing is extended below the fxsave area and a header.
-// A CPU without xsave has the magic too, and a size that counts four bytes which its frame does not have.
+// ABI: arch/x86/kernel/fpu/signal.c, check_xstate_in_sigframe(): nothing is extended that does not hold the fxsave area
+// and a header. A CPU without xsave has the magic too, and a size that counts four bytes which its frame does not have.
 constexpr uint64_t kLeastXstate = kFxSize + 64;
 // ABI: cleared at entry of a handler, arch/x86/kernel/signal_64.c: direction, resume, trap.
 constexpr uint64_t kClearedFlags = 0x400 | 0x10000 | 0x100;
