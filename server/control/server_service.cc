@@ -37,6 +37,7 @@ grpc::Status ServerService::GetFeatures(grpc::ServerContext*, const v1::GetFeatu
 }
 
 grpc::Status ServerService::Shutdown(grpc::ServerContext*, const v1::ShutdownRequest* request, v1::ShutdownResponse*) {
+  if (!request->force()) sessions_.Settle();
   if (const size_t living = sessions_.Living(); living != 0 && !request->force()) {
     return ToGrpc(absl::FailedPreconditionError(
         absl::StrCat("the server has ", living, " living session", living == 1 ? "" : "s",

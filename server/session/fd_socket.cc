@@ -137,15 +137,18 @@ int FdSocket::State::Answer(Connection& connection, const wire::FdMessage& reque
   if (sessions.IsGuest(connection.peer.pid)) return -EPERM;
 
   const bool keeper = request.op == wire::FdOp::kAttach;
-  const Session::Role role = keeper ? Session::Role::kKeeper : Session::Role::kGuest;
   const int fd = connection.socket.get();
-  absl::StatusOr<Session::ConnectionId> joined =
-      session->Join(role, connection.peer.pid, [weak = weak_from_this(), fd, session] {
-        const std::shared_ptr<State> state = weak.lock();
-        if (state == nullptr) return;
-        const auto it = state->connections.find(fd);
-        if (it != state->connections.end() && it->second.session == session) state->Close(fd);
-      });
+  Session::Connection peer;
+  peer.role = keeper ? Session::Role::kKeeper : Session::Role::kGuest;
+  peer.pid = connection.peer.pid;
+  peer.socket = fd;
+  peer.close = [weak = weak_from_this(), fd, session] {
+    const std::shared_ptr<State> state = weak.lock();
+    if (state == nullptr) return;
+    const auto it = state->connections.find(fd);
+    if (it != state->connections.end() && it->second.session == session) state->Close(fd);
+  };
+  absl::StatusOr<Session::ConnectionId> joined = session->Join(std::move(peer));
   if (!joined.ok()) return absl::IsAlreadyExists(joined.status()) ? -EBUSY : -ESRCH;
   connection.joined = *joined;
   connection.session = session;

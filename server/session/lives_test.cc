@@ -474,6 +474,25 @@ TEST_P(LivesTest, NamesAreUniqueAmongTheLiving) {
   EXPECT_EQ(sessions().Living(), 1u);
 }
 
+TEST_P(LivesTest, ASessionThatEverybodyHasLeftIsNotFoundAlive) {
+  SessionOptions options;
+  options.layers = {"alpha"};
+  options.name = "again";
+  for (int turn = 0; turn < 3; ++turn) {
+    const absl::StatusOr<SessionInfo> session = sessions().Create(options);
+    ASSERT_TRUE(session.ok()) << session.status();
+    const Attached keeper = served_.Attach(wire::FdOp::kAttach, session->number);
+    ASSERT_EQ(keeper.reply.error, 0);
+  }
+  sessions().Settle();
+  EXPECT_EQ(sessions().Living(), 0u);
+  const absl::StatusOr<SessionInfo> kept = sessions().Create(options);
+  ASSERT_TRUE(kept.ok());
+  const Attached keeper = served_.Attach(wire::FdOp::kAttach, kept->number);
+  sessions().Settle();
+  EXPECT_EQ(sessions().List().size(), 1u);
+}
+
 // What a hostile guest can reach, all at once; the sequence comes from the seed.
 class Vandal {
  public:

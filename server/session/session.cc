@@ -1,5 +1,6 @@
 #include "server/session/session.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -212,20 +213,39 @@ absl::Status Session::Wait(absl::Time deadline) {
   return absl::DeadlineExceededError(absl::StrCat("session ", absl::StrFormat("%08x", number()), " still runs"));
 }
 
-absl::StatusOr<Session::ConnectionId> Session::Join(Role role, pid_t pid, std::function<void()> close) {
+bool Session::Deserted() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ == SessionState::kEnded || !joined_) return false;
+    const bool connected = std::any_of(connections_.begin(), connections_.end(), [](const auto& connection) {
+      pollfd peer = {connection.second.socket, POLLRDHUP, 0};
+      return poll(&peer, 1, 0) == 0;
+    });
+    if (connected) return false;
+  }
+  return census_->Remaining() == 0;
+}
+
+void Session::Settle(absl::Time deadline) {
+  while (absl::Now() < deadline && (IsEnded() || Deserted())) {
+    if (ended_.WaitForNotificationWithTimeout(kBetweenLooks)) return;
+  }
+}
+
+absl::StatusOr<Session::ConnectionId> Session::Join(Connection connection) {
   absl::MutexLock lock(&mutex_);
   if (state_ == SessionState::kEnded) return Gone();
-  if (role == Role::kKeeper) {
-    for (const auto& [id, connection] : connections_) {
-      if (connection.role != Role::kKeeper) continue;
+  if (connection.role == Role::kKeeper) {
+    for (const auto& [id, other] : connections_) {
+      if (other.role != Role::kKeeper) continue;
       return absl::AlreadyExistsError(
-          absl::StrCat("session ", absl::StrFormat("%08x", number()), " has a keeper, process ", connection.pid));
+          absl::StrCat("session ", absl::StrFormat("%08x", number()), " has a keeper, process ", other.pid));
     }
   }
   state_ = SessionState::kRunning;
   joined_ = true;
   const ConnectionId id = next_connection_++;
-  connections_[id] = {.role = role, .pid = pid, .close = std::move(close)};
+  connections_[id] = std::move(connection);
   return id;
 }
 

@@ -58,13 +58,20 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<uint32_t> Drain(uint32_t epoch, absl::Time deadline);
   absl::StatusOr<uint32_t> Stop(int signal, absl::Duration grace);
   absl::Status Wait(absl::Time deadline);
+  // Waits while the session is deserted: everybody has hung up and no guest lives, but the reactor has not ended it yet.
+  void Settle(absl::Time deadline);
 
   // --- Connections of the fd socket
   enum class Role { kKeeper, kGuest };
   using ConnectionId = uint64_t;
-  // `close` is called once, on the reactor's thread, when the session ends before Leave(). FAILED_PRECONDITION: the
-  // session has ended. ALREADY_EXISTS: it has a keeper.
-  absl::StatusOr<ConnectionId> Join(Role role, pid_t pid, std::function<void()> close);
+  struct Connection {
+    Role role;
+    pid_t pid;                    // of the peer
+    int socket;                   // stays open until Leave() has returned, or `close` is called
+    std::function<void()> close;  // called once, on the reactor's thread, when the session ends before Leave()
+  };
+  // FAILED_PRECONDITION: the session has ended. ALREADY_EXISTS: it has a keeper.
+  absl::StatusOr<ConnectionId> Join(Connection connection);
   void Leave(ConnectionId connection);
 
   // Whether `pid` keeps this session; whether it was a guest at the last look at all records.
@@ -76,18 +83,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void End();
 
  private:
-  struct Connection {
-    Role role;
-    pid_t pid;
-    std::function<void()> close;
-  };
-
   Session(Reactor& reactor, Workers& workers, Options options);
   absl::StatusOr<uint32_t> PublishNext(std::vector<std::string> layers, std::vector<Override> overrides)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(publish_mutex_);
   EpochSpec Spec(uint32_t number, std::vector<std::string> layers, std::vector<Override> overrides) const;
   absl::Status Gone() const;
   bool IsEnded() const;
+  bool Deserted();
 
   // On the reactor's thread.
   void Round();

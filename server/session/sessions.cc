@@ -24,6 +24,8 @@ namespace {
 
 constexpr size_t kRemembered = 256;  // ended sessions
 constexpr int kAncestors = 1024;
+// The reactor ends a deserted session within a tenth of a second; only a machine that is out of breath takes longer.
+constexpr absl::Duration kSettleTime = absl::Seconds(10);
 
 // Each guest costs a pidfd; select(2), for which the soft limit stays low by default, is used nowhere here.
 void RaiseOpenFiles() {
@@ -53,6 +55,7 @@ struct Sessions::State : std::enable_shared_from_this<Sessions::State> {
   std::optional<SessionInfo> FindEnded(std::string_view session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status NotFound(std::string_view session) const;
   std::vector<std::shared_ptr<Session>> All() const;
+  void Settle() const;
   void Ended(const SessionInfo& last);
   absl::StatusOr<uint32_t> ReserveLocked(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
@@ -112,6 +115,11 @@ std::vector<std::shared_ptr<Session>> Sessions::State::All() const {
   return all;
 }
 
+void Sessions::State::Settle() const {
+  const absl::Time deadline = absl::Now() + kSettleTime;
+  for (const std::shared_ptr<Session>& session : All()) session->Settle(deadline);
+}
+
 void Sessions::State::Ended(const SessionInfo& last) {
   absl::MutexLock lock(&mutex);
   for (auto it = living.begin(); it != living.end(); ++it) {
@@ -164,6 +172,10 @@ Sessions::~Sessions() {
 
 absl::StatusOr<SessionInfo> Sessions::Create(const SessionOptions& options) {
   State& state = *state_;
+  if (!options.name.empty()) {
+    const absl::StatusOr<std::shared_ptr<Session>> last = state.FindLiving(options.name);
+    if (last.ok()) (*last)->Settle(absl::Now() + kSettleTime);
+  }
   uint64_t birth = 0;
   Session::Options made;
   {
@@ -195,6 +207,7 @@ absl::StatusOr<SessionInfo> Sessions::Create(const SessionOptions& options) {
 }
 
 std::vector<SessionInfo> Sessions::List() const {
+  state_->Settle();
   std::vector<SessionInfo> list;
   for (const std::shared_ptr<Session>& session : state_->All()) list.push_back(session->Info());
   return list;
@@ -257,6 +270,8 @@ absl::StatusOr<SessionInfo> Sessions::ExecInto(std::string_view session) {
   if (info.state == SessionState::kEnded) return state_->NotFound(session);
   return info;
 }
+
+void Sessions::Settle() const { state_->Settle(); }
 
 size_t Sessions::Living() const {
   absl::MutexLock lock(&state_->mutex);

@@ -93,9 +93,9 @@ class Sessions {
   Sessions& operator=(const Sessions&) = delete;
 
   // Makes the memories and publishes epoch 1. INVALID_ARGUMENT as Epoch::Compile; ALREADY_EXISTS: the name is in use;
-  // RESOURCE_EXHAUSTED: fds or memory.
+  // RESOURCE_EXHAUSTED: fds or memory. Waits for the end of a deserted session of that name.
   absl::StatusOr<SessionInfo> Create(const SessionOptions& options);
-  // Living sessions, oldest first.
+  // Living sessions, oldest first. Waits as Settle() does.
   std::vector<SessionInfo> List() const;
   // `session`, here and below, is an id or the name of a living session. Also answers for sessions that ended lately.
   absl::StatusOr<SessionInfo> Get(std::string_view session) const;
@@ -122,6 +122,9 @@ class Sessions {
   // FAILED_PRECONDITION unless the session is alive and takes one more guest tree. Returns its info.
   absl::StatusOr<SessionInfo> ExecInto(std::string_view session);
 
+  // Waits for the ends of sessions that are deserted, so that who has seen the last process of one exit does not find
+  // it alive.
+  void Settle() const;
   size_t Living() const;
   // When the last session ended (or this object was made), while none lives; InfiniteFuture() while one does.
   absl::Time IdleSince() const;
