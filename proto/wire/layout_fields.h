@@ -290,6 +290,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kPlacements),
     GUISE_CONSTANT(kParities),
     GUISE_CONSTANT(kMapOwner),
+    GUISE_CONSTANT(kDiverged),
     GUISE_CONSTANT(kOverlayUid),
     GUISE_CONSTANT(kOverlayGid),
     GUISE_CONSTANT(kOverlayMode),

@@ -69,6 +69,9 @@ static_assert(sizeof(Published) == kLineSize);
 
 enum PublishedFlag : uint32_t {
   kMapOwner = 1u << 0,
+  // Some process has changed its identity. A process that has forked then leaves its record to the server, which
+  // writes down what the children have inherited before the record is another's.
+  kDiverged = 1u << 1,
 };
 
 // What the shim does for a number whose placement is kShim.

@@ -118,7 +118,10 @@ void Strand::Look(uint32_t slot) {
     return;
   }
   const uint64_t sequence = line.call.sequence.Acquire();
-  switch (wire::TurnOf(sequence, line.run.done.Acquire(), answers_[slot])) {
+  const uint64_t done = line.run.done.Acquire();
+  // Freed and taken by the next meanwhile, whose call this may be: its post is seen after this sweep's.
+  if (line.run.owner.Acquire() != owner) return;
+  switch (wire::TurnOf(sequence, done, answers_[slot])) {
     case wire::Turn::kNothing:
       return;
     case wire::Turn::kCall:
@@ -214,12 +217,16 @@ std::shared_ptr<const Epoch> Strand::Serving(uint32_t epoch) const {
 std::optional<ProcessFacts> Strand::Facts(uint32_t process) {
   if (process >= wire::kProcesses) return std::nullopt;
   const wire::ProcessRecord& record = request_.Process(process);
-  const uint64_t owner = record.owner.Acquire();
-  if (!HoldsProcess(process, owner)) return std::nullopt;
-  return ProcessFacts{.generation = wire::GenerationOf(owner),
-                      .parent = record.parent.Relaxed(),
-                      .parent_generation = record.parent_generation.Relaxed(),
-                      .execs = record.execs.Relaxed()};
+  const uint32_t generation = wire::GenerationOf(record.owner.Acquire());
+  if (generation == 0) return std::nullopt;
+  const ProcessFacts facts = {.generation = generation,
+                              .parent = record.parent.Relaxed(),
+                              .parent_generation = record.parent_generation.Relaxed(),
+                              .execs = record.execs.Relaxed()};
+  wire::AcquireFence();
+  // Taken by the next while it was read.
+  if (wire::GenerationOf(record.owner.Relaxed()) != generation) return std::nullopt;
+  return facts;
 }
 
 void Strand::ForEachChild(uint32_t process, uint32_t generation,

@@ -71,7 +71,7 @@ class Processes {
   // Of the record's holder, or of its last one until the next takes it: children still inherit from it. nullopt: the
   // index is out of range or the record was never held.
   virtual std::optional<ProcessFacts> Facts(uint32_t process) = 0;
-  // Calls `visit(process, facts)` for each held record whose parent is (process, generation).
+  // Calls `visit(process, facts)` for each record whose holder, or last one, has the parent (process, generation).
   virtual void ForEachChild(uint32_t process, uint32_t generation,
                             const std::function<void(uint32_t, const ProcessFacts&)>& visit) = 0;
 };

@@ -90,7 +90,7 @@ class Epoch {
   Epoch& operator=(const Epoch&) = delete;
 
   uint32_t number() const { return tables_[0].epoch; }
-  // REQUIRES: `diverged` is what Store::diverged() says now. The two differ in placements and actions only.
+  // REQUIRES: `diverged` is what Store::diverged() says now. The two differ in placements, actions and flags only.
   const Tables& tables(bool diverged) const { return tables_[diverged ? 1 : 0]; }
   const std::vector<std::string>& layers() const { return names_; }
 

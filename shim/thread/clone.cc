@@ -107,6 +107,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
     child = MakeChild(block, made.flags);
     if (child == nullptr) return Outcome::Done(-ENOMEM);
   }
+  if ((made.flags & CLONE_SIGHAND) == 0) block->process->may_have_children = true;
   block->clone_flags = made.flags;
   block->child = child == block ? nullptr : child;
   block->regs = regs;

@@ -69,6 +69,7 @@ uint32_t GroupsInUse() {
 
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation) {
   process->pid = static_cast<int32_t>(Native(Nr::getpid));
+  process->may_have_children = false;
   const uint32_t groups = GroupsInUse();
   uint32_t index = FirstFreeProcess(process, groups, false);
   if (index == kNoRecord) index = FirstFreeProcess(process, groups, true);
@@ -87,6 +88,8 @@ void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_g
 
 void GiveBackProcessRecord(ProcessState* process) {
   if (process->record == kNoRecord) return;
+  const bool diverged = (RootReply().published.flags.Relaxed() & wire::kDiverged) != 0;
+  if (process->may_have_children && diverged) return;
   wire::ProcessRecord& record = *ProcessAt(*process, process->record);
   record.pid.StoreRelaxed(0);
   record.owner.Release(wire::FreeOf(record.owner.Relaxed()));
@@ -113,6 +116,7 @@ void KeepProcessRecord(ProcessState* process, uint32_t record) {
   if (!wire::IsHeld(owner, reply->reclaimed_processes[record % wire::kProcessesPerGroup].Acquire())) return;
   process->record = record;
   process->generation = wire::GenerationOf(owner);
+  process->may_have_children = true;  // of the program before
 }
 
 void TakeThreadRecord(ThreadBlock* block) {

@@ -12,6 +12,7 @@ void KeepProcessRecord(ProcessState* process, uint32_t record);
 // Takes a process record. parent: a record or kNoRecord. Without a free record the process stays unknown to the server;
 // its calls are served all the same.
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation);
+// Leaves it to the server, which sees the process die, when children may still inherit an identity by it.
 void GiveBackProcessRecord(ProcessState* process);
 // Says to people what the process runs.
 void NameProcessRecord(ProcessState* process, const char* comm);

@@ -112,6 +112,9 @@ TEST_P(RootOrFakerootTest, OwnersBehaveAsForRealRootInAStaticProgram) {
   ExpectPasses("tests/fakeroot/owners_static.elf");
 }
 TEST_P(RootOrFakerootTest, IdentitiesBehaveAsForRealRoot) { ExpectPasses("tests/fakeroot/identity_dynamic.elf"); }
+TEST_P(RootOrFakerootTest, OrphansKeepTheIdentityThatTheyInherited) {
+  ExpectPasses("tests/fakeroot/orphans_dynamic.elf");
+}
 TEST_P(RootOrFakerootTest, IdentitiesBehaveAsForRealRootWithMusl) { ExpectPasses("tests/fakeroot/identity_musl.elf"); }
 
 std::string NameOf(const testing::TestParamInfo<Account>& info) { return info.param.name; }
