@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "server/session/testing/personalities.h"
-#include "server/session/testing/served.h"
+#include "server/session/testing/served_test.h"
 
 namespace guise::server {
 namespace {
@@ -20,21 +20,14 @@ namespace {
 using testing::kAlpha;
 using testing::kBeta;
 using testing::Served;
+using testing::ServedTest;
 using testing::TestProcess;
 using testing::TestThread;
 using wire::Verb;
 
 uint64_t Failed(int error) { return static_cast<uint64_t>(int64_t{-error}); }
 
-class CallsTest : public ::testing::TestWithParam<bool> {
- protected:
-  void SetUp() override {
-    if (GetParam() && served_.sessions().Waiting() != "io_uring futex") {
-      GTEST_SKIP() << "this kernel has no io_uring futexes";
-    }
-  }
-  Served served_{{.allow_io_uring = GetParam()}};
-};
+class CallsTest : public ServedTest {};
 
 TEST_P(CallsTest, SaysHowItWaits) {
   EXPECT_EQ(served_.sessions().Waiting(), GetParam() ? "io_uring futex" : "futex");
@@ -310,8 +303,7 @@ TEST_P(CallsTest, EveryCallOfAThreadSeesOneOfTheStacksWhileTheySwitch) {
   EXPECT_EQ(info->epoch, kSwitches + 1u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, CallsTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "IoUring" : "FutexAndEpoll"; });
+INSTANTIATE_BOTH_WAYS(CallsTest);
 
 }  // namespace
 }  // namespace guise::server
