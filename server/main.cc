@@ -36,9 +36,6 @@
 namespace guise::server {
 namespace {
 
-constexpr uint64_t kFeatures = wire::kFeatureTail | wire::kFeatureFold | wire::kFeatureOverlay |
-                               wire::kFeatureBirthTime | wire::kFeatureInterrupted;
-
 struct Flags {
   std::string runtime_directory = RuntimeDirectory::DefaultPath();
   std::string log;  // empty: server.log in the runtime directory
@@ -118,7 +115,7 @@ absl::Status Serve(const Flags& flags, const RuntimeDirectory& directory, Readin
   facts.runtime_directory = directory.path();
   facts.reactor = std::string(reactor.Kind());
   for (const std::string_view name : registry.Names()) facts.personalities.emplace_back(name);
-  facts.feature_bits = kFeatures;
+  facts.feature_bits = wire::kFeatures;
   facts.shutdown = [&end] { end("told to by a caller"); };
   absl::StatusOr<std::unique_ptr<ControlServer>> started =
       ControlServer::Start(reactor, **sessions, listeners->control(), std::move(facts));

@@ -63,6 +63,25 @@ constexpr uint32_t EncodeDev(uint32_t major, uint32_t minor) {
   return (minor & 0xff) | (major << 8) | ((minor & ~uint32_t{0xff}) << 12);
 }
 
+constexpr uint32_t DevMajor(uint32_t dev) { return dev >> 8 & 0xfff; }
+constexpr uint32_t DevMinor(uint32_t dev) { return (dev & 0xff) | (dev >> 12 & 0xfff00); }
+
+// All but the times, whose names differ between the libc's `struct stat` and the kernel's.
+// ABI: fs/stat.c, cp_new_stat().
+template <typename Stat, typename Statx>
+constexpr void CopyToStat(const Statx& from, Stat* to) {
+  to->st_dev = EncodeDev(from.stx_dev_major, from.stx_dev_minor);
+  to->st_ino = from.stx_ino;
+  to->st_nlink = from.stx_nlink;
+  to->st_mode = from.stx_mode;
+  to->st_uid = from.stx_uid;
+  to->st_gid = from.stx_gid;
+  to->st_rdev = EncodeDev(from.stx_rdev_major, from.stx_rdev_minor);
+  to->st_size = static_cast<decltype(to->st_size)>(from.stx_size);
+  to->st_blksize = from.stx_blksize;
+  to->st_blocks = static_cast<decltype(to->st_blocks)>(from.stx_blocks);
+}
+
 constexpr uint64_t OverlayTableBytes(uint32_t log2) { return (uint64_t{1} << log2) * (1 + sizeof(OverlayEntry)); }
 constexpr uint64_t OverlayEntriesOffset(uint32_t log2) { return uint64_t{1} << log2; }
 
@@ -81,6 +100,34 @@ constexpr uint8_t Tag(const InodeKey& key) {
   return static_cast<uint8_t>((h >> 57) | 0x80);
 }
 
+inline InodeKey KeyOf(const OverlayEntry& entry) {
+  return {entry.ino.Relaxed(), entry.birth_seconds.Relaxed(), entry.birth_nanoseconds.Relaxed(), entry.dev.Relaxed()};
+}
+inline OverlayValue ValueOf(const OverlayEntry& entry) {
+  return {entry.fields.Relaxed(), entry.uid.Relaxed(), entry.gid.Relaxed(), entry.mode.Relaxed(), entry.rdev.Relaxed()};
+}
+
+// Writes place `index` of the table. REQUIRES: the only writer; the place is free or holds this inode number.
+inline void WriteOverlay(Cell<uint8_t>* tags, uint32_t log2, uint64_t index, const InodeKey& key,
+                         const OverlayValue& value) {
+  OverlayEntry& entry = reinterpret_cast<OverlayEntry*>(tags + OverlayEntriesOffset(log2))[index];
+  // Odd already when a server died here.
+  const uint32_t odd = entry.sequence.Relaxed() | 1;
+  entry.sequence.StoreRelaxed(odd);
+  ReleaseFence();
+  entry.dev.StoreRelaxed(key.dev);
+  entry.ino.StoreRelaxed(key.ino);
+  entry.birth_seconds.StoreRelaxed(key.birth_seconds);
+  entry.birth_nanoseconds.StoreRelaxed(key.birth_nanoseconds);
+  entry.fields.StoreRelaxed(value.fields);
+  entry.uid.StoreRelaxed(value.uid);
+  entry.gid.StoreRelaxed(value.gid);
+  entry.mode.StoreRelaxed(value.mode);
+  entry.rdev.StoreRelaxed(value.rdev);
+  entry.sequence.Release(odd + 1);
+  tags[index].Release(Tag(key));
+}
+
 enum class Lookup { kMiss, kHit, kTorn };
 
 // `tags` points at a table of 2^log2 entries. REQUIRES: log2 >= 3.
@@ -95,10 +142,8 @@ inline Lookup FindOverlay(const Cell<uint8_t>* tags, uint32_t log2, const InodeK
     if (seen != tag) continue;
     const OverlayEntry& entry = entries[i];
     const uint32_t before = entry.sequence.Acquire();
-    const InodeKey found = {entry.ino.Relaxed(), entry.birth_seconds.Relaxed(), entry.birth_nanoseconds.Relaxed(),
-                            entry.dev.Relaxed()};
-    const OverlayValue copy = {entry.fields.Relaxed(), entry.uid.Relaxed(), entry.gid.Relaxed(), entry.mode.Relaxed(),
-                               entry.rdev.Relaxed()};
+    const InodeKey found = KeyOf(entry);
+    const OverlayValue copy = ValueOf(entry);
     AcquireFence();
     if ((before & 1) != 0 || entry.sequence.Relaxed() != before) return Lookup::kTorn;
     if (!(found == key)) continue;

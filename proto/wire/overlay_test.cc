@@ -34,30 +34,10 @@ class Table {
     uint64_t i = Bucket(key, log2_);
     for (;; i = (i + 1) & mask()) {
       if (tags()[i].Relaxed() == 0) return i;
-      OverlayEntry& e = entry(i);
-      const InodeKey found = {e.ino.Relaxed(), e.birth_seconds.Relaxed(), e.birth_nanoseconds.Relaxed(),
-                              e.dev.Relaxed()};
-      if (found == key) return i;
+      if (KeyOf(entry(i)) == key) return i;
     }
   }
-  void Put(const InodeKey& key, const OverlayValue& value) {
-    const uint64_t i = Place(key);
-    OverlayEntry& e = entry(i);
-    const uint32_t sequence = e.sequence.Relaxed();
-    e.sequence.StoreRelaxed(sequence + 1);
-    ReleaseFence();
-    e.dev.StoreRelaxed(key.dev);
-    e.ino.StoreRelaxed(key.ino);
-    e.birth_seconds.StoreRelaxed(key.birth_seconds);
-    e.birth_nanoseconds.StoreRelaxed(key.birth_nanoseconds);
-    e.fields.StoreRelaxed(value.fields);
-    e.uid.StoreRelaxed(value.uid);
-    e.gid.StoreRelaxed(value.gid);
-    e.mode.StoreRelaxed(value.mode);
-    e.rdev.StoreRelaxed(value.rdev);
-    e.sequence.Release(sequence + 2);
-    tags()[i].Release(Tag(key));
-  }
+  void Put(const InodeKey& key, const OverlayValue& value) { WriteOverlay(tags(), log2_, Place(key), key, value); }
   Lookup Find(const InodeKey& key, OverlayValue* value) const { return FindOverlay(tags(), log2_, key, value); }
 
  private:
@@ -77,6 +57,9 @@ TEST(EncodeDevTest, IsTheKernelsForSmallAndLargeNumbers) {
   EXPECT_EQ(EncodeDev(0, 0), 0u);
   EXPECT_EQ(EncodeDev(1, 0x100), 0x100100u);
   EXPECT_EQ(EncodeDev(0xfff, 0xfffff), 0xffffffffu);
+  for (const uint32_t dev : {0u, 0x801u, 0x100100u, 0xffffffffu}) {
+    EXPECT_EQ(EncodeDev(DevMajor(dev), DevMinor(dev)), dev);
+  }
 }
 
 TEST(OverlayTest, EmptyTableMisses) {

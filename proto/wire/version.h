@@ -24,6 +24,10 @@ enum Feature : uint64_t {
   kFeatureInterrupted = 1u << 4,  // SlotState::kInterrupted is understood
 };
 
+// Those of this version.
+inline constexpr uint64_t kFeatures =
+    kFeatureTail | kFeatureFold | kFeatureOverlay | kFeatureBirthTime | kFeatureInterrupted;
+
 struct AbiRange {
   uint16_t min;
   uint16_t max;

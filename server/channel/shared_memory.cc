@@ -22,9 +22,6 @@ namespace {
 // ABI: include/uapi/linux/memfd.h, Linux 6.3; Debian 12's headers lack it.
 constexpr unsigned kNoExecSeal = 0x0008;
 
-constexpr uint64_t kFeatures = wire::kFeatureTail | wire::kFeatureFold | wire::kFeatureOverlay |
-                               wire::kFeatureBirthTime | wire::kFeatureInterrupted;
-
 absl::Status Failed(const char* what, const char* name) {
   const int error = errno;
   const char* remedy = error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "";
@@ -99,7 +96,7 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
   request.abi_min = wire::kAbiMin;
   request.abi_max = wire::kAbiMax;
   request.session = session;
-  request.features = kFeatures;
+  request.features = wire::kFeatures;
   request.size = wire::kRequestSize;
   const uint64_t root = offsetof(wire::RequestGroup, root);
   if (absl::Status status = WriteHeader(memories->request, request, root, "guise-request"); !status.ok()) return status;
@@ -109,7 +106,7 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
   reply.abi_min = wire::kAbiMin;
   reply.abi_max = wire::kAbiMax;
   reply.session = session;
-  reply.features = kFeatures;
+  reply.features = wire::kFeatures;
   reply.size = reply_size;
   if (absl::Status status = WriteHeader(memories->reply, reply, 0, "guise-reply"); !status.ok()) return status;
 

@@ -62,19 +62,9 @@ StatxRequest RequestOf(Call& call) {
   return request;
 }
 
-// ABI: fs/stat.c, cp_new_stat().
 struct stat StatOf(const struct statx& from) {
   struct stat to = {};
-  to.st_dev = wire::EncodeDev(from.stx_dev_major, from.stx_dev_minor);
-  to.st_ino = from.stx_ino;
-  to.st_nlink = from.stx_nlink;
-  to.st_mode = from.stx_mode;
-  to.st_uid = from.stx_uid;
-  to.st_gid = from.stx_gid;
-  to.st_rdev = wire::EncodeDev(from.stx_rdev_major, from.stx_rdev_minor);
-  to.st_size = static_cast<off_t>(from.stx_size);
-  to.st_blksize = from.stx_blksize;
-  to.st_blocks = static_cast<blkcnt_t>(from.stx_blocks);
+  wire::CopyToStat(from, &to);
   to.st_atim = {from.stx_atime.tv_sec, from.stx_atime.tv_nsec};
   to.st_mtim = {from.stx_mtime.tv_sec, from.stx_mtime.tv_nsec};
   to.st_ctim = {from.stx_ctime.tv_sec, from.stx_ctime.tv_nsec};

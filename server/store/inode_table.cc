@@ -12,14 +12,6 @@ constexpr uint64_t Capacity(uint32_t log2) { return log2 == 0 ? 0 : (uint64_t{1}
 
 constexpr uint64_t PageUp(uint64_t offset) { return (offset + wire::kPageSize - 1) & ~(wire::kPageSize - 1); }
 
-wire::InodeKey KeyOf(const wire::OverlayEntry& entry) {
-  return {entry.ino.Relaxed(), entry.birth_seconds.Relaxed(), entry.birth_nanoseconds.Relaxed(), entry.dev.Relaxed()};
-}
-
-wire::OverlayValue ValueOf(const wire::OverlayEntry& entry) {
-  return {entry.fields.Relaxed(), entry.uid.Relaxed(), entry.gid.Relaxed(), entry.mode.Relaxed(), entry.rdev.Relaxed()};
-}
-
 bool HasBirth(const wire::InodeKey& key) { return key.birth_seconds != 0 || key.birth_nanoseconds != 0; }
 
 // The same number, but the births tell that it is not the same file.
@@ -57,22 +49,7 @@ InodeTable::Slot InodeTable::Probe(const Place& table, const wire::InodeKey& key
 
 void InodeTable::Write(const Place& table, const Slot& slot, const wire::InodeKey& key,
                        const wire::OverlayValue& value) {
-  wire::OverlayEntry& entry = Entries(table)[slot.index];
-  // Odd already when a server died here.
-  const uint32_t odd = entry.sequence.Relaxed() | 1;
-  entry.sequence.StoreRelaxed(odd);
-  wire::ReleaseFence();
-  entry.dev.StoreRelaxed(key.dev);
-  entry.ino.StoreRelaxed(key.ino);
-  entry.birth_seconds.StoreRelaxed(key.birth_seconds);
-  entry.birth_nanoseconds.StoreRelaxed(key.birth_nanoseconds);
-  entry.fields.StoreRelaxed(value.fields);
-  entry.uid.StoreRelaxed(value.uid);
-  entry.gid.StoreRelaxed(value.gid);
-  entry.mode.StoreRelaxed(value.mode);
-  entry.rdev.StoreRelaxed(value.rdev);
-  entry.sequence.Release(odd + 1);
-  Tags(table)[slot.index].Release(wire::Tag(key));
+  wire::WriteOverlay(Tags(table), table.log2, slot.index, key, value);
 }
 
 bool InodeTable::Grow() {

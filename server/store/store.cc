@@ -21,9 +21,6 @@ namespace {
 constexpr unsigned MFD_NOEXEC_SEAL = 8;  // since Linux 6.3
 #endif
 
-constexpr uint64_t kFeatures = wire::kFeatureTail | wire::kFeatureFold | wire::kFeatureOverlay |
-                               wire::kFeatureBirthTime | wire::kFeatureInterrupted;
-
 absl::Status Exhausted(const char* what, uint64_t size) {
   return absl::ResourceExhaustedError(absl::StrCat("store memory of ", size >> 20, " MiB: ", what, ": ",
                                                    strerror(errno),
@@ -66,7 +63,7 @@ Store::Store(Options options, int fd, char* memory)
   head.abi_min = wire::kAbiMin;
   head.abi_max = wire::kAbiMax;
   head.session = options_.session;
-  head.features = kFeatures;
+  head.features = wire::kFeatures;
   head.size = options_.size;
   head.server_generation.StoreRelaxed(1);
   head.host_ids.StoreRelaxed(uint64_t{options_.owner_uid} << 32 | options_.owner_gid);

@@ -56,25 +56,15 @@ void Lay(ThreadBlock* block, const OverlayView& view, struct statx* stat) {
   if ((value.fields & wire::kOverlayGid) != 0) stat->stx_gid = value.gid;
   if ((value.fields & wire::kOverlayMode) != 0) stat->stx_mode = static_cast<uint16_t>(value.mode);
   if ((value.fields & wire::kOverlayRdev) != 0) {
-    stat->stx_rdev_major = value.rdev >> 8 & 0xfff;
-    stat->stx_rdev_minor = (value.rdev & 0xff) | (value.rdev >> 12 & 0xfff00);
+    stat->stx_rdev_major = wire::DevMajor(value.rdev);
+    stat->stx_rdev_minor = wire::DevMinor(value.rdev);
   }
 }
 
-// ABI: fs/stat.c, cp_new_stat().
 struct stat ToStat(const struct statx& from) {
   struct stat to;
   memset(&to, 0, sizeof(to));
-  to.st_dev = wire::EncodeDev(from.stx_dev_major, from.stx_dev_minor);
-  to.st_ino = from.stx_ino;
-  to.st_nlink = from.stx_nlink;
-  to.st_mode = from.stx_mode;
-  to.st_uid = from.stx_uid;
-  to.st_gid = from.stx_gid;
-  to.st_rdev = wire::EncodeDev(from.stx_rdev_major, from.stx_rdev_minor);
-  to.st_size = static_cast<int64_t>(from.stx_size);
-  to.st_blksize = from.stx_blksize;
-  to.st_blocks = static_cast<int64_t>(from.stx_blocks);
+  wire::CopyToStat(from, &to);
   to.st_atime = static_cast<uint64_t>(from.stx_atime.tv_sec);
   to.st_atime_nsec = from.stx_atime.tv_nsec;
   to.st_mtime = static_cast<uint64_t>(from.stx_mtime.tv_sec);
