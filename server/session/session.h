@@ -58,7 +58,7 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<uint32_t> Drain(uint32_t epoch, absl::Time deadline);
   absl::StatusOr<uint32_t> Stop(int signal, absl::Duration grace);
   absl::Status Wait(absl::Time deadline);
-  // Waits while the session is deserted: everybody has hung up and no guest lives, but the reactor has not ended it yet.
+  // Waits while everybody has hung up and no guest lives, but the reactor has not ended the session yet.
   void Settle(absl::Time deadline);
 
   // --- Connections of the fd socket
