@@ -1,0 +1,5 @@
+#!/bin/bash
+# valgrind's memcheck on a program.
+set -eu
+. "${BASH_SOURCE[0]%/*}/needs.sh" valgrind
+valgrind -q --error-exitcode=9 /bin/true; echo pass
