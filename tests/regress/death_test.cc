@@ -71,11 +71,16 @@ TEST_F(DeathTest, AServerKilledInTheMiddleOfCallsLeavesNobodyWaiting) {
         ASSERT_TRUE(guise_->StartServer().ok());
       }
       const std::unique_ptr<Process> program =
-          Start(way, "echo up; n=0; while test $n -lt 150; do n=$((n + 1)); stat . > /dev/null 2>&1; done; echo end");
+          Start(way,
+                "exec 3<&0; (read x <&3) & echo up; while kill -0 $! 2> /dev/null; do stat . > /dev/null 2>&1; done;"
+                "echo end");
       for (int nap = 0; nap < 5 * i; ++nap) Nap();
       KillServer();
+      program->Write("\n");
+      program->CloseInput();
       const RunResult result = program->Wait();
       EXPECT_FALSE(result.timed_out) << result;
+      EXPECT_THAT(result.out, HasSubstr("end\n")) << result;
       EXPECT_THAT(result.err, HasSubstr("server")) << result;
     }
   }
