@@ -63,6 +63,7 @@ class Supervisor {
       keeper_.Check();
       SpeakOfServer();
     }
+    AwaitVerdict();
     for (const std::string& line : keeper_.memory().Panics(keeper_.panics_at_start())) Say(line);
     return exit_code_;
   }
@@ -106,6 +107,19 @@ class Supervisor {
     while (read(inbox_.fd(), &info, sizeof(info)) == sizeof(info)) {
       if (!PassesBy(info, guest_)) kill(guest_, static_cast<int>(info.ssi_signo));
     }
+  }
+
+  // A server's death shows a moment after the connection's end, and the guest may end in between.
+  void AwaitVerdict() {
+    keeper_.Check();
+    const int64_t given_up = MonotonicMillis() + kVerdictMillis;
+    while (!spoken_ && keeper_.Verdict() == Keeper::Server::kLetGo && MonotonicMillis() < given_up) {
+      pollfd fds[Keeper::kPollFds];
+      keeper_.FillPoll(fds);
+      poll(fds, Keeper::kPollFds, Timeout());
+      keeper_.Check();
+    }
+    if (keeper_.Verdict() == Keeper::Server::kDied) SpeakOfServer();
   }
 
   void SpeakOfServer() {

@@ -1,7 +1,10 @@
 // Whoever is killed, nothing hangs, and somebody says what happened.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/support/guise.h"
 #include "tests/support/json.h"
@@ -39,7 +42,12 @@ class DeathTest : public testing::Test {
   void KillServer() {
     const pid_t server = guise_->ServerPid();
     ASSERT_GT(server, 0);
+    const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, server, 0));
+    ASSERT_GE(pidfd, 0);
     kill(server, SIGKILL);
+    pollfd end = {pidfd, POLLIN, 0};
+    EXPECT_EQ(poll(&end, 1, 1000 * kPatienceSeconds), 1);
+    close(pidfd);
     ASSERT_TRUE(Eventually([&] { return guise_->ServerPid() == 0; }));
   }
 
