@@ -37,11 +37,13 @@ grpc::Status ServerService::GetFeatures(grpc::ServerContext*, const v1::GetFeatu
 }
 
 grpc::Status ServerService::Shutdown(grpc::ServerContext*, const v1::ShutdownRequest* request, v1::ShutdownResponse*) {
-  if (!request->force()) sessions_.Settle();
-  if (const size_t living = sessions_.Living(); living != 0 && !request->force()) {
-    return ToGrpc(absl::FailedPreconditionError(
-        absl::StrCat("the server has ", living, " living session", living == 1 ? "" : "s",
-                     "; end them with `guise stop`, or end the server all the same with `guise server stop --force`")));
+  if (!request->force()) {
+    sessions_.Settle();
+    if (const size_t living = sessions_.Living(); living != 0) {
+      return ToGrpc(absl::FailedPreconditionError(absl::StrCat(
+          "the server has ", living, " living session", living == 1 ? "" : "s",
+          "; end them with `guise stop`, or end the server all the same with `guise server stop --force`")));
+    }
   }
   facts_.shutdown();
   return grpc::Status::OK;

@@ -216,7 +216,8 @@ absl::Status Session::Wait(absl::Time deadline) {
 bool Session::Deserted() {
   {
     absl::MutexLock lock(&mutex_);
-    if (state_ == SessionState::kEnded || !joined_) return false;
+    if (state_ == SessionState::kEnded) return true;
+    if (!joined_) return false;
     const bool connected = std::any_of(connections_.begin(), connections_.end(), [](const auto& connection) {
       pollfd peer = {connection.second.socket, POLLRDHUP, 0};
       return poll(&peer, 1, 0) == 0;
@@ -227,7 +228,7 @@ bool Session::Deserted() {
 }
 
 void Session::Settle(absl::Time deadline) {
-  while (absl::Now() < deadline && (IsEnded() || Deserted())) {
+  while (absl::Now() < deadline && Deserted()) {
     if (ended_.WaitForNotificationWithTimeout(kBetweenLooks)) return;
   }
 }

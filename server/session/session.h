@@ -89,6 +89,7 @@ class Session : public std::enable_shared_from_this<Session> {
   EpochSpec Spec(uint32_t number, std::vector<std::string> layers, std::vector<Override> overrides) const;
   absl::Status Gone() const;
   bool IsEnded() const;
+  // It has ended, or will: everybody has hung up and no guest lives.
   bool Deserted();
 
   // On the reactor's thread.

@@ -55,7 +55,6 @@ struct Sessions::State : std::enable_shared_from_this<Sessions::State> {
   std::optional<SessionInfo> FindEnded(std::string_view session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status NotFound(std::string_view session) const;
   std::vector<std::shared_ptr<Session>> All() const;
-  void Settle() const;
   void Ended(const SessionInfo& last);
   absl::StatusOr<uint32_t> ReserveLocked(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
@@ -113,11 +112,6 @@ std::vector<std::shared_ptr<Session>> Sessions::State::All() const {
     if (entry.session != nullptr) all.push_back(entry.session);
   }
   return all;
-}
-
-void Sessions::State::Settle() const {
-  const absl::Time deadline = absl::Now() + kSettleTime;
-  for (const std::shared_ptr<Session>& session : All()) session->Settle(deadline);
 }
 
 void Sessions::State::Ended(const SessionInfo& last) {
@@ -207,7 +201,7 @@ absl::StatusOr<SessionInfo> Sessions::Create(const SessionOptions& options) {
 }
 
 std::vector<SessionInfo> Sessions::List() const {
-  state_->Settle();
+  Settle();
   std::vector<SessionInfo> list;
   for (const std::shared_ptr<Session>& session : state_->All()) list.push_back(session->Info());
   return list;
@@ -271,7 +265,10 @@ absl::StatusOr<SessionInfo> Sessions::ExecInto(std::string_view session) {
   return info;
 }
 
-void Sessions::Settle() const { state_->Settle(); }
+void Sessions::Settle() const {
+  const absl::Time deadline = absl::Now() + kSettleTime;
+  for (const std::shared_ptr<Session>& session : state_->All()) session->Settle(deadline);
+}
 
 size_t Sessions::Living() const {
   absl::MutexLock lock(&state_->mutex);

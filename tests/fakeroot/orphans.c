@@ -34,13 +34,19 @@ static void Replace(void) {
   }
 }
 
+// Lets the one that waits tell.
+static uid_t Ask(void) {
+  uid_t told;
+  CHECK(write(g_go[1], "x", 1) == 1);
+  CHECK(read(g_told[0], &told, sizeof(told)) == sizeof(told));
+  return told;
+}
+
 static void OrphanSees(int depth, int changes_at, uid_t uid) {
   Descend(depth, changes_at, uid);
   CHECK(wait(NULL) > 0);
   Replace();
-  CHECK(write(g_go[1], "x", 1) == 1);
-  uid_t told;
-  CHECK(read(g_told[0], &told, sizeof(told)) == sizeof(told));
+  const uid_t told = Ask();
   if (told != uid) fprintf(stderr, "depth %d, changed at %d: %u\n", depth, changes_at, told);
   CHECK(told == uid);
 }
@@ -61,10 +67,7 @@ int main(void) {
     CHECK(wait(NULL) > 0);
     CHECK(syscall(SYS_setresuid, 2002, 2002, 2002) == 0);
     Replace();
-    CHECK(write(g_go[1], "x", 1) == 1);
-    uid_t told;
-    CHECK(read(g_told[0], &told, sizeof(told)) == sizeof(told));
-    CHECK(told == 2000);
+    CHECK(Ask() == 2000);
     _exit(0);
   }
   CHECK(ExitOf(child) == 0);

@@ -3,7 +3,6 @@
 // one that jumps out takes, or that kills. The guest checks what it sees (stepped.c); natively first.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include <cerrno>
 #include <cstring>

@@ -60,6 +60,7 @@ class Child {
   pid_t pid_ = -1;
   OwnedFd ready_;
 };
+
 // Waits until the server has given something back so that `done` holds.
 inline void AwaitReclaims(const GuestMemory& memory, const std::function<bool()>& done) {
   const wire::Cell<uint32_t>& reclaims = memory.Reply(0).reclaims;
