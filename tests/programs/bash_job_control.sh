@@ -1,7 +1,7 @@
 #!/bin/bash
 # Job control on a terminal: stop, list, continue, and wait for a background job.
 set -eu
-. "${BASH_SOURCE[0]%/*}/needs.sh" script bash
+. "${BASH_SOURCE[0]%/*}/lib/needs.sh" script bash
 cat > jobs.rc <<'END'
 set -m
 sleep 100 & job=$!

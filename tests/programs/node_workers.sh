@@ -1,7 +1,7 @@
 #!/bin/bash
 # Node with worker threads and a child process.
 set -eu
-. "${BASH_SOURCE[0]%/*}/needs.sh" node
+. "${BASH_SOURCE[0]%/*}/lib/needs.sh" node
 node -e '
 const { Worker } = require("worker_threads");
 const one = i => new Promise(done => new Worker("require(\"worker_threads\").parentPort.postMessage("+i+"*2)", { eval: true }).on("message", done));

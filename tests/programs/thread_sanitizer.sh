@@ -1,7 +1,7 @@
 #!/bin/bash
 # A program built with ThreadSanitizer: a clean run with threads.
 set -eu
-. "${BASH_SOURCE[0]%/*}/needs.sh" gcc
+. "${BASH_SOURCE[0]%/*}/lib/needs.sh" gcc
 cat > t.c <<'END'
 #include <pthread.h>
 static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;

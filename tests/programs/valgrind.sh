@@ -1,5 +1,5 @@
 #!/bin/bash
 # valgrind's memcheck on a program.
 set -eu
-. "${BASH_SOURCE[0]%/*}/needs.sh" valgrind
+. "${BASH_SOURCE[0]%/*}/lib/needs.sh" valgrind
 valgrind -q --error-exitcode=9 /bin/true; echo pass
