@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 namespace {
 
@@ -51,6 +52,20 @@ void ForkExitWait(benchmark::State& state) {
   }
 }
 BENCHMARK(ForkExitWait)->Unit(benchmark::kMicrosecond);
+
+void VforkExitWait(benchmark::State& state) {
+  for (auto _ : state) {
+    const pid_t child = vfork();
+    if (child == 0) _exit(0);
+    waitpid(child, nullptr, 0);
+  }
+}
+BENCHMARK(VforkExitWait)->Unit(benchmark::kMicrosecond);
+
+void ThreadCreateJoin(benchmark::State& state) {
+  for (auto _ : state) std::thread([] {}).join();
+}
+BENCHMARK(ThreadCreateJoin)->Unit(benchmark::kMicrosecond);
 
 void VforkExecTrue(benchmark::State& state) {
   for (auto _ : state) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "personalities/conformance/through.h"
 #include "proto/syscall/names.h"
 #include "proto/syscall/table.h"
 #include "proto/wire/slot.h"
@@ -19,11 +20,6 @@
 
 namespace guise::personalities {
 
-using api::Below;
-using api::Call;
-using api::Nr;
-using api::SysResult;
-using api::SysTask;
 using server::Answer;
 using server::CallCopy;
 using server::Conversation;
@@ -32,26 +28,6 @@ using server::NativeGuest;
 using wire::Verb;
 
 namespace {
-
-// A layer that claims all that can be claimed, and passes it on.
-class Through : public api::Personality {
- public:
-  std::string_view Name() const noexcept override { return "through"; }
-  void Claim(api::Claims& claims) const override {
-#define GUISE_SYSCALL(nr, name, ...) ClaimOne<Nr::name>(claims);
-#include "proto/syscall/x86_64.def"
-  }
-
- private:
-  template <Nr kNr>
-  void ClaimOne(api::Claims& claims) const {
-    if constexpr (api::Claimable<kNr>) claims.Serve<kNr, &Through::Pass>(*this);
-  }
-  SysTask Pass(Call& call, Below below) const {
-    const SysResult result = co_await below(call);
-    co_return result;
-  }
-};
 
 // A session, and a guest made of random bytes.
 class RandomGuest {
@@ -143,7 +119,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ConformanceTest);
 
 ConformanceTest::ConformanceTest() {
   (void)registry_.Add(GetParam());
-  (void)registry_.Add({"through", [] { return std::unique_ptr<api::Personality>(std::make_unique<Through>()); }});
+  (void)registry_.Add(Through::Register());
   GetParam().make()->Claim(claims_);
 }
 

@@ -69,8 +69,8 @@ constexpr uint32_t HolderOf(uint64_t owner) { return static_cast<uint32_t>(owner
 enum class SlotState : uint32_t {
   kTaken = 0,
   kPosted = 1,
-  kInterrupted = 2,  // a signal wants the thread; the server answers early, or the guest abandons
-  kAbandoned = 3,    // the guest left by siglongjmp and never touches the slot again; the server reclaims it
+  kInterrupted = 2,  // a signal wants the thread; the server answers early where it can
+  kAbandoned = 3,    // the guest has left and never touches the slot again; the server reclaims it
 };
 
 // The state word names the holding it speaks of, so that a state left by an earlier holder says nothing of this one; a

@@ -10,6 +10,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/panic.h"
+#include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
 
 namespace guise::shim {
@@ -168,7 +169,7 @@ int64_t Return(const Held& held, const GuestCall& call) {
   return static_cast<int64_t>(line.args[0].Relaxed());
 }
 
-void RunStep(const Held& held, uint64_t key) {
+void RunStep(ThreadBlock* block, const Held& held, uint64_t key) {
   wire::RunLine& run = held.slot().run;
   const GuestCall call = CallOf(held);
   const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
@@ -177,17 +178,20 @@ void RunStep(const Held& held, uint64_t key) {
           {.nr = static_cast<uint64_t>(call.nr)});
   }
   run.begun.Release(key);
-  run.result.StoreRelaxed(static_cast<uint64_t>(Perform(call)));
+  run.result.StoreRelaxed(static_cast<uint64_t>(PerformStep(block, call)));
+  if (block->has_interruption) {
+    run.state.Release(wire::StateWord(run.owner.Relaxed(), wire::SlotState::kInterrupted));
+  }
   run.done.Release(key);
   RingFor(held);
 }
 
 // What a Tail of the server's becomes. Its arguments may lie in the slot's payload, which another thread may take: such
 // a call is made here, before the slot is given back.
-Outcome TailOf(const Held& held, const GuestCall& asked) {
+Outcome TailOf(ThreadBlock* block, const Held& held, const GuestCall& asked) {
   const GuestCall call = CallOf(held);
   const uint32_t packed = held.line().nr.Relaxed();
-  if (packed >> 16 != 0) return Outcome::Done(Perform(call));
+  if (packed >> 16 != 0) return Outcome::Done(PerformStep(block, call));
   return Same(call, asked) ? Outcome::Native() : Outcome::Tail(call);
 }
 
@@ -219,13 +223,13 @@ Outcome Reflect(ThreadBlock* block, const GuestCall& call, uint32_t epoch) {
     Outcome outcome;
     switch (static_cast<wire::Verb>(held.line().verb.Relaxed())) {
       case wire::Verb::kRun:
-        RunStep(held, key);
+        RunStep(block, held, key);
         continue;
       case wire::Verb::kReturn:
         outcome = Outcome::Done(Return(held, call));
         break;
       case wire::Verb::kTail:
-        outcome = TailOf(held, call);
+        outcome = TailOf(block, held, call);
         break;
       case wire::Verb::kNone:
       default:

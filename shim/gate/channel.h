@@ -6,8 +6,9 @@
 
 namespace guise::shim {
 
-// Blocks until the server has said its last word. All signals are blocked meanwhile; Run steps run here and now. When
-// the server dies, the session's loss policy answers.
+// Blocks until the server has said its last word. Signals are blocked meanwhile, but for native calls that may block
+// (signal/interrupt.h). When the server dies, the session's loss policy answers.
+// REQUIRES: the block holds the guest's mask.
 Outcome Reflect(ThreadBlock* block, const GuestCall& call, uint32_t epoch);
 
 }  // namespace guise::shim

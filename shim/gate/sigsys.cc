@@ -12,6 +12,7 @@
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/interrupt.h"
 #include "shim/signal/present.h"
 #include "shim/thread/records.h"
 #include "shim/thread/stub_table.h"
@@ -34,6 +35,7 @@ void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* contex
     block->has_held[HeldIndex(SIGSYS)] = true;
     return;
   }
+  if (KeepInterruption(block, info, context)) return;
   Present(block, context);
   // A filter's handler compares the two.
   if (forced) info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
@@ -128,6 +130,7 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
     return;
   }
   block->has_temp_mask = false;
+  block->mask = context->uc_sigmask;
   FinishExec(block);
   const GuestCall asked = {static_cast<Nr>(static_cast<uint32_t>(regs.rax)),
                            {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
@@ -135,7 +138,8 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   Outcome outcome;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);
   if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
-  Apply(block, context, asked, outcome);
+  if (!Restarts(block, outcome)) Apply(block, context, asked, outcome);
+  if (block->has_interruption) DeliverInterruption(block, context, outcome);
 }
 
 }  // namespace guise::shim

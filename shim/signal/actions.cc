@@ -36,8 +36,6 @@ int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old)
   return KernelSet(signal, action, old);
 }
 
-bool IsOurs(int signal) { return signal == SIGSEGV || signal == SIGBUS || signal == SIGSYS; }
-
 // Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
 class Locked {
  public:
@@ -143,7 +141,7 @@ void BlockSigsys(ThreadBlock* block, bool blocked) {
   constexpr uint32_t kIndex = HeldIndex(SIGSYS);
   if (blocked || !block->has_held[kIndex]) return;
   block->has_held[kIndex] = false;
-  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), SIGSYS, &block->held[kIndex]);
+  Requeue(SIGSYS, &block->held[kIndex]);
 }
 
 int64_t SetMask(ThreadBlock* block, ucontext* context) {

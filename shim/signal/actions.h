@@ -16,6 +16,9 @@ inline constexpr SignalSet kShimMask = ~(Bit(SIGSEGV) | Bit(SIGBUS));
 inline constexpr SignalSet kEverything = ~SignalSet{0};
 inline constexpr SignalSet kUnblockable = Bit(SIGKILL) | Bit(SIGSTOP);
 
+// Whose handlers are the shim's own whatever the guest says, rule 2.
+constexpr bool IsOurs(int signal) { return signal == SIGSEGV || signal == SIGBUS || signal == SIGSYS; }
+
 // Registers the three handlers of rule 2; remembers ignored dispositions that an exec passed on. `inherited` has the
 // bits of those of the three that the guest ignores.
 int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored);

@@ -6,6 +6,7 @@
 #include "shim/memory.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/interrupt.h"
 #include "shim/signal/present.h"
 
 #ifndef SS_AUTODISARM
@@ -94,19 +95,26 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 
 void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
+  if (KeepInterruption(block, info, context)) return;
   const FaultsOpen open(block, context);
   const Presented presented = Present(block, context);
   if (presented.in_shim) return;  // cannot be: everything is blocked there
   // A call with a mask of its own that was not interrupted has put the old mask back already.
   if (!presented.after_call || static_cast<int64_t>(RegsOf(context)->rax) != -EINTR) block->has_temp_mask = false;
+  ApplyDisposition(block, signal, info, context);
+}
+
+void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context) {
   const KernelAction action = TakeAction(block->process, signal);
   if (action.handler == kIgnore) return;
-  if (action.handler == kDefaultAction) {
-    // Another thread has just reset it: the default action, by the kernel, after this handler.
-    Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
-    return;
-  }
-  Deliver(block, signal, info, context, action);
+  if (action.handler != kDefaultAction) return Deliver(block, signal, info, context, action);
+  // The default action, by the kernel, after this handler.
+  if (IsOurs(signal)) DefaultInKernel(signal);
+  Requeue(signal, info);
+}
+
+void Requeue(int signal, const siginfo_t* info) {
+  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
 }
 
 void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
@@ -120,7 +128,7 @@ void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
   }
   DefaultInKernel(SIGSEGV);
   context->uc_sigmask &= ~Bit(SIGSEGV);
-  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), SIGSEGV, &info);
+  Requeue(SIGSEGV, &info);
 }
 
 void ReturnFromSignal(ThreadBlock* block, ucontext* context) {

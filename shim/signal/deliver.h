@@ -13,6 +13,13 @@ void OnSignal(int signal, siginfo_t* info, ucontext* context);
 // stack and mask switched at once. REQUIRES: the guest has a handler for the signal.
 void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action);
 
+// What the guest has asked for when this signal comes: nothing, its handler, or the kernel's default action as soon as
+// the shim's handler returns (to another thread's sigaction(2) since the kernel chose).
+void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context);
+
+// Sends a signal to this thread again, with its siginfo: it comes when it is not blocked any more.
+void Requeue(int signal, const siginfo_t* info);
+
 // The guest's stack cannot take a frame for `signal` (0: a frame to return to cannot be read). ABI: force_sigsegv() and
 // force_sig(): the guest's handler for SIGSEGV, unless that is what failed, or death.
 void ForceSegv(ThreadBlock* block, int signal, ucontext* context);

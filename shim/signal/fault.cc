@@ -8,6 +8,7 @@
 #include "shim/panic.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
+#include "shim/signal/interrupt.h"
 #include "shim/signal/present.h"
 
 #pragma GCC visibility push(hidden)
@@ -63,7 +64,7 @@ FaultsOpen::~FaultsOpen() {
     block_->has_held[index] = false;
     // Nothing is copied any more; the return from this handler decides, by the guest's mask.
     Native(Nr::rt_sigprocmask, SIG_BLOCK, &kFaults, nullptr, sizeof(kFaults));
-    Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, &block_->held[index]);
+    Requeue(signal, &block_->held[index]);
   }
 }
 
@@ -76,6 +77,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
       return;
     }
   }
+  if (!IsFault(info) && KeepInterruption(block, info, context)) return;
   const uint64_t rip = regs.rip;
   const Presented presented = Present(block, context);
   if (presented.in_shim && IsRestorer(rip)) {
@@ -99,14 +101,13 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
            .address = reinterpret_cast<uint64_t>(info->si_addr)});
   }
   if (!presented.after_call || static_cast<int64_t>(regs.rax) != -EINTR) block->has_temp_mask = false;
+  if (!IsFault(info)) return ApplyDisposition(block, signal, info, context);
   const KernelAction action = TakeAction(block->process, signal);
   const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
   if (handled) return Deliver(block, signal, info, context, action);
-  if (action.handler == kIgnore && !IsFault(info)) return;
-  // ABI: an ignored fault kills too, force_sig_info_to_task(). The instruction faults again, or the signal comes again,
-  // and finds the default action; a core then shows the guest's registers.
+  // ABI: an ignored fault kills too, force_sig_info_to_task(). The instruction faults again and finds the default
+  // action; a core then shows the guest's registers.
   DefaultInKernel(signal);
-  if (!IsFault(info)) Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
 }
 
 }  // namespace guise::shim

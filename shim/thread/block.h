@@ -28,7 +28,7 @@ constexpr uint32_t HeldIndex(int signal) { return signal == SIGSYS ? 0 : signal 
 
 struct ThreadBlock {
   GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
-  SignalSet mask;             // of the guest, for the exit gate
+  SignalSet mask;             // of the guest, at the site
   wire::Cell<uint32_t> used;  // 0: free for another thread
   uint32_t thread;            // record in request memory, or kNoRecord
   ProcessState* process;
@@ -40,6 +40,9 @@ struct ThreadBlock {
   bool blocks_sigsys;  // virtual: the kernel's mask never holds SIGSYS
   bool has_held[kHeldSignals];
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
+  bool has_interruption;         // `interruption` waits for the end of the call under way
+  bool restarts;                 // and the call is made again if it fails with EINTR
+  siginfo_t interruption;        // see signal/interrupt.h
   int32_t exec_fd;               // opened for an exec that failed or is under way, or -1
   int32_t tid;
   void* exec_scratch;  // memory of that exec

@@ -74,6 +74,8 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
       for (const Way& way : Ways()) cases.push_back({call, mode, way});
+      // Of calls that may block, the way through the gate that a signal interrupts.
+      if (std::string(call) == "write" || std::string(call) == "bad_write") cases.push_back({call, mode, ThroughWay()});
     }
   }
   return cases;
@@ -83,8 +85,8 @@ class SteppingTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     const Way& way = GetParam().way;
-    if (!way.native) GUISE_NEEDS_TREE();
-    Guise& guise = way.native ? Guise::Native(Self()) : Guise::Shared(Self());
+    GUISE_NEEDS(way);
+    Guise& guise = Guise::For(way, Self());
     Command command =
         guise.In(way, {Stage::Get().Guest("tests/stepping/stepped_static.elf"), GetParam().call, GetParam().mode});
     command.keep_stdin_open = true;

@@ -15,10 +15,10 @@ namespace guise::tests {
 
 const std::vector<Way>& Ways() {
   static const std::vector<Way> ways = {
-      {"native", true, {}, false},
-      {"linux", false, {"--personality", "linux"}, false},
-      {"linux_at_server", false, {"--personality", "linux", "--place", "all=server"}, false},
-      {"fakeroot", false, {"--personality", "fakeroot"}, true},
+      {.name = "native", .native = true},
+      {.name = "linux", .options = {"--personality", "linux"}},
+      {.name = "linux_at_server", .options = {"--personality", "linux", "--place", "all=server"}},
+      {.name = "fakeroot", .options = {"--personality", "fakeroot"}, .fakeroot = true},
   };
   return ways;
 }
@@ -28,8 +28,14 @@ const Way& LinuxWay() { return Ways()[1]; }
 const Way& LinuxAtServerWay() { return Ways()[2]; }
 const Way& FakerootWay() { return Ways()[3]; }
 
-Guise::Guise(const Account& account)
+const Way& ThroughWay() {
+  static const Way way = {.name = "through", .options = {"--personality", "through"}, .through = true};
+  return way;
+}
+
+Guise::Guise(const Account& account, const std::string& prefix)
     : account_(account),
+      prefix_(prefix),
       home_(Stage::Get().MakeDirectory(account, "home of " + account.name)),
       runtime_directory_(home_ + "/run") {}
 
@@ -39,12 +45,18 @@ Guise::~Guise() {
   if (left > 0) kill(left, SIGKILL);
 }
 
-Guise& Guise::Shared(const Account& account) {
-  Stage::Get();  // made before, so destroyed after
-  static std::map<uid_t, std::unique_ptr<Guise>> shared;
-  std::unique_ptr<Guise>& guise = shared[account.uid];
+Guise& Guise::Shared(const Account& account) { return WithServer(account, Stage::Get().prefix()); }
+
+Guise& Guise::For(const Way& way, const Account& account) {
+  if (way.native) return Native(account);
+  return WithServer(account, way.through ? Stage::Get().through_prefix() : Stage::Get().prefix());
+}
+
+Guise& Guise::WithServer(const Account& account, const std::string& prefix) {
+  static std::map<std::pair<std::string, uid_t>, std::unique_ptr<Guise>> shared;
+  std::unique_ptr<Guise>& guise = shared[{prefix, account.uid}];
   if (guise == nullptr) {
-    guise = std::make_unique<Guise>(account);
+    guise = std::make_unique<Guise>(account, prefix);
     const RunResult start = guise->StartServer();
     if (!start.ok()) std::cerr << "guise server start: " << start << "\n";
   }
@@ -52,7 +64,7 @@ Guise& Guise::Shared(const Account& account) {
 }
 
 Guise& Guise::Native(const Account& account) {
-  Stage::Get();
+  Stage::Get();  // made before, so destroyed after
   static std::map<uid_t, std::unique_ptr<Guise>> native;
   std::unique_ptr<Guise>& guise = native[account.uid];
   if (guise == nullptr) guise = std::make_unique<Guise>(account);
@@ -70,7 +82,7 @@ std::vector<std::string> Guise::Environment() const {
 Command Guise::Cli(const std::vector<std::string>& arguments) const {
   Command command;
   command.argv = wrapper_;
-  command.argv.push_back(Stage::Get().prefix() + "/bin/guise");
+  command.argv.push_back(prefix_ + "/bin/guise");
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.env = Environment();
   command.cwd = home_;

@@ -9,6 +9,7 @@
 
 #include "tests/support/account.h"
 #include "tests/support/process.h"
+#include "tests/support/stage.h"
 
 namespace guise::tests {
 
@@ -16,8 +17,9 @@ namespace guise::tests {
 struct Way {
   std::string name;  // fit for a test's name
   bool native = false;
-  std::vector<std::string> options;  // of `guise run`
-  bool fakeroot = false;             // the program is told that it is root
+  std::vector<std::string> options = {};  // of `guise run`
+  bool fakeroot = false;                  // the program is told that it is root
+  bool through = false;                   // needs the server that hosts `through`
 };
 
 inline void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
@@ -28,12 +30,15 @@ const Way& NativeWay();
 const Way& LinuxWay();
 const Way& LinuxAtServerWay();
 const Way& FakerootWay();
+// Every call that can be claimed is claimed, and done by the guest for the server. Not one of Ways(): only some tests
+// have the server for it (//tests:through_tree).
+const Way& ThroughWay();
 
 // A private `guised`, started by `guise server start` and stopped by `guise server stop`; survives neither.
 class Guise {
  public:
-  // Makes home and runtime directory; starts nothing.
-  explicit Guise(const Account& account);
+  // Makes home and runtime directory; starts nothing. `prefix`: where it is installed.
+  explicit Guise(const Account& account, const std::string& prefix = Stage::Get().prefix());
   // Stops the server if it was started here, and ends whatever else was left behind in the runtime directory.
   ~Guise();
   Guise(const Guise&) = delete;
@@ -43,6 +48,9 @@ class Guise {
   static Guise& Shared(const Account& account);
   // The same without a server, for what runs natively.
   static Guise& Native(const Account& account);
+
+  // The one that fits: Native(), Shared(), or one with the server that hosts `through`.
+  static Guise& For(const Way& way, const Account& account);
 
   // Whether this test was built with, or pointed to, an installed tree.
   static bool Available();
@@ -71,12 +79,21 @@ class Guise {
   pid_t ServerPid() const;
 
  private:
+  static Guise& WithServer(const Account& account, const std::string& prefix);
+
   Account account_;
+  std::string prefix_;
   std::string home_;
   std::string runtime_directory_;
   std::vector<std::string> wrapper_;
   bool started_ = false;
 };
+
+// Likewise where the server for ThroughWay() is missing.
+#define GUISE_NEEDS(way)                                      \
+  if (!(way).native) GUISE_NEEDS_TREE();                      \
+  if ((way).through && Stage::Get().through_prefix().empty()) \
+  GTEST_SKIP() << "built without a server that hosts `through`"
 
 // Skips the running test, with the reason, where there is no tree to test (a build of the guests alone).
 #define GUISE_NEEDS_TREE()                                           \

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "tests/support/process.h"
 
@@ -16,15 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Installed {
-  const char* runfile;
-  const char* place;
-};
-constexpr Installed kTree[] = {
-    {"server/cli/guise", "bin/guise"},
-    {"server/guised", "bin/guised"},
-    {"shim/guise-shim", "libexec/guise/guise-shim"},
-};
+constexpr char kServer[] = "server/guised";
+constexpr char kServerWithThrough[] = "tests/support/guised_with_through";
 
 // REQUIRES: the directory exists. World-readable whatever the umask.
 void MakeOneDirectory(const std::string& path) {
@@ -32,13 +26,18 @@ void MakeOneDirectory(const std::string& path) {
   chmod(path.c_str(), 0755);
 }
 
-std::string InstallFromRunfiles(const std::string& root) {
-  for (const Installed& file : kTree) {
-    if (access(Runfile(file.runfile).c_str(), R_OK) != 0) return "";
+// Empty: something of it is not among the runfiles.
+std::string InstallFromRunfiles(const std::string& prefix, const std::string& server) {
+  const std::pair<std::string, std::string> tree[] = {
+      {"server/cli/guise", "bin/guise"},
+      {server, "bin/guised"},
+      {"shim/guise-shim", "libexec/guise/guise-shim"},
+  };
+  for (const auto& [runfile, place] : tree) {
+    if (access(Runfile(runfile).c_str(), R_OK) != 0) return "";
   }
-  const std::string prefix = root + "/installed tree";
   for (const char* directory : {"", "/bin", "/libexec", "/libexec/guise"}) MakeOneDirectory(prefix + directory);
-  for (const Installed& file : kTree) CopyFile(Runfile(file.runfile), prefix + "/" + file.place, 0755);
+  for (const auto& [runfile, place] : tree) CopyFile(Runfile(runfile), fs::path(prefix) / place, 0755);
   return prefix;
 }
 
@@ -76,7 +75,8 @@ Stage::Stage() {
   root_ = name;
   chmod(name, 0755);
   const char* installed = getenv("GUISE_PREFIX");
-  prefix_ = installed != nullptr ? installed : InstallFromRunfiles(root_);
+  prefix_ = installed != nullptr ? installed : InstallFromRunfiles(root_ + "/installed tree", kServer);
+  through_prefix_ = InstallFromRunfiles(root_ + "/tree with through", kServerWithThrough);
 }
 
 Stage::~Stage() {
@@ -86,13 +86,13 @@ Stage::~Stage() {
 std::string Stage::Guest(const std::string& runfile) {
   const std::string directory = root_ + "/guests";
   MakeOneDirectory(directory);
-  const std::string place = directory + "/" + fs::path(runfile).filename().string();
+  std::string place = directory + "/" + fs::path(runfile).filename().string();
   if (access(place.c_str(), F_OK) != 0) CopyFile(Runfile(runfile), place, 0755);
   return place;
 }
 
 std::string Stage::MakeDirectory(const Account& account, const std::string& name) {
-  const std::string path = root_ + "/" + name + "." + std::to_string(++directories_);
+  std::string path = root_ + "/" + name + "." + std::to_string(++directories_);
   MakeOneDirectory(path);
   if (geteuid() == 0 && chown(path.c_str(), account.uid, account.gid) != 0) perror(path.c_str());
   return path;

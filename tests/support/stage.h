@@ -26,6 +26,9 @@ class Stage {
   // set, else copies of what Bazel built. Empty: this test was built without them.
   const std::string& prefix() const { return prefix_; }
 
+  // The same with a server that hosts `through`; empty: this test was built without it.
+  const std::string& through_prefix() const { return through_prefix_; }
+
   // Copies a program from the runfiles ("tests/guests/fork_static.elf") to the stage, once; returns its path there.
   std::string Guest(const std::string& runfile);
 
@@ -37,6 +40,7 @@ class Stage {
 
   std::string root_;
   std::string prefix_;
+  std::string through_prefix_;
   int directories_ = 0;
 };
 

@@ -80,6 +80,45 @@ gate guise_exit_gate_after
     jmp *%rcx
 gate guise_exit_gate_end
 
+// A native call within a conversation, for C++ on the block's stack (see gates.h): the guest's mask holds around it, and
+// only there. A signal that comes is kept by signal/interrupt.cc, for which the labels are the map: up to `call` the
+// call has not been made, or is to be made again; from `called` on it has a result.
+gate guise_step_gate
+    push %rbx
+    push %r12
+    push %r13
+    mov %rdi, %rbx
+    mov %rdx, %r12
+    mov $14, %eax
+    mov $2, %edi
+    xor %edx, %edx
+    mov $8, %r10d
+    syscall
+gate guise_step_gate_open
+    mov (%rbx), %eax
+    mov 8(%rbx), %rdi
+    mov 16(%rbx), %rsi
+    mov 24(%rbx), %rdx
+    mov 32(%rbx), %r10
+    mov 40(%rbx), %r8
+    mov 48(%rbx), %r9
+gate guise_step_gate_call
+    syscall
+gate guise_step_gate_called
+    mov %rax, %r13
+    mov $14, %eax
+    mov $2, %edi
+    mov %r12, %rsi
+    xor %edx, %edx
+    mov $8, %r10d
+    syscall
+gate guise_step_gate_end
+    mov %r13, %rax
+    pop %r13
+    pop %r12
+    pop %rbx
+    ret
+
 // A thread's end. All signals are blocked: from the store on, another thread may take the block.
 gate guise_thread_exit_gate
     movl $0, GUISE_IN_USE(%rbx)

@@ -11,9 +11,14 @@ extern const char guise_stubs[], guise_stubs_end[];
 extern uint64_t guise_stub_returns[];
 extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
 extern const char guise_clone_gate[], guise_exit_gate[], guise_exit_gate_after[], guise_exit_gate_end[];
+extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
 extern const char guise_fault_base[];
 extern const char __executable_start[], etext[];
+
+// See gates.S. `call`: the number in 32 bits, padding, six arguments. Makes the call with the signal mask `open`, and
+// leaves with `closed`. Returns the call's result; -EINTR also when a signal came before the call was made.
+int64_t guise_step_gate(const void* call, const uint64_t* open, const uint64_t* closed);
 
 // See copy.S.
 size_t guise_copy(void* to, const void* from, size_t size);
