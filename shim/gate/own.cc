@@ -57,8 +57,8 @@ Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
   // A process that shares its parent's state has no record of its own.
   const bool borrows = !thread && (block->made_by & CLONE_SIGHAND) != 0;
   if (group && !borrows) GiveBackProcessRecord(block->process);
-  if (shares && vfork) return Outcome::Native();
-  if (group && (thread || !shares)) return Outcome::Native();
+  // Here and now: a stub for a site that is passed once would make a fork child copy pages.
+  if ((shares && vfork) || (group && (thread || !shares))) Perform(call);
   ProcessState* const process = block->process;
   // Others of the process may go on: the last one ends it.
   if (process->users.Acquire() == 1) GiveBackProcessRecord(process);

@@ -18,6 +18,7 @@ namespace guise::shim {
 namespace {
 
 using syscall::Nr;
+using wire::Cell;
 
 // ABI: flags that mean something to the kernel when one of its own (default, ignore) dispositions is set, or that act
 // before a handler runs.
@@ -39,15 +40,20 @@ int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old)
 // Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
 class Locked {
  public:
-  explicit Locked(Disposition& disposition) : disposition_(disposition) {
+  Locked(ProcessState* process, int signal)
+      : locked_(process->locked), bit_(Bit(signal)), disposition_(process->dispositions[signal]) {
     constexpr uint32_t kSpins = 100;
-    for (uint32_t round = 1; !disposition_.locked.CompareSwap(0, 1); ++round) {
+    for (uint32_t round = 1;; ++round) {
+      const SignalSet seen = locked_.Relaxed();
+      if ((seen & bit_) == 0 && locked_.CompareSwap(seen, seen | bit_)) break;
       // The writer may be preempted, with a lower priority than this thread's.
       if (round % kSpins == 0) Native(Nr::sched_yield);
       __builtin_ia32_pause();
     }
   }
-  ~Locked() { disposition_.locked.Release(0); }
+  ~Locked() { locked_.Add(-bit_); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
 
   const KernelAction& action() const { return disposition_.actions[disposition_.sequence.Relaxed() & 1]; }
   bool known() const { return disposition_.sequence.Relaxed() != 0; }
@@ -59,6 +65,8 @@ class Locked {
   }
 
  private:
+  Cell<uint64_t>& locked_;
+  const SignalSet bit_;
   Disposition& disposition_;
 };
 
@@ -77,7 +85,7 @@ int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored) {
     if (IsError(set)) return set;
     KernelAction guest = {};
     guest.handler = (inherited_ignored & Bit(signal)) != 0 || old.handler == kIgnore ? kIgnore : kDefaultAction;
-    Locked(process->dispositions[signal]).Store(guest);
+    Locked(process, signal).Store(guest);
   }
   return 0;
 }
@@ -110,7 +118,7 @@ int64_t SetAction(ProcessState* process, const GuestRegs& regs) {
   } else {
     action.mask &= ~kUnblockable;
     action.flags &= kKnownFlags;
-    Locked locked(process->dispositions[signal]);
+    Locked locked(process, signal);
     old = ActionOf(process, signal);
     // A handler is known before the kernel calls the trampoline for it; and one that goes is known until it does not.
     if (IsHandled(action)) locked.Store(action);
@@ -211,7 +219,7 @@ KernelAction TakeAction(ProcessState* process, int signal) {
   const bool once = (seen.flags & SA_RESETHAND) != 0 && IsHandled(seen);
   const bool stale = !IsHandled(seen) && !IsOurs(signal);
   if (!once && !stale) return seen;
-  Locked locked(process->dispositions[signal]);
+  Locked locked(process, signal);
   const KernelAction action = ActionOf(process, signal);
   if (!IsHandled(action)) {
     if (!IsOurs(signal)) KernelSet(signal, {action.handler, action.flags & kPassedFlags, 0, 0}, nullptr);
@@ -226,7 +234,7 @@ KernelAction TakeAction(ProcessState* process, int signal) {
 
 void ClearHandlers(ProcessState* process) {
   for (int signal = 1; signal <= kSignals; ++signal) {
-    Locked locked(process->dispositions[signal]);
+    Locked locked(process, signal);
     if (!locked.known() || !IsHandled(locked.action())) continue;
     if (!IsOurs(signal)) DefaultInKernel(signal);
     locked.Store({});

@@ -11,10 +11,11 @@ namespace guise::shim {
 namespace {
 
 using syscall::Nr;
+using wire::Cell;
 
 // Blocks and process states are never unmapped, so that walking the lists needs no lock: only `used` changes.
-wire::Cell<ThreadBlock*> g_blocks;
-wire::Cell<ProcessState*> g_processes;
+Cell<ThreadBlock*> g_blocks;
+Cell<ProcessState*> g_processes;
 
 void* Map(size_t size) {
   const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -22,7 +23,7 @@ void* Map(size_t size) {
 }
 
 template <typename T>
-void Push(wire::Cell<T*>& list, T* item) {
+void Push(Cell<T*>& list, T* item) {
   do {
     item->next = list.Acquire();
   } while (!list.CompareSwap(item->next, item));
@@ -42,8 +43,9 @@ ThreadBlock* TakeBlock() {
     block->exec_fd = -1;
     return block;
   }
-  auto* block = static_cast<ThreadBlock*>(Map(kBlockSize));
-  if (block == nullptr) return nullptr;
+  void* const memory = Map(kBlockSize);
+  if (memory == nullptr) return nullptr;
+  ThreadBlock* const block = BlockAbove(reinterpret_cast<uint64_t>(memory));
   block->used.StoreRelaxed(1);
   block->thread = kNoRecord;
   block->exec_fd = -1;
@@ -56,18 +58,21 @@ ThreadBlock* FirstBlock() { return g_blocks.Acquire(); }
 void FreeBlock(ThreadBlock* block) { block->used.Release(0); }
 
 void KeepOnly(ThreadBlock* kept) {
+  // A store where nothing changes would make the child copy a page.
+  const auto set = [](Cell<uint32_t>& cell, uint32_t value) {
+    if (cell.Relaxed() != value) cell.StoreRelaxed(value);
+  };
   for (ThreadBlock* block = g_blocks.Acquire(); block != nullptr; block = block->next) {
-    // A store would copy the page of each thread that ended long ago.
-    if (block != kept && block->used.Relaxed() != 0) block->used.StoreRelaxed(0);
+    if (block != kept) set(block->used, 0);
   }
   for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
-    process->users.StoreRelaxed(process == kept->process ? 1 : 0);
+    set(process->users, process == kept->process ? 1 : 0);
   }
-  for (Disposition& disposition : kept->process->dispositions) disposition.locked.StoreRelaxed(0);
+  if (kept->process->locked.Relaxed() != 0) kept->process->locked.StoreRelaxed(0);
 }
 
 int64_t SetBlockStack(ThreadBlock* block) {
-  const AltStack stack = {reinterpret_cast<uint64_t>(block), 0, 0, kBlockSize};
+  const AltStack stack = {StackOf(block), 0, 0, kBlockStackSize};
   return Native(Nr::sigaltstack, &stack, nullptr);
 }
 
@@ -97,6 +102,7 @@ ProcessState* CopyProcessState(const ProcessState& from) {
   copy->record = kNoRecord;
   copy->generation = 0;
   copy->pid = 0;
+  copy->locked.StoreRelaxed(0);
   copy->image_fd = from.image_fd;
   copy->request_fd = from.request_fd;
   copy->reply_fd = from.reply_fd;
@@ -108,7 +114,6 @@ ProcessState* CopyProcessState(const ProcessState& from) {
       to.actions[sequence & 1] = from.dispositions[signal].actions[sequence & 1];
       wire::AcquireFence();
     } while (from.dispositions[signal].sequence.Relaxed() != sequence);
-    to.locked.StoreRelaxed(0);
     to.sequence.StoreRelaxed(sequence);
   }
   return copy;

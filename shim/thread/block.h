@@ -1,6 +1,7 @@
-// What the shim keeps of a thread, and the stack that its signal handlers run on: one block of 64 KiB, at whose start
-// the fields lie and from whose end the stack grows. The kernel knows the block as the thread's alternate signal stack,
-// so every handler finds its block in the frame it is given (uc_stack), without TLS and without a register.
+// What the shim keeps of a thread, and the stack that its signal handlers run on: 64 KiB, at whose end the fields lie
+// and beneath them the stack, which grows down. They share a page, which a fork child has to copy. The kernel knows the
+// stack as the thread's alternate signal stack, so every handler finds its block in the frame it is given (uc_stack),
+// without TLS and without a register.
 //
 // A block belongs to its thread. While a thread runs in a handler all signals but SIGSEGV and SIGBUS are blocked.
 #ifndef GUISE_SHIM_THREAD_BLOCK_H_
@@ -60,7 +61,9 @@ static_assert(offsetof(ThreadBlock, regs.eflags) == GUISE_EFLAGS && offsetof(Thr
 static_assert(offsetof(ThreadBlock, used) == GUISE_IN_USE);
 static_assert(sizeof(GuestRegs) == offsetof(sigcontext, cs), "copied to and from the kernel's frame as it is");
 
-inline constexpr size_t kBlockSize = GUISE_BLOCK_SIZE;
+inline constexpr size_t kBlockSize = 64 << 10;
+// The stack; the block lies right above it.
+inline constexpr size_t kBlockStackSize = kBlockSize - ((sizeof(ThreadBlock) + 63) & ~size_t{63});
 
 // Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used`.
 ThreadBlock* TakeBlock();
@@ -81,7 +84,12 @@ void ForOtherBlocks(const ThreadBlock* block, Visit visit) {
   }
 }
 
-inline ThreadBlock* BlockOf(const ucontext* context) { return reinterpret_cast<ThreadBlock*>(context->uc_stack.ss_sp); }
+inline ThreadBlock* BlockAbove(uint64_t stack) { return reinterpret_cast<ThreadBlock*>(stack + kBlockStackSize); }
+inline uint64_t StackOf(const ThreadBlock* block) { return reinterpret_cast<uint64_t>(block) - kBlockStackSize; }
+
+inline ThreadBlock* BlockOf(const ucontext* context) {
+  return BlockAbove(reinterpret_cast<uint64_t>(context->uc_stack.ss_sp));
+}
 
 // Tells the kernel of the block as this thread's alternate stack. -errno. REQUIRES: the thread does not run on the
 // alternate stack that it has.

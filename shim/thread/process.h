@@ -13,7 +13,6 @@ namespace guise::shim {
 // What the guest asked for a signal. The kernel's own disposition is the shim's trampoline where the handler is one.
 // Two copies, so that a fork by another thread never finds a half-written one: `sequence & 1` is the current.
 struct Disposition {
-  wire::Cell<uint32_t> locked;    // by a writer; a fork child forgets the writers that it did not inherit
   wire::Cell<uint32_t> sequence;  // 0: never asked; the kernel's is the guest's
   KernelAction actions[2];
 };
@@ -28,6 +27,8 @@ struct ProcessState {
   int32_t request_fd;
   int32_t reply_fd;
   ProcessState* next;
+  // Bit(signal): a writer is at its disposition. A fork child forgets the writers that it did not inherit.
+  wire::Cell<uint64_t> locked;
   Disposition dispositions[kSignals + 1];
 };
 

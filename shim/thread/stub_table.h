@@ -7,7 +7,7 @@
 namespace guise::shim {
 
 // The address of a stub that does the native call and goes on at `after`, the address behind the site; takes a new stub
-// at the first call. 0 when all stubs are in use. Lock-free; stubs are never given back: a site whose text went away
+// at the first call. 0 when none is left for it. Lock-free; stubs are never given back: a site whose text went away
 // leaves a stub that is right again for whatever instruction of two bytes comes to lie there.
 uint64_t StubFor(uint64_t after);
 

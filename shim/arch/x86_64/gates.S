@@ -34,7 +34,7 @@ gate guise_clone_gate
     jz 1f
     mov %rbx, %rdi
     mov %rax, %rsi
-    lea GUISE_BLOCK_SIZE-64(%rbx), %rsp
+    lea -64(%rbx), %rsp
     // The guest's direction and alignment flags are none of C++'s.
     pushq $2
     popfq
@@ -43,7 +43,7 @@ gate guise_clone_gate
 1:
     mov %rbp, %rbx
     mov %rbx, %rdi
-    lea GUISE_BLOCK_SIZE-64(%rbx), %rsp
+    lea -64(%rbx), %rsp
     xor %ebp, %ebp
     pushq $2
     popfq

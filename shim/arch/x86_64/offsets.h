@@ -24,7 +24,6 @@
 // ThreadBlock
 #define GUISE_MASK 144
 #define GUISE_IN_USE 152
-#define GUISE_BLOCK_SIZE 65536
 
 #define GUISE_STUBS 8192
 #define GUISE_STUB_SIZE 8
