@@ -305,7 +305,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kFirstGuardedFd),
     GUISE_CONSTANT(kGuardedFds),
     GUISE_CONSTANT(kHandoverFirst),
-    GUISE_CONSTANT(kHandoverBlocksSigsys),
+    GUISE_CONSTANT(kHandoverTraced),
     GUISE_CONSTANT(kHandoverIgnoresSigsys),
     GUISE_CONSTANT(kHandoverIgnoresSegv),
     GUISE_CONSTANT(kHandoverIgnoresBus),

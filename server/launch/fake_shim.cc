@@ -29,7 +29,7 @@ int main(int, char** argv, char** envp) {
   if (*last == nullptr || strncmp(*last, guise::wire::kHandoverName, name_length) != 0) Die("no handover variable");
   const char* value = *last + name_length;
   int abi, image, request, reply, flags, target, path_at;
-  if (sscanf(value, "%d:%d:%d:%d:%d:%d:%n", &abi, &image, &request, &reply, &flags, &target, &path_at) != 6) {
+  if (sscanf(value, "%d:%d:%d:%d:%d:%*d:%d:%n", &abi, &image, &request, &reply, &flags, &target, &path_at) != 6) {
     Die("bad handover variable");
   }
   if (const char* report = getenv("FAKE_SHIM_REPORT"); report != nullptr) {

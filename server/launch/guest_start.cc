@@ -73,7 +73,7 @@ absl::StatusOr<GuardedFds> ChooseGuardedFds(rlim_t limit) {
 }
 
 std::string HandoverVariable(const GuardedFds& fds, const std::string& path) {
-  return absl::StrFormat("%s%d:%d:%d:%d:%d:-1:%s", wire::kHandoverName, wire::kAbiMax, fds.image, fds.request,
+  return absl::StrFormat("%s%d:%d:%d:%d:%d:0:-1:%s", wire::kHandoverName, wire::kAbiMax, fds.image, fds.request,
                          fds.reply, wire::kHandoverFirst, path);
 }
 

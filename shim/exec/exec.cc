@@ -7,6 +7,7 @@
 
 #include "proto/wire/handover.h"
 #include "proto/wire/version.h"
+#include "shim/arch/x86_64/gates.h"
 #include "shim/exec/judge.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
@@ -49,7 +50,7 @@ uint32_t HandoverFlags(const ThreadBlock* block) {
   const uint32_t record = block->process->record;
   uint32_t flags = record == kNoRecord ? 0 : (record + 1) << wire::kHandoverRecordShift;
   const SignalSet ignored = IgnoredOfOurs(block->process);
-  if (block->blocks_sigsys) flags |= wire::kHandoverBlocksSigsys;
+  if (block->asked_for_trace) flags |= wire::kHandoverTraced;
   if ((ignored & Bit(SIGSYS)) != 0) flags |= wire::kHandoverIgnoresSigsys;
   if ((ignored & Bit(SIGSEGV)) != 0) flags |= wire::kHandoverIgnoresSegv;
   if ((ignored & Bit(SIGBUS)) != 0) flags |= wire::kHandoverIgnoresBus;
@@ -62,7 +63,9 @@ void WriteHandover(const ThreadBlock* block, int32_t target, const char* path, c
   Text<kNumbersSize> numbers;
   numbers.Add(wire::kHandoverName).Add(int64_t{wire::kAbiMax}).Add(":").Add(int64_t{process.image_fd}).Add(":");
   numbers.Add(int64_t{process.request_fd}).Add(":").Add(int64_t{process.reply_fd}).Add(":");
-  numbers.Add(int64_t{HandoverFlags(block)}).Add(":").Add(int64_t{target}).Add(":");
+  const SignalSet mask = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
+  numbers.Add(int64_t{HandoverFlags(block)}).Add(":").Add(static_cast<int64_t>(mask)).Add(":");
+  numbers.Add(int64_t{target}).Add(":");
   memcpy(to, numbers.c_str(), numbers.size());
   size_t used = numbers.size();
   for (; *path != 0 && used + 1 < size; ++path) to[used++] = *path;
@@ -165,9 +168,14 @@ const char* ErrorText(int64_t error) {
   }
 }
 
+void CleanUp(ThreadBlock* block) {
+  CloseExecFds(block);
+  ReleaseExecMemory(block);
+}
+
 }  // namespace
 
-Outcome StartExec(ThreadBlock* block, const ExecRequest& request) {
+Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& request) {
   static constexpr char kNoPath[] = "";
   if ((request.flags & AT_EXECVE_CHECK) != 0) return Outcome::Native();
   if ((request.flags & ~uint32_t{AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW}) != 0) return Outcome::Done(-EINVAL);
@@ -187,14 +195,24 @@ Outcome StartExec(ThreadBlock* block, const ExecRequest& request) {
   block->exec_fd = judged.fd;
   Vectors vectors;
   if (const int64_t error = BuildVectors(block, judged, shown.c_str(), request.argv, request.envp, &vectors)) {
-    FinishExec(block);
+    CleanUp(block);
     return Outcome::Done(error);
   }
   SetCloseOnExec(block, judged.fd, 0);
   GiveBackThreadRecord(block);
-  return Outcome::Tail(
-      {Nr::execveat,
-       {Word(block->process->image_fd), Word(kNoPath), Word(vectors.argv), Word(vectors.envp), AT_EMPTY_PATH, 0}});
+  ReleaseSigsys(block);
+  GuestRegs& regs = *RegsOf(context);
+  block->regs = regs;
+  context->uc_sigmask = kEverything;
+  regs.rax = Word(Nr::execveat);
+  regs.rdi = Word(block->process->image_fd);
+  regs.rsi = Word(kNoPath);
+  regs.rdx = Word(vectors.argv);
+  regs.r10 = Word(vectors.envp);
+  regs.r8 = AT_EMPTY_PATH;
+  regs.rbx = Word(block);
+  regs.rip = Label(guise_exec_gate);
+  return Outcome::Redirected();
 }
 
 void ReleaseExecMemory(ThreadBlock* block) {
@@ -208,13 +226,6 @@ void CloseExecFds(ThreadBlock* block) {
   SetCloseOnExec(block, -1, FD_CLOEXEC);
   Native(Nr::close, block->exec_fd);
   block->exec_fd = -1;
-}
-
-void FinishExec(ThreadBlock* block) {
-  if (block->exec_fd < 0) return;
-  CloseExecFds(block);
-  ReleaseExecMemory(block);
-  if (block->thread == kNoRecord) TakeThreadRecord(block);
 }
 
 void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
@@ -241,3 +252,16 @@ void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
 }
 
 }  // namespace guise::shim
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+
+// The way out of the exec gate: the kernel has refused the image.
+void guise_exec_failed(guise::shim::ThreadBlock* block, int64_t error) {
+  using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
+  CleanUp(block);
+  TakeThreadRecord(block);
+  block->regs.rax = static_cast<uint64_t>(error);
+}
+}
+#pragma GCC visibility pop

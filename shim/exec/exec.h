@@ -16,12 +16,11 @@ struct ExecRequest {
   uint32_t flags;
 };
 
-// Judges and prepares; the outcome is the image's execveat, done in guest context with the guest's own mask: an exec
-// keeps the mask of the thread that makes it.
-Outcome StartExec(ThreadBlock* block, const ExecRequest& request);
+// Judges and prepares; then the context leads to the exec gate, which execs the image with all signals blocked: the
+// mask of the guest, which an exec keeps, is handed over. What comes meanwhile waits for the new program, as what comes
+// to a thread in execve(2) does. REQUIRES: the block holds the guest's mask.
+Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& request);
 
-// Cleans up after an exec that failed in the kernel, at the thread's next call.
-void FinishExec(ThreadBlock* block);
 // Only the fds: for a fork child, of an exec that another thread of its parent had under way.
 void CloseExecFds(ThreadBlock* block);
 // Only the memory: for a vfork child that has exec'ed in its parent's address space.

@@ -1,6 +1,7 @@
 #include "shim/gate/own.h"
 
 #include <linux/prctl.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include "shim/arch/x86_64/gates.h"
@@ -122,12 +123,20 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
     case Nr::execve:
     case Nr::execveat:
       count(wire::Placement::kShim);
-      *outcome = StartExec(block, ExecOf(call));
+      *outcome = StartExec(block, context, ExecOf(call));
       return true;
     case Nr::exit:
     case Nr::exit_group:
       count(wire::Placement::kShim);
       *outcome = Exit(block, context, call);
+      return true;
+    case Nr::ptrace:
+      // A vfork child's tracer waits in vfork(2) for the exec, and could not let the child go on from a stop: here each
+      // call at a site would be one (SIGSYS). ABI: nothing of the trace shows before the exec.
+      if (call.args[0] != PTRACE_TRACEME || (block->made_by & CLONE_VFORK) == 0) break;
+      count(wire::Placement::kShim);
+      *outcome = Outcome::Done(block->asked_for_trace ? -EPERM : 0);
+      block->asked_for_trace = true;
       return true;
     case Nr::prctl:
       // The guest's own dispatch would take the shim's away. A kernel without it answers like this.

@@ -131,7 +131,6 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   }
   block->has_temp_mask = false;
   block->mask = context->uc_sigmask;
-  FinishExec(block);
   const GuestCall asked = {static_cast<Nr>(static_cast<uint32_t>(regs.rax)),
                            {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
   GuestCall call = asked;

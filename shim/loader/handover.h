@@ -11,6 +11,7 @@ struct Handover {
   int32_t request_fd;
   int32_t reply_fd;
   uint32_t flags;
+  uint64_t mask;      // a SignalSet
   int32_t target_fd;  // -1: to be resolved
   const char* path;   // points into the variable
 };

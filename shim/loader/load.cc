@@ -10,6 +10,7 @@
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
+#include <linux/ptrace.h>
 
 #include <initializer_list>
 
@@ -122,18 +123,19 @@ SignalSet IgnoredBy(const Handover& handover) {
          ((handover.flags & wire::kHandoverIgnoresBus) != 0 ? Bit(SIGBUS) : 0);
 }
 
-// A blocked SIGSYS would kill at the first call.
-bool UnblockSigsys() {
-  constexpr SignalSet kSet = Bit(SIGSYS);
-  SignalSet old = 0;
-  Native(Nr::rt_sigprocmask, SIG_UNBLOCK, &kSet, &old, sizeof(old));
-  return (old & kSet) != 0;
+SignalSet KernelMask() {
+  SignalSet mask = 0;
+  Native(Nr::rt_sigprocmask, SIG_BLOCK, nullptr, &mask, sizeof(mask));
+  return mask;
 }
 
 void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) {
   ProcessState* const process = block->process;
-  const bool blocked = UnblockSigsys();
-  block->blocks_sigsys = blocked || (handover.flags & wire::kHandoverBlocksSigsys) != 0;
+  block->blocks_sigsys = (block->mask & Bit(SIGSYS)) != 0;
+  // ABI: ptrace_event() of include/linux/ptrace.h: a tracee without options is sent SIGTRAP at its exec.
+  if ((handover.flags & wire::kHandoverTraced) != 0 && Native(Nr::ptrace, PTRACE_TRACEME) == 0) {
+    Native(Nr::kill, Native(Nr::getpid), SIGTRAP);
+  }
   Check(InstallHandlers(process, IgnoredBy(handover)), "signal handlers cannot be installed");
   KeepProcessRecord(process, (handover.flags >> wire::kHandoverRecordShift) - 1);
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
@@ -143,18 +145,36 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
   Check(Arm(), "the kernel refuses Syscall User Dispatch");
 }
 
+// Enters the guest by rt_sigreturn(2): registers as execve(2) leaves them, stack, mask and what it has held back come
+// at once, so that a signal which waits, a debugger's first of all, finds the program at its entry. Returns the stack
+// pointer for that call. ABI: ELF_PLAT_INIT and start_thread(), arch/x86: all registers are 0.
+const void* EntryFrame(ThreadBlock* block, uint64_t entry, uint64_t sp) {
+  constexpr uint16_t kUserCs = 0x33;
+  constexpr uint16_t kUserSs = 0x2b;
+  constexpr uint64_t kInterruptsOn = 0x200;
+  auto* const frame = reinterpret_cast<SignalFrame*>(Word(block) - sizeof(SignalFrame)) - 1;
+  *frame = {};
+  ucontext& context = frame->context;
+  context.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+  context.uc_stack.ss_sp = reinterpret_cast<void*>(StackOf(block));
+  context.uc_stack.ss_size = kBlockStackSize;
+  context.uc_sigmask = block->mask & ~Bit(SIGSYS);
+  context.uc_mcontext.cs = kUserCs;
+  context.uc_mcontext.ss = kUserSs;
+  GuestRegs& regs = *RegsOf(&context);
+  regs.eflags = kInterruptsOn;
+  regs.rip = entry;
+  regs.rsp = sp;
+  return &frame->context;
+}
+
 }  // namespace
 }  // namespace guise::shim
 
 #pragma GCC visibility push(hidden)
 extern "C" {
 
-struct GuiseStart {
-  uint64_t entry;
-  uint64_t sp;
-};
-
-GuiseStart guise_load(uint64_t* sp) {
+const void* guise_load(uint64_t* sp) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   InitialStack stack(sp);
   const char* const variable = stack.LastVariable();
@@ -172,6 +192,7 @@ GuiseStart guise_load(uint64_t* sp) {
   process->image_fd = handover.image_fd;
   process->request_fd = handover.request_fd;
   process->reply_fd = handover.reply_fd;
+  block->mask = (handover.flags & guise::wire::kHandoverFirst) != 0 ? KernelMask() : handover.mask;
   if (handover.target_fd < 0) {
     ExecFirst(block, {.path = handover.path, .argv = stack.argv(), .envp = stack.envp()});
   }
@@ -189,7 +210,7 @@ GuiseStart guise_load(uint64_t* sp) {
   Native(Nr::prctl, PR_SET_NAME, comm);
   if (loaded.program.executable_stack) MakeStackExecutable(stack);
   ArmProcess(block, handover, comm);
-  return {loaded.has_interpreter ? loaded.interpreter.entry : loaded.program.entry, Word(stack.sp())};
+  return EntryFrame(block, loaded.has_interpreter ? loaded.interpreter.entry : loaded.program.entry, Word(stack.sp()));
 }
 }
 #pragma GCC visibility pop

@@ -146,8 +146,12 @@ int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs) {
 
 void BlockSigsys(ThreadBlock* block, bool blocked) {
   block->blocks_sigsys = blocked;
+  if (!blocked) ReleaseSigsys(block);
+}
+
+void ReleaseSigsys(ThreadBlock* block) {
   constexpr uint32_t kIndex = HeldIndex(SIGSYS);
-  if (blocked || !block->has_held[kIndex]) return;
+  if (!block->has_held[kIndex]) return;
   block->has_held[kIndex] = false;
   Requeue(SIGSYS, &block->held[kIndex]);
 }

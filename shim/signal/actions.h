@@ -52,6 +52,8 @@ bool WithinAltStack(const AltStack& stack, uint64_t rsp);
 
 // Opens or closes SIGSYS virtually; one that was held back comes when the handler of the shim returns.
 void BlockSigsys(ThreadBlock* block, bool blocked);
+// Gives a SIGSYS that is held back to the kernel, where it is pending: for an exec, which keeps what is pending.
+void ReleaseSigsys(ThreadBlock* block);
 
 }  // namespace guise::shim
 

@@ -38,7 +38,8 @@ struct ThreadBlock {
   AltStack alt_stack;   // the guest's, virtual
   SignalSet temp_mask;  // the mask that the call under way installs while it waits
   bool has_temp_mask;
-  bool blocks_sigsys;  // virtual: the kernel's mask never holds SIGSYS
+  bool asked_for_trace;  // a vfork child's PTRACE_TRACEME, for its exec
+  bool blocks_sigsys;    // virtual: the kernel's mask never holds SIGSYS
   bool has_held[kHeldSignals];
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
   bool has_interruption;         // `interruption` waits for the end of the call under way

@@ -11,7 +11,7 @@
 \name:
     .endm
 
-// A call with other arguments or another number than the guest's: Tail, Fold, and the shim's own exec.
+// A call with other arguments or another number than the guest's: Tail and Fold.
 gate guise_tail_gate
     syscall
 gate guise_tail_gate_after
@@ -26,6 +26,17 @@ gate guise_tail_gate_after
     mov GUISE_RBX(%rbx), %rbx
     jmp *%rcx
 gate guise_tail_gate_end
+
+// The image's execveat; it comes back only when it has failed. All signals are blocked. rbx: the block.
+gate guise_exec_gate
+    syscall
+    mov %rbx, %rdi
+    mov %rax, %rsi
+    lea -64(%rbx), %rsp
+    pushq $2
+    popfq
+    call guise_exec_failed
+    jmp guise_exit_gate
 
 // fork, vfork, clone, clone3. All signals are blocked. rbx: the parent's block; rbp: the child's (the same for fork).
 gate guise_clone_gate
