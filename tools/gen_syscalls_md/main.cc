@@ -52,9 +52,19 @@ void PrintRows() {
   }
 }
 
+// Rows that the test of argument kinds does not call.
+void PrintUncovered() {
+  std::cout << "\n## Not covered by the test of argument kinds\n\n"
+               "`tests/kinds` calls every other row, and compares it with the table and with a native run.\n\n"
+               "| call | why not |\n|---|---|\n";
+#define COVERED(name, ...)
+#define EXCUSED(name, reason) std::cout << "| " #name " | " reason " |\n";
+#include "tests/kinds/recipes.def"
+}
+
 void PrintDocument() {
   std::cout <<
-      R"(<!-- Written by tools/gen_syscalls_md from proto/syscall/x86_64.def. Change that, then run
+      R"(<!-- Written by tools/gen_syscalls_md from proto/syscall/x86_64.def and tests/kinds/recipes.def. Then run
      bazel run //tools/gen_syscalls_md > docs/SYSCALLS.md -->
 # Syscalls
 
@@ -71,6 +81,7 @@ from 3.0 on. What one row cannot tell (Ptr, sizes that flags choose) is at the h
   PrintWords("Traits", AllTraits());
   PrintWords("Arguments", AllArgKinds());
   PrintRows();
+  PrintUncovered();
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ extern "C" {
 extern const char guise_stubs[], guise_stubs_end[];
 extern uint64_t guise_stub_returns[];
 extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
-extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[], guise_exit_gate_end[];
+extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[],
+    guise_exit_gate_end[];
 extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
 extern const char guise_fault_base[];
