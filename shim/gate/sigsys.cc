@@ -30,12 +30,12 @@ constexpr int kUserDispatch = 2;
 // A SIGSYS that is not the shim's: sent by somebody, or made by a seccomp filter.
 void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
   const bool forced = info->si_code > 0;
+  if (KeepInterruption(block, info, context)) return;
   if (block->blocks_sigsys && !forced) {
     block->held[HeldIndex(SIGSYS)] = *info;
     block->has_held[HeldIndex(SIGSYS)] = true;
     return;
   }
-  if (KeepInterruption(block, info, context)) return;
   Present(block, context);
   // A filter's handler compares the two.
   if (forced) info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
@@ -82,12 +82,23 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
   return outcome;
 }
 
+// Native calls that are made here, not in guest context: results to be looked through; and, while the guest blocks
+// SIGSYS, what may wait for a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest
+// waits for by sigwait(3) or signalfd(2), or not take one that the call's own mask opens.
+bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
+  return NeedsFilter(call.nr) || (block->blocks_sigsys && row != nullptr && row->Has(syscall::Trait::MayBlock));
+}
+
+Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outcome) {
+  if (outcome.kind != Outcome::Kind::kNative && outcome.kind != Outcome::Kind::kTail) return outcome;
+  const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
+  if (block->has_interruption || !IsMadeHere(block, call)) return outcome;
+  return Outcome::Done(PerformStep(block, call));
+}
+
 void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcome outcome) {
   GuestRegs& regs = *RegsOf(context);
-  if (NeedsFilter(asked.nr) && (outcome.kind == Outcome::Kind::kNative || outcome.kind == Outcome::Kind::kTail)) {
-    const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
-    outcome = Outcome::Done(PerformFiltered(block, call));
-  }
   switch (outcome.kind) {
     case Outcome::Kind::kDone:
       regs.rax = static_cast<uint64_t>(outcome.value);
@@ -137,6 +148,7 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   Outcome outcome;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);
   if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
+  outcome = MakeHere(block, asked, outcome);
   if (!Restarts(block, outcome)) Apply(block, context, asked, outcome);
   if (block->has_interruption) DeliverInterruption(block, context, outcome);
 }

@@ -27,14 +27,14 @@ constexpr uint64_t kHandlerFlags = SA_SIGINFO | SA_ONSTACK | SA_RESTORER;
 
 using Handler = void (*)(int, siginfo_t*, ucontext*);
 
-int64_t KernelSet(int signal, const KernelAction& action, KernelAction* old) {
-  return Native(Nr::rt_sigaction, signal, &action, old, sizeof(SignalSet));
+int64_t KernelSet(int signal, const KernelAction* action, KernelAction* old) {
+  return Native(Nr::rt_sigaction, signal, action, old, sizeof(SignalSet));
 }
+int64_t KernelSet(int signal, const KernelAction& action) { return KernelSet(signal, &action, nullptr); }
 
-int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old) {
-  const KernelAction action = {reinterpret_cast<uint64_t>(handler), kHandlerFlags | flags, Label(guise_restorer),
-                               kShimMask};
-  return KernelSet(signal, action, old);
+int64_t Register(int signal, Handler handler, uint64_t flags) {
+  return KernelSet(signal,
+                   {reinterpret_cast<uint64_t>(handler), kHandlerFlags | flags, Label(guise_restorer), kShimMask});
 }
 
 // Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
@@ -70,6 +70,12 @@ class Locked {
   Disposition& disposition_;
 };
 
+// One of the shim's own. What somebody sends interrupts calls as the guest's action would have it.
+int64_t RegisterOwn(int signal, const KernelAction& guest) {
+  const bool restarts = guest.handler == kIgnore || (guest.flags & SA_RESTART) != 0;
+  return Register(signal, signal == SIGSYS ? OnSigsys : OnFault, SA_NODEFER | (restarts ? SA_RESTART : 0));
+}
+
 bool IsHandled(const KernelAction& action) { return action.handler != kDefaultAction && action.handler != kIgnore; }
 
 // ABI: UAPI_SA_FLAGS; unknown flags are cleared, so that programs can tell what is supported.
@@ -80,11 +86,10 @@ constexpr uint64_t kKnownFlags =
 
 int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored) {
   for (const int signal : {SIGSYS, SIGSEGV, SIGBUS}) {
-    KernelAction old = {};
-    const int64_t set = Register(signal, signal == SIGSYS ? OnSigsys : OnFault, SA_NODEFER, &old);
-    if (IsError(set)) return set;
     KernelAction guest = {};
-    guest.handler = (inherited_ignored & Bit(signal)) != 0 || old.handler == kIgnore ? kIgnore : kDefaultAction;
+    if (const int64_t got = KernelSet(signal, nullptr, &guest); IsError(got)) return got;
+    if ((inherited_ignored & Bit(signal)) != 0) guest.handler = kIgnore;
+    if (const int64_t set = RegisterOwn(signal, guest); IsError(set)) return set;
     Locked(process, signal).Store(guest);
   }
   return 0;
@@ -122,12 +127,11 @@ int64_t SetAction(ProcessState* process, const GuestRegs& regs) {
     old = ActionOf(process, signal);
     // A handler is known before the kernel calls the trampoline for it; and one that goes is known until it does not.
     if (IsHandled(action)) locked.Store(action);
-    if (!IsOurs(signal)) {
-      const uint64_t flags = action.flags & kPassedFlags;
-      const int64_t set = IsHandled(action) ? Register(signal, OnSignal, flags, nullptr)
-                                            : KernelSet(signal, {action.handler, flags, 0, 0}, nullptr);
-      if (IsError(set)) return set;
-    }
+    const uint64_t flags = action.flags & kPassedFlags;
+    const int64_t set = IsOurs(signal)      ? RegisterOwn(signal, action)
+                        : IsHandled(action) ? Register(signal, OnSignal, flags)
+                                            : KernelSet(signal, {action.handler, flags, 0, 0});
+    if (IsError(set)) return set;
     if (!IsHandled(action)) locked.Store(action);
   }
   if (regs.rdx != 0 && !WriteGuest(regs.rdx, old)) return -EFAULT;
@@ -226,9 +230,9 @@ KernelAction TakeAction(ProcessState* process, int signal) {
   Locked locked(process, signal);
   const KernelAction action = ActionOf(process, signal);
   if (!IsHandled(action)) {
-    if (!IsOurs(signal)) KernelSet(signal, {action.handler, action.flags & kPassedFlags, 0, 0}, nullptr);
+    if (!IsOurs(signal)) KernelSet(signal, {action.handler, action.flags & kPassedFlags, 0, 0});
   } else if ((action.flags & SA_RESETHAND) != 0) {
-    if (!IsOurs(signal)) KernelSet(signal, {kDefaultAction, action.flags & kPassedFlags, 0, 0}, nullptr);
+    if (!IsOurs(signal)) KernelSet(signal, {kDefaultAction, action.flags & kPassedFlags, 0, 0});
     KernelAction reset = action;
     reset.handler = kDefaultAction;
     locked.Store(reset);
@@ -253,6 +257,6 @@ SignalSet IgnoredOfOurs(ProcessState* process) {
   return ignored;
 }
 
-void DefaultInKernel(int signal) { KernelSet(signal, {}, nullptr); }
+void DefaultInKernel(int signal) { KernelSet(signal, {}); }
 
 }  // namespace guise::shim

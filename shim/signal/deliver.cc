@@ -40,7 +40,7 @@ uint64_t FpSize(uint64_t fpstate) {
 void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action) {
   GuestRegs& regs = *RegsOf(context);
   // The mask that the guest has at this moment is not the one to go back to when a call brought its own.
-  SignalSet current = context->uc_sigmask;
+  SignalSet current = context->uc_sigmask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
   if (block->has_temp_mask) {
     current = block->temp_mask;
     block->has_temp_mask = false;
@@ -80,7 +80,7 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 
   SignalSet handler_mask = current | action.mask;
   if ((action.flags & SA_NODEFER) == 0) handler_mask |= Bit(signal);
-  if ((handler_mask & Bit(SIGSYS)) != 0) BlockSigsys(block, true);
+  BlockSigsys(block, (handler_mask & Bit(SIGSYS)) != 0);
   context->uc_sigmask = handler_mask & ~(Bit(SIGSYS) | kUnblockable);
   // ABI: a handler starts with cleared FP state, fpu__clear_user_states(); a frame without one says so.
   context->uc_mcontext.fpstate = nullptr;

@@ -25,7 +25,10 @@ int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
   const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
   if (row == nullptr || !row->Has(syscall::Trait::MayBlock)) return Perform(call);
   if (block->has_interruption) return -EINTR;
-  return guise_step_gate(&call, &block->mask, &kShimMask);
+  const SignalSet open = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
+  // What the block holds back is then pending, for the call to find.
+  ReleaseSigsys(block);
+  return guise_step_gate(&call, &open, &kShimMask);
 }
 
 bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
@@ -70,7 +73,8 @@ void DeliverInterruption(ThreadBlock* block, ucontext* context, const Outcome& o
   if (restarts) RegsOf(context)->rip -= kSiteSize;
   // Of a call that brought its own mask and was not interrupted, the old mask holds again.
   if (restarts || !IsInterrupted(outcome)) block->has_temp_mask = false;
-  if (!block->has_temp_mask && (context->uc_sigmask & Bit(signal)) != 0) return Requeue(signal, &info);
+  const SignalSet mask = context->uc_sigmask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
+  if (!block->has_temp_mask && (mask & Bit(signal)) != 0) return Requeue(signal, &info);
   ApplyDisposition(block, signal, &info, context);
 }
 
