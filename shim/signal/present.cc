@@ -1,5 +1,6 @@
 #include "shim/signal/present.h"
 
+#include "proto/syscall/table.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/thread/stub_table.h"
 
@@ -20,9 +21,12 @@ Presented Present(ThreadBlock* block, ucontext* context) {
     return {.in_shim = false, .after_call = called};
   }
   if (regs.rip == Label(guise_tail_gate)) {
-    // Not yet called, or to be restarted: the guest makes its own call again, and the session answers it again.
+    // Not yet called, or to be restarted: the guest makes its own call again, and the session answers it again; or,
+    // after a stop in the middle of it, the call that goes on with what is left.
+    const bool resumes = regs.rax == static_cast<uint64_t>(syscall::Nr::restart_syscall);
     regs = block->regs;
     regs.rip -= kSiteSize;
+    if (resumes) regs.rax = static_cast<uint64_t>(syscall::Nr::restart_syscall);
     return {.in_shim = false, .after_call = false};
   }
   if (Between(regs.rip, guise_tail_gate_after, guise_tail_gate_end)) {
