@@ -31,6 +31,11 @@ enum HandoverFlag : uint32_t {
 };
 // The process record that the pid keeps over the exec, + 1; 0: none.
 inline constexpr uint32_t kHandoverRecordShift = 8;
+inline constexpr uint32_t kHandoverRecordMask = 0x1fff;
+// How many strings before the variable hold the guest's own seccomp filters, oldest first: GUISE_FILTER= and the
+// instructions in hexadecimal. At most kHandoverFilterMax.
+inline constexpr uint32_t kHandoverFilterShift = 24;
+inline constexpr uint32_t kHandoverFilterMax = 255;
 
 }  // namespace guise::wire
 

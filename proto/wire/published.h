@@ -72,6 +72,8 @@ enum PublishedFlag : uint32_t {
   // Some process has changed its identity. A process that has forked then leaves its record to the server, which
   // writes down what the children have inherited before the record is another's.
   kDiverged = 1u << 1,
+  // The guests' own seccomp filters go into the kernel, too.
+  kExactSeccomp = 1u << 2,
 };
 
 // What the shim does for a number whose placement is kShim.

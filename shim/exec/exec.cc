@@ -9,6 +9,7 @@
 #include "proto/wire/version.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/judge.h"
+#include "shim/filter/guest_filters.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/signal/actions.h"
@@ -49,6 +50,7 @@ struct Vectors {
 uint32_t HandoverFlags(const ThreadBlock* block) {
   const uint32_t record = block->process->record;
   uint32_t flags = record == kNoRecord ? 0 : (record + 1) << wire::kHandoverRecordShift;
+  flags |= CountFilters(block->filters.Relaxed()) << wire::kHandoverFilterShift;
   const SignalSet ignored = IgnoredOfOurs(block->process);
   if (block->asked_for_trace) flags |= wire::kHandoverTraced;
   if ((ignored & Bit(SIGSYS)) != 0) flags |= wire::kHandoverIgnoresSigsys;
@@ -81,8 +83,11 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   const int64_t envc = CountStrings(envp);
   if (envc < 0) return envc;
   constexpr size_t kWords = 2 * kMaxScripts + 1;
-  const size_t pointers = static_cast<size_t>(argc + envc) + kWords + 4;
-  const size_t strings = sizeof(judged.heads) + kPathSize + kNumbersSize + kPathSize;
+  const GuestFilter* const filters = block->filters.Relaxed();
+  const uint32_t filter_count = CountFilters(filters);
+  if (filter_count > wire::kHandoverFilterMax) return -E2BIG;
+  const size_t pointers = static_cast<size_t>(argc + envc) + kWords + filter_count + 4;
+  const size_t strings = sizeof(judged.heads) + kPathSize + FilterTextSize(filters) + kNumbersSize + kPathSize;
   const size_t size = pointers * 8 + strings;
   const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (IsError(at)) return at;
@@ -107,6 +112,10 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   vectors->envp = pointer;
   if (!ReadGuest(pointer, envp, 8 * static_cast<uint64_t>(envc))) return -EFAULT;
   pointer += envc;
+  for (uint32_t i = 0; i < filter_count; ++i) {
+    *pointer++ = Word(text);
+    text += WriteFilter(filters, i, text);
+  }
   WriteHandover(block, judged.fd, path, text, kNumbersSize + kPathSize);
   *pointer++ = Word(text);
   *pointer = 0;

@@ -6,6 +6,8 @@
 
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/exec.h"
+#include "shim/filter/guest_dispatch.h"
+#include "shim/filter/guest_filters.h"
 #include "shim/gate/published.h"
 #include "shim/guest_memory.h"
 #include "shim/signal/actions.h"
@@ -138,11 +140,14 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       *outcome = Outcome::Done(block->asked_for_trace ? -EPERM : 0);
       block->asked_for_trace = true;
       return true;
+    case Nr::seccomp:
     case Nr::prctl:
-      // The guest's own dispatch would take the shim's away. A kernel without it answers like this.
-      if (call.args[0] != PR_SET_SYSCALL_USER_DISPATCH) break;
+      if (call.nr == Nr::prctl && static_cast<int32_t>(call.args[0]) == PR_SET_SYSCALL_USER_DISPATCH) {
+        *outcome = Outcome::Done(SetGuestDispatch(block, call));
+      } else if (!AnswerSeccomp(block, call, outcome)) {
+        break;
+      }
       count(wire::Placement::kShim);
-      *outcome = Outcome::Done(-EINVAL);
       return true;
     default:
       break;

@@ -3,7 +3,8 @@
 #include <linux/audit.h>
 
 #include "shim/arch/x86_64/gates.h"
-#include "shim/exec/exec.h"
+#include "shim/filter/guest_dispatch.h"
+#include "shim/filter/guest_filters.h"
 #include "shim/gate/channel.h"
 #include "shim/gate/fold.h"
 #include "shim/gate/overlay.h"
@@ -134,18 +135,22 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   const FaultsOpen open(block, context);
   if (info->si_code != kUserDispatch) return GuestsOwn(block, signal, info, context);
   GuestRegs& regs = *RegsOf(context);
+  const auto nr = static_cast<uint32_t>(regs.rax);
+  const uint32_t arch = info->si_arch;
+  if (block->dispatch.on && DispatchedByGuest(block, context, nr, arch)) return;
   // int 0x80 carries numbers of another table, which no personality claims; let through, they would leave the session
   // (its execve is not this one). The answer is that of a kernel without that table's calls.
-  if (info->si_arch != AUDIT_ARCH_X86_64) {
-    regs.rax = static_cast<uint64_t>(int64_t{-ENOSYS});
-    return;
+  const bool foreign = arch != AUDIT_ARCH_X86_64;
+  GuestCall asked = {Nr{nr}, {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
+  if (foreign) asked = {Nr{nr}, {regs.rbx, regs.rcx, regs.rdx, regs.rsi, regs.rdi, regs.rbp}};
+  Outcome outcome = foreign ? Outcome::Done(-ENOSYS) : Outcome::Native();
+  if (block->filters.Acquire() != nullptr && StoppedByFilter(block, context, &asked, arch, &outcome)) {
+    return Apply(block, context, asked, outcome);
   }
+  if (foreign) return Apply(block, context, asked, outcome);
   block->has_temp_mask = false;
   block->mask = context->uc_sigmask;
-  const GuestCall asked = {static_cast<Nr>(static_cast<uint32_t>(regs.rax)),
-                           {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
   GuestCall call = asked;
-  Outcome outcome;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);
   if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
   outcome = MakeHere(block, asked, outcome);

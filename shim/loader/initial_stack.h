@@ -19,6 +19,7 @@ class InitialStack {
   uint64_t argc() const { return *sp_; }
   char** argv() const { return reinterpret_cast<char**>(sp_ + 1); }
   char** envp() const { return envp_; }
+  uint64_t envc() const { return envc_; }
   AuxEntry* aux() const { return aux_; }
   // In bytes, with the entry that ends it.
   uint64_t aux_size() const;

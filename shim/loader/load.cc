@@ -17,6 +17,7 @@
 #include "proto/wire/handover.h"
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/exec/exec.h"
+#include "shim/filter/guest_filters.h"
 #include "shim/loader/elf.h"
 #include "shim/loader/handover.h"
 #include "shim/loader/initial_stack.h"
@@ -123,6 +124,19 @@ SignalSet IgnoredBy(const Handover& handover) {
          ((handover.flags & wire::kHandoverIgnoresBus) != 0 ? Bit(SIGBUS) : 0);
 }
 
+// The guest's own seccomp filters. Returns the first of the strings that they came in, or null.
+const char* TakeFilters(ThreadBlock* block, const Handover& handover, InitialStack* stack) {
+  const uint32_t count = handover.flags >> wire::kHandoverFilterShift;
+  if (count == 0) return nullptr;
+  char** const end = stack->envp() + stack->envc();
+  const char* const first = end[-static_cast<int64_t>(count)];
+  for (char** at = end - count; at < end; ++at) {
+    if (!ReadFilter(block, *at)) Fail("the program's seccomp filters cannot be taken over", -ENOMEM);
+  }
+  for (uint32_t i = 0; i < count; ++i) stack->DropLastVariable();
+  return first;
+}
+
 SignalSet KernelMask() {
   SignalSet mask = 0;
   Native(Nr::rt_sigprocmask, SIG_BLOCK, nullptr, &mask, sizeof(mask));
@@ -137,7 +151,7 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
     Native(Nr::kill, Native(Nr::getpid), SIGTRAP);
   }
   Check(InstallHandlers(process, IgnoredBy(handover)), "signal handlers cannot be installed");
-  KeepProcessRecord(process, (handover.flags >> wire::kHandoverRecordShift) - 1);
+  KeepProcessRecord(process, (handover.flags >> wire::kHandoverRecordShift & wire::kHandoverRecordMask) - 1);
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
   NameProcessRecord(process, comm);
   TakeThreadRecord(block);
@@ -177,7 +191,7 @@ extern "C" {
 const void* guise_load(uint64_t* sp) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   InitialStack stack(sp);
-  const char* const variable = stack.LastVariable();
+  const char* variable = stack.LastVariable();
   Handover handover;
   if (variable == nullptr || !ParseHandover(variable, &handover)) {
     Fail("this is the inside of Guise; start programs with `guise run`", 0);
@@ -196,6 +210,8 @@ const void* guise_load(uint64_t* sp) {
   if (handover.target_fd < 0) {
     ExecFirst(block, {.path = handover.path, .argv = stack.argv(), .envp = stack.envp()});
   }
+  // The first private string is where the guest's environment ends.
+  if (const char* const filters = TakeFilters(block, handover, &stack); filters != nullptr) variable = filters;
   for (const int32_t fd : {handover.image_fd, handover.request_fd, handover.reply_fd}) {
     Native(Nr::fcntl, fd, F_SETFD, FD_CLOEXEC);
   }

@@ -27,6 +27,16 @@ inline constexpr uint32_t kNoRecord = 0xffffffff;
 inline constexpr uint32_t kHeldSignals = 3;
 constexpr uint32_t HeldIndex(int signal) { return signal == SIGSYS ? 0 : signal == SIGSEGV ? 1 : 2; }
 
+struct GuestFilter;  // filter/guest_filters.h
+
+// The guest's own Syscall User Dispatch, filter/guest_dispatch.h.
+struct GuestDispatch {
+  bool on;
+  uint64_t start;
+  uint64_t length;
+  uint64_t selector;  // address of a byte, or 0
+};
+
 struct ThreadBlock {
   GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
   SignalSet mask;             // of the guest, at the site
@@ -49,6 +59,8 @@ struct ThreadBlock {
   int32_t tid;
   void* exec_scratch;  // memory of that exec
   size_t exec_scratch_size;
+  wire::Cell<const GuestFilter*> filters;  // the guest's own seccomp filters, or null
+  GuestDispatch dispatch;
   uint64_t made_by;        // flags of the clone that made this thread; 0: the program's first
   uint64_t clone_flags;    // of the clone under way; in a child's block, of the one that made it
   uint64_t clone_stack;    // the child's stack pointer, or 0: the parent's

@@ -66,6 +66,7 @@ ThreadBlock* MakeChild(ThreadBlock* parent, uint64_t flags) {
     }
   }
   child->blocks_sigsys = parent->blocks_sigsys;
+  child->filters.StoreRelaxed(parent->filters.Acquire());
   // ABI: clone(2): a child that shares memory starts without an alternate stack, but for vfork's.
   if (IsVfork(flags)) child->alt_stack = parent->alt_stack;
   return child;
@@ -156,6 +157,8 @@ void guise_clone_child(ThreadBlock* block) {
   const uint64_t flags = block->clone_flags;
   block->child = nullptr;
   block->made_by = flags;
+  // ABI: prctl(2): the dispatch of system calls is not inherited.
+  block->dispatch = {};
   block->regs.rax = 0;
   // ABI: user_disable_single_step() in ptrace_init_task(): a debugger that steps the parent does not step the child.
   constexpr uint64_t kTrap = 0x100;
