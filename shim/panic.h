@@ -20,6 +20,11 @@ struct PanicDetail {
 // Leaves a record in request memory (when it is mapped) and a line on stderr (when it is not), then kills the process.
 [[noreturn]] void Panic(wire::PanicKind kind, const char* text, const PanicDetail& detail = {});
 
+// Leaves a notice in request memory. Returns it, or null: memory is not mapped.
+wire::PanicRecord* Notice(const char* text);
+// It has not come to that.
+void TakeBack(wire::PanicRecord* notice);
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_PANIC_H_

@@ -1,4 +1,5 @@
-// What a dying shim leaves behind. `guise run` prints it; the process then dies by SIGKILL or SIGSEGV of its own.
+// What a dying shim leaves behind; the process then dies by SIGKILL or SIGSEGV of its own. And notices of what people
+// should know. `guise run` prints both.
 #ifndef GUISE_PROTO_WIRE_PANIC_H_
 #define GUISE_PROTO_WIRE_PANIC_H_
 
@@ -15,6 +16,7 @@ enum class PanicKind : uint32_t {
   kFault = 2,     // the shim itself faulted
   kCheck = 3,     // a broken invariant
   kProtocol = 4,  // the server answered what the shim cannot obey
+  kNotice = 5,    // no panic: a program has left the session, as the text says
 };
 
 struct PanicRecord {

@@ -74,6 +74,8 @@ enum PublishedFlag : uint32_t {
   kDiverged = 1u << 1,
   // The guests' own seccomp filters go into the kernel, too.
   kExactSeccomp = 1u << 2,
+  // A program that cannot run inside is not run; else it runs outside, with a notice.
+  kRefuseUnshimmed = 1u << 3,
 };
 
 // What the shim does for a number whose placement is kShim.

@@ -177,6 +177,8 @@ struct RunOptions {
   std::string personality = "linux";
   std::string name;
   std::vector<std::string> places;
+  std::string guest_seccomp = "shim";
+  std::string unshimmed = "run";
 };
 
 absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
@@ -185,6 +187,8 @@ absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
   if (!stack.ok()) return stack.status();
   *request.mutable_stack() = *std::move(stack);
   request.set_name(options.name);
+  request.set_exact_guest_seccomp(options.guest_seccomp == "exact");
+  request.set_refuse_unshimmed(options.unshimmed == "refuse");
   for (const std::string& place : options.places) {
     absl::StatusOr<v1::PlacementOverride> parsed = ParsePlacement(place);
     if (!parsed.ok()) return parsed.status();
@@ -208,6 +212,17 @@ void AddRun(CLI::App& app, Invocation& invocation) {
       ->type_name("SYSCALL=WHERE")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  run->add_option(
+         "--keep-guest-seccomp", options->guest_seccomp,
+         "Who runs the program's own seccomp filters: the shim, for the program's calls; or (exact) the kernel\n"
+         "as well, which no code can go around, but which the shim's calls must pass, too")
+      ->check(CLI::IsMember({"shim", "exact"}))
+      ->capture_default_str();
+  run->add_option("--unshimmed", options->unshimmed,
+                  "Programs that cannot run inside (set-uid, with file capabilities, not readable, 32-bit): run them\n"
+                  "outside of the session, with a notice; or refuse them")
+      ->check(CLI::IsMember({"run", "refuse"}))
+      ->capture_default_str();
   run->footer(
       "Examples:\n"
       "  guise run -- make -j2\n"

@@ -56,6 +56,8 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   absl::StatusOr<std::vector<Override>> overrides = ToOverrides(request->overrides());
   if (!overrides.ok()) return ToGrpc(overrides.status());
   options.overrides = *std::move(overrides);
+  options.exact_guest_seccomp = request->exact_guest_seccomp();
+  options.refuse_unshimmed = request->refuse_unshimmed();
   const absl::StatusOr<SessionInfo> session = sessions_.Create(options);
   if (!session.ok()) return ToGrpc(session.status());
   Log(absl::StrCat("session ", session->id, " created for uid ", caller->uid, ": ",

@@ -62,6 +62,8 @@ std::string PanicKindName(uint32_t kind) {
       return "the shim found itself broken";
     case wire::PanicKind::kProtocol:
       return "the server's answer cannot be obeyed";
+    case wire::PanicKind::kNotice:
+      return "";
     case wire::PanicKind::kNone:
       break;
   }
@@ -166,8 +168,10 @@ std::vector<std::string> SessionMemory::Panics(uint64_t from) const {
     for (char* c = text; *c != '\0'; ++c) {
       if (isprint(static_cast<unsigned char>(*c)) == 0) *c = '?';
     }
+    const bool notice = kind == static_cast<uint32_t>(wire::PanicKind::kNotice);
     std::string line =
-        absl::StrFormat("process %d, thread %d: %s: %s", record.pid, record.tid, PanicKindName(kind), text);
+        notice ? absl::StrFormat("process %d: %s", record.pid, text)
+               : absl::StrFormat("process %d, thread %d: %s: %s", record.pid, record.tid, PanicKindName(kind), text);
     if (record.error != 0) absl::StrAppendFormat(&line, " (error %d)", static_cast<int64_t>(record.error));
     if (record.signal != 0) {
       absl::StrAppendFormat(&line, " (signal %d at rip %#x, rsp %#x, address %#x)", record.signal, record.rip,

@@ -74,6 +74,8 @@ EpochSpec Session::Spec(uint32_t number, std::vector<std::string> layers, std::v
   spec.overrides = std::move(overrides);
   spec.owner_uid = options_.session.owner_uid;
   spec.owner_gid = options_.session.owner_gid;
+  if (options_.session.exact_guest_seccomp) spec.flags |= wire::kExactSeccomp;
+  if (options_.session.refuse_unshimmed) spec.flags |= wire::kRefuseUnshimmed;
   return spec;
 }
 

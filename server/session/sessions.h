@@ -41,6 +41,8 @@ struct SessionOptions {
   uid_t owner_uid = 0;
   gid_t owner_gid = 0;
   std::vector<Override> overrides;
+  bool exact_guest_seccomp = false;  // see proto/control/v1/sessions.proto
+  bool refuse_unshimmed = false;
 };
 
 enum class SessionState { kStarting, kRunning, kEnded };  // kStarting: no keeper and no guest so far

@@ -257,6 +257,7 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
   Tables& tables = epoch_->tables_[diverged ? 1 : 0];
   tables.epoch = spec_.number;
   tables.on_loss = OnLossOf(on_loss_);
+  tables.flags |= spec_.flags;
   if (diverged) tables.flags |= wire::kDiverged;
   if (own_files_.has_value()) {
     tables.flags |= wire::kMapOwner;

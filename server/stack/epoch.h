@@ -49,6 +49,7 @@ struct EpochSpec {
   std::vector<PlacementOverride> overrides;  // later ones win
   uid_t owner_uid = 0;                       // of the session: the ids that fakeroot shows as root's
   gid_t owner_gid = 0;
+  uint32_t flags = 0;  // wire::PublishedFlag: what is the session's, not the stack's
 };
 
 // A row of the action table, as a plain value; wire::Action holds the same in Cells.

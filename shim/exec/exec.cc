@@ -11,8 +11,11 @@
 #include "shim/exec/judge.h"
 #include "shim/filter/guest_filters.h"
 #include "shim/guest_memory.h"
+#include "shim/memories.h"
 #include "shim/memory.h"
+#include "shim/panic.h"
 #include "shim/signal/actions.h"
+#include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
 #include "shim/view/fds.h"
 #include "shim/view/proc.h"
@@ -182,6 +185,27 @@ void CleanUp(ThreadBlock* block) {
   ReleaseExecMemory(block);
 }
 
+bool MayRunOutside() { return (RootReply().published.flags.Relaxed() & wire::kRefuseUnshimmed) == 0; }
+
+wire::PanicRecord* SayOutside(const char* path, const char* why) {
+  Text<sizeof(wire::PanicRecord::text)> text;
+  text.Add("a program runs outside of the session, for ").Add(why).Add(": ").Add(path);
+  return Notice(text.c_str());
+}
+
+// The kernel's own exec: the program leaves the session. -errno.
+int64_t RunOutside(ThreadBlock* block, const ExecRequest& request, const char* path, const char* why) {
+  wire::PanicRecord* const notice = SayOutside(path, why);
+  GiveBackThreadRecord(block);
+  GiveIgnored(block->process);
+  const int64_t error = PerformOpen(
+      block, {Nr::execveat, {Word(int64_t{request.dir_fd}), request.path, request.argv, request.envp, request.flags}});
+  TakeIgnored(block->process);
+  TakeThreadRecord(block);
+  TakeBack(notice);
+  return error;
+}
+
 }  // namespace
 
 Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& request) {
@@ -200,6 +224,9 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
          .shown = shown.c_str(),
          .closes = ClosesOnExec(request, path)},
         &judged);
+  if (judged.unshimmed != nullptr && MayRunOutside()) {
+    return Outcome::Done(RunOutside(block, request, path, judged.unshimmed));
+  }
   if (judged.error != 0) return Outcome::Done(judged.error);
   block->exec_fd = judged.fd;
   Vectors vectors;
@@ -242,7 +269,11 @@ void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
   Judged judged;
   Judge({.dir_fd = kCwd, .path = program.path, .flags = 0, .shown = program.path, .closes = false}, &judged);
   int64_t error = judged.error;
-  if (error == 0) {
+  if (judged.unshimmed != nullptr && MayRunOutside()) {
+    wire::PanicRecord* const notice = SayOutside(program.path, judged.unshimmed);
+    error = Native(Nr::execve, program.path, program.argv, program.envp);
+    TakeBack(notice);
+  } else if (error == 0) {
     Vectors vectors;
     error = BuildVectors(block, judged, program.path, Word(program.argv), Word(program.envp), &vectors);
     if (error == 0) {

@@ -1,8 +1,10 @@
 #include "shim/exec/judge.h"
 
 #include <asm/stat.h>
+#include <asm/statfs.h>
 #include <linux/elf.h>
 #include <linux/fcntl.h>
+#include <linux/prctl.h>
 
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/kernel.h"
@@ -21,8 +23,34 @@ constexpr uint32_t kRegular = 0100000;   // S_IFREG
 struct Verdict {
   int64_t error;
   const char* why;
+  bool unshimmed = false;
 };
 constexpr Verdict kGood = {0, nullptr};
+
+constexpr uint32_t kSetUid = 04000;
+constexpr uint32_t kSetGid = 02010;  // with S_IXGRP: without, it is mandatory locking's mark
+constexpr uint64_t kNoSuid = 2;      // ST_NOSUID
+
+// Whether its exec would raise the caller. ABI: fs/exec.c, bprm_fill_uid(); security/commoncap.c.
+Verdict JudgeRaising(int32_t fd) {
+  struct stat status;
+  if (IsError(Native(Nr::fstat, fd, &status))) return kGood;
+  char capabilities[32];
+  const bool by_uid = (status.st_mode & kSetUid) != 0 && status.st_uid != Native(Nr::geteuid);
+  const bool by_gid = (status.st_mode & kSetGid) == kSetGid && status.st_gid != Native(Nr::getegid);
+  const bool by_capabilities = Native(Nr::geteuid) != 0 && !IsError(Native(Nr::fgetxattr, fd, "security.capability",
+                                                                           capabilities, sizeof(capabilities)));
+  if (!by_uid && !by_gid && !by_capabilities) return kGood;
+  struct statfs mount;
+  if (IsError(Native(Nr::fstatfs, fd, &mount)) || (static_cast<uint64_t>(mount.f_flags) & kNoSuid) != 0) return kGood;
+  if (Native(Nr::prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) return kGood;
+  return {-EPERM, by_uid ? "it is set-uid" : by_gid ? "it is set-gid" : "it has file capabilities", true};
+}
+
+bool IsRegular(int32_t dir_fd, const char* path, uint64_t flags) {
+  struct stat status;
+  return !IsError(Native(Nr::newfstatat, dir_fd, path, &status, flags)) && (status.st_mode & kTypeMask) == kRegular;
+}
 
 // Opens a regular file that the caller may execute. The fd, or the verdict.
 int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict* verdict) {
@@ -42,6 +70,11 @@ int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict
   if (IsError(fd)) {
     // ABI: a socket or a device without a driver is not a regular file: EACCES.
     *verdict = {fd == -ENXIO || fd == -ENODEV ? -EACCES : fd, nullptr};
+    // The loader must read what the kernel need not.
+    const uint64_t follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? AT_SYMLINK_NOFOLLOW : 0;
+    const bool may_execute = fd == -EACCES && path[0] != 0 &&
+                             !IsError(Native(Nr::faccessat2, dir_fd, path, kExecute, uint64_t{AT_EACCESS} | follow));
+    if (may_execute && IsRegular(dir_fd, path, follow)) *verdict = {-EACCES, "it may not be read", true};
     return fd;
   }
   struct stat status;
@@ -115,7 +148,7 @@ Verdict JudgeInterpreter(const char* path) {
 Verdict JudgeElf(int32_t fd) {
   ElfHead elf;
   const ElfError error = ReadElf(fd, &elf);
-  if (error != ElfError::kNone) return {-ENOEXEC, WhyNot(error)};
+  if (error != ElfError::kNone) return {-ENOEXEC, WhyNot(error), error == ElfError::kForeign};
   char interpreter[kMaxInterpreter];
   const int64_t length = ReadInterpreter(fd, elf, interpreter);
   if (length < 0) return {length, "its ELF interpreter's name cannot be read"};
@@ -143,6 +176,8 @@ void Judge(const Candidate& candidate, Judged* judged) {
   judged->why = nullptr;
   judged->scripts = 0;
   judged->words = 0;
+  judged->fd = -1;
+  judged->unshimmed = nullptr;
   while (true) {
     Verdict verdict = kGood;
     const int64_t fd = OpenExecutable(dir_fd, path, flags, &verdict);
@@ -160,6 +195,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
           *judged = {.error = -ENOEXEC,
                      .why = "its #! line names no interpreter",
                      .fd = -1,
+                     .unshimmed = nullptr,
                      .scripts = 0,
                      .words = 0,
                      .word = {},
@@ -185,6 +221,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
         continue;
       } else {
         verdict = JudgeElf(static_cast<int32_t>(fd));
+        if (verdict.error == 0) verdict = JudgeRaising(static_cast<int32_t>(fd));
       }
       if (verdict.error == 0) {
         judged->fd = static_cast<int32_t>(fd);
@@ -194,6 +231,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
     }
     judged->error = verdict.error;
     judged->why = verdict.why;
+    if (verdict.unshimmed) judged->unshimmed = verdict.why;
     return;
   }
 }

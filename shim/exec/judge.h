@@ -14,7 +14,9 @@ inline constexpr uint32_t kHeadSize = 256;  // BINPRM_BUF_SIZE
 struct Judged {
   int64_t error;    // 0 or -errno, as execve's
   const char* why;  // for people; a constant string, or null
-  int32_t fd;       // of the ELF file to load, close-on-exec
+  int32_t fd;       // of the ELF file to load, close-on-exec; -1 when it cannot be loaded
+  // Not null: a good program that cannot run inside, and why. `error` is then what refuses it.
+  const char* unshimmed;
   uint32_t scripts;
   // For scripts: what comes before argv[1]: interpreter, its argument, the script, ...
   uint32_t words;
@@ -30,7 +32,7 @@ struct Candidate {
   bool closes;        // `shown` names an fd that the exec closes. ABI: BINPRM_FLAGS_PATH_INACCESSIBLE
 };
 
-// Opens and judges.
+// Opens and judges. The fd is open when `error` is 0.
 void Judge(const Candidate& candidate, Judged* judged);
 
 }  // namespace guise::shim

@@ -257,6 +257,19 @@ SignalSet IgnoredOfOurs(ProcessState* process) {
   return ignored;
 }
 
+void GiveIgnored(ProcessState* process) {
+  for (const int signal : {SIGSYS, SIGSEGV, SIGBUS}) {
+    if (ActionOf(process, signal).handler == kIgnore) KernelSet(signal, {kIgnore, 0, 0, 0});
+  }
+}
+
+void TakeIgnored(ProcessState* process) {
+  for (const int signal : {SIGSYS, SIGSEGV, SIGBUS}) {
+    const KernelAction action = ActionOf(process, signal);
+    if (action.handler == kIgnore) RegisterOwn(signal, action);
+  }
+}
+
 void DefaultInKernel(int signal) { KernelSet(signal, {}); }
 
 }  // namespace guise::shim

@@ -43,6 +43,11 @@ void ClearHandlers(ProcessState* process);
 // asked for. Returns the bits of the three that the guest ignores.
 SignalSet IgnoredOfOurs(ProcessState* process);
 
+// For an exec that leaves the session, and after it has failed: what of the three the guest ignores is ignored in the
+// kernel too.
+void GiveIgnored(ProcessState* process);
+void TakeIgnored(ProcessState* process);
+
 // Gives a signal that the shim holds its default action in the kernel.
 void DefaultInKernel(int signal);
 

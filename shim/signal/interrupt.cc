@@ -24,6 +24,10 @@ int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
   if (NeedsFilter(call.nr)) return PerformFiltered(block, call);
   const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
   if (row == nullptr || !row->Has(syscall::Trait::MayBlock)) return Perform(call);
+  return PerformOpen(block, call);
+}
+
+int64_t PerformOpen(ThreadBlock* block, const GuestCall& call) {
   if (block->has_interruption) return -EINTR;
   const SignalSet open = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
   // What the block holds back is then pending, for the call to find.

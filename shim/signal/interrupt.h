@@ -16,6 +16,9 @@ namespace guise::shim {
 // REQUIRES: the block holds the guest's mask.
 int64_t PerformStep(ThreadBlock* block, const GuestCall& call);
 
+// The same, with the guest's mask for any call.
+int64_t PerformOpen(ThreadBlock* block, const GuestCall& call);
+
 // For the handlers of the shim, first of all: keeps the signal and returns true when it has come to such a call.
 bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* context);
 
