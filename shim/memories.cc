@@ -102,6 +102,18 @@ const Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, 
   return tags;
 }
 
+MappedMemory MappedMemoryAt(uint32_t index) {
+  if (index < 2) {
+    Window& window = index == 0 ? g_request : g_reply;
+    const uint64_t size = window.size.Acquire();
+    return {window.base.Acquire(), size};
+  }
+  const MappedTable& table = g_tables[index - 2];
+  const uint64_t key = table.key.Acquire();
+  constexpr uint64_t kLog2 = 4095;
+  return {table.tags.Relaxed(), key == 0 ? 0 : wire::OverlayTableBytes(static_cast<uint32_t>(key & kLog2))};
+}
+
 wire::PanicRecord* NewPanicRecord() {
   char* const base = g_request.base.Relaxed();
   if (base == nullptr) return nullptr;

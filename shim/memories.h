@@ -34,6 +34,14 @@ const wire::Action& ActionAt(uint32_t index);
 // An overlay table of 2^log2 entries at `offset` of the reply memory; null when it cannot be mapped.
 const wire::Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2);
 
+// What of the session's memories is mapped: two windows, two tables. Size 0: not mapped.
+struct MappedMemory {
+  const void* start;
+  uint64_t size;
+};
+inline constexpr uint32_t kMappedMemories = 4;
+MappedMemory MappedMemoryAt(uint32_t index);
+
 // A fresh panic record, or null while no memory is mapped.
 wire::PanicRecord* NewPanicRecord();
 

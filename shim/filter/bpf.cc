@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint32_t kDataSize = sizeof(seccomp_data);
 
+// NOLINTBEGIN(misc-redundant-expression): some of the parts are 0, and say something all the same.
 bool IsKnown(const sock_filter& at) {
   switch (at.code) {
     case BPF_LD | BPF_W | BPF_ABS:
@@ -59,6 +60,7 @@ bool IsKnown(const sock_filter& at) {
       return false;
   }
 }
+// NOLINTEND(misc-redundant-expression)
 
 bool JumpsInside(const sock_filter* program, uint32_t length, uint32_t i) {
   const sock_filter& at = program[i];

@@ -36,9 +36,7 @@ GuestFilter* NewFilter(const GuestFilter* next, uint32_t length) {
   return filter;
 }
 
-void Drop(GuestFilter* filter) {
-  Native(Nr::munmap, filter, sizeof(GuestFilter) + filter->length * sizeof(sock_filter));
-}
+void Drop(GuestFilter* filter) { Native(Nr::munmap, filter, FilterSize(filter)); }
 
 void Adopt(ThreadBlock* block, const GuestFilter* filter, uint64_t flags) {
   block->filters.Release(filter);
@@ -190,7 +188,7 @@ bool StoppedByFilter(ThreadBlock* block, ucontext* context, GuestCall* call, uin
 size_t FilterTextSize(const GuestFilter* filters) {
   size_t size = 0;
   for (; filters != nullptr; filters = filters->next) {
-    size += sizeof(kName) + 2 * filters->length * sizeof(sock_filter);
+    size += sizeof(kName) + 2 * sizeof(sock_filter) * filters->length;
   }
   return size;
 }

@@ -19,6 +19,9 @@ struct GuestFilter {
   uint32_t length;  // 0: SECCOMP_MODE_STRICT
   sock_filter program[];
 };
+inline size_t FilterSize(const GuestFilter* filter) {
+  return sizeof(GuestFilter) + filter->length * sizeof(sock_filter);
+}
 
 // seccomp(2), and prctl(2) with PR_SET_SECCOMP: puts a filter before the thread's. False: another operation.
 bool AnswerSeccomp(ThreadBlock* block, const GuestCall& call, Outcome* outcome);

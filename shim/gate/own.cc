@@ -17,6 +17,7 @@
 #include "shim/view/fd_lists.h"
 #include "shim/view/fds.h"
 #include "shim/view/proc.h"
+#include "shim/view/ranges.h"
 
 namespace guise::shim {
 namespace {
@@ -165,7 +166,7 @@ bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* 
   if (IsTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
   if (AnswerCaller(block, context, *call, outcome)) return true;
   if (!AnswerForFds(block, *call, outcome) && !AnswerForFdLists(block, *call, outcome) &&
-      !AnswerForProc(block, call, outcome)) {
+      !AnswerForRanges(*call, outcome) && !AnswerForProc(block, call, outcome)) {
     return false;
   }
   CountCall(block, wire::Placement::kShim, CurrentEpoch());

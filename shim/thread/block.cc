@@ -54,6 +54,7 @@ ThreadBlock* TakeBlock() {
 }
 
 ThreadBlock* FirstBlock() { return g_blocks.Acquire(); }
+ProcessState* FirstProcessState() { return g_processes.Acquire(); }
 
 void FreeBlock(ThreadBlock* block) { block->used.Release(0); }
 

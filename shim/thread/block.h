@@ -88,7 +88,9 @@ void ForOtherBlocks(const ThreadBlock* block, Visit visit);
 // REQUIRES: no thread runs on it.
 void FreeBlock(ThreadBlock* block);
 
+// The lists of all there are, also of free ones; entries are never taken out.
 ThreadBlock* FirstBlock();
+ProcessState* FirstProcessState();
 
 template <typename Visit>
 void ForOtherBlocks(const ThreadBlock* block, Visit visit) {

@@ -78,9 +78,8 @@ def freestanding_library(name, srcs = [], hdrs = [], copts = [], deps = [], **kw
 def freestanding_image(name, srcs = [], deps = [], copts = [], linkopts = [], linker_script = None, entry = "_start", **kwargs):
     """A static-PIE without libc, C runtime files or dynamic linker; the output is called `name`.
 
-    Linked by ld.bfd (gold refuses --no-dynamic-linker) with two segments, no executable stack, and an error for
-    anything undefined. Few mappings and pages that the kernel's fault-around (64 KiB) finds together: a fork has to copy
-    the ones, and its child faults in the others. Beside it, `<name>.map` is the linker's map.
+    Linked by ld.bfd (gold refuses --no-dynamic-linker) with two segments and no gap between them, no executable stack, and
+    an error for anything undefined. Few mappings, because a fork has to copy them. Beside it, `<name>.map` is the linker's map.
 
     Example:
         freestanding_image(
@@ -138,7 +137,7 @@ def _freestanding_link_impl(ctx):
         "-Wl,--fatal-warnings",
         "-Wl,--no-undefined",
         "-Wl,-z,noseparate-code",
-        "-Wl,-z,max-page-size=65536",
+        "-Wl,-z,max-page-size=4096",
         "-Wl,-z,noexecstack",
         "-Wl,-z,text",
         "-Wl,-z,relro",

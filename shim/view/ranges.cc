@@ -1,0 +1,128 @@
+#include "shim/view/ranges.h"
+
+#include <linux/mman.h>
+#include <linux/shm.h>
+
+#include "shim/arch/x86_64/gates.h"
+#include "shim/filter/guest_filters.h"
+#include "shim/guest_memory.h"
+#include "shim/memories.h"
+#include "shim/memory.h"
+
+#pragma GCC visibility push(hidden)
+extern "C" const char _end[];
+#pragma GCC visibility pop
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr uint64_t kPageMask = 4095;
+
+struct Range {
+  uint64_t start;
+  uint64_t size;
+
+  // Whole pages, as the kernel takes it. A range that wraps around is the kernel's to refuse.
+  bool Meets(uint64_t at, uint64_t length) const {
+    const uint64_t first = start & ~kPageMask;
+    const uint64_t end = (start + size + kPageMask) & ~kPageMask;
+    const uint64_t other_end = (at + length + kPageMask) & ~kPageMask;
+    return size != 0 && length != 0 && first < other_end && at < end;
+  }
+};
+
+bool HasShim(const Range& asked) {
+  const uint64_t image = Label(__executable_start);
+  if (asked.Meets(image, Label(_end) - image)) return true;
+  bool meets = false;
+  const auto look = [&](const void* at, uint64_t size) { meets = meets || asked.Meets(Word(at), size); };
+  for (uint32_t i = 0; i < kMappedMemories; ++i) {
+    const MappedMemory memory = MappedMemoryAt(i);
+    look(memory.start, memory.size);
+  }
+  for (const ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
+    look(reinterpret_cast<const void*>(StackOf(block)), kBlockSize);
+    const GuestFilter* filter = block->filters.Acquire();
+    for (; filter != nullptr; filter = filter->next) look(filter, FilterSize(filter));
+    look(block->exec_scratch, block->exec_scratch == nullptr ? 0 : block->exec_scratch_size);
+  }
+  for (const ProcessState* process = FirstProcessState(); process != nullptr; process = process->next) {
+    look(process, sizeof(ProcessState));
+  }
+  return meets;
+}
+
+// Advice after which memory reads differently, or is missing in a child.
+bool Destroys(int32_t advice) {
+  constexpr int32_t kGuardInstall = 102;  // MADV_GUARD_INSTALL, Linux 6.13
+  constexpr int32_t kDontNeedLocked = 24;
+  switch (advice) {
+    case MADV_DONTNEED:
+    case MADV_FREE:
+    case MADV_REMOVE:
+    case MADV_DONTFORK:
+    case MADV_WIPEONFORK:
+    case MADV_HWPOISON:
+    case MADV_SOFT_OFFLINE:
+    case kDontNeedLocked:
+    case kGuardInstall:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// ABI: mm/madvise.c: such advice is for the caller's own memory alone, whatever the pidfd.
+bool AdvisedRanges(const GuestCall& call) {
+  constexpr uint64_t kMaxVectors = 1024;  // UIO_MAXIOV
+  if (!Destroys(static_cast<int32_t>(call.args[3])) || call.args[2] > kMaxVectors) return false;
+  for (uint64_t i = 0; i < call.args[2]; ++i) {
+    Range range;
+    if (!ReadGuest(&range, call.args[1] + i * sizeof(range))) return false;
+    if (HasShim(range)) return true;
+  }
+  return false;
+}
+
+bool AttachedOver(const GuestCall& call) {
+  constexpr uint64_t kRemap = 040000;  // SHM_REMAP
+  if ((call.args[2] & kRemap) == 0) return false;
+  shmid64_ds segment = {};
+  if (IsError(Native(Nr::shmctl, call.args[0], IPC_STAT, &segment))) return false;
+  return HasShim({call.args[1], segment.shm_segsz});
+}
+
+bool Concerns(const GuestCall& call) {
+  switch (call.nr) {
+    case Nr::mmap:
+      return (call.args[3] & MAP_FIXED) != 0 && HasShim({call.args[0], call.args[1]});
+    case Nr::munmap:
+    case Nr::mprotect:
+    case Nr::pkey_mprotect:
+    case Nr::remap_file_pages:
+      return HasShim({call.args[0], call.args[1]});
+    case Nr::mremap:
+      if (HasShim({call.args[0], call.args[1] != 0 ? call.args[1] : 1})) return true;
+      return (call.args[3] & MREMAP_FIXED) != 0 && HasShim({call.args[4], call.args[2]});
+    case Nr::madvise:
+      return Destroys(static_cast<int32_t>(call.args[2])) && HasShim({call.args[0], call.args[1]});
+    case Nr::process_madvise:
+      return AdvisedRanges(call);
+    case Nr::shmat:
+      return AttachedOver(call);
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool AnswerForRanges(const GuestCall& call, Outcome* outcome) {
+  if (!Concerns(call)) return false;
+  *outcome = Outcome::Done(-EPERM);
+  return true;
+}
+
+}  // namespace guise::shim
