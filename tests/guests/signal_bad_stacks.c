@@ -64,7 +64,7 @@ static int Run(enum Trouble trouble) {
       sigfillset(&all);
       CHECK(sigprocmask(SIG_SETMASK, &all, NULL) == 0);
       CHECK(signal(SIGSEGV, Nothing) != SIG_ERR);
-      *(volatile char*)64 = 1;
+      *(volatile char*)pages = 1;  // not writable
       break;
     case kBadStackPointer:
       break;
@@ -90,11 +90,11 @@ int main(void) {
   CHECK(Run(kHandled) == 43);
 
   stack_t stack = {.ss_sp = altstack, .ss_size = 2047};
-  FAILS(sigaltstack(&stack, NULL), ENOMEM);
+  FAILS(syscall(SYS_sigaltstack, &stack, NULL), ENOMEM);
   stack.ss_flags = 4;
-  FAILS(sigaltstack(&stack, NULL), EINVAL);
-  FAILS(sigaltstack((void*)8, NULL), EFAULT);
-  FAILS(sigaltstack(NULL, (void*)8), EFAULT);
+  FAILS(syscall(SYS_sigaltstack, &stack, NULL), EINVAL);
+  FAILS(syscall(SYS_sigaltstack, (void*)8, NULL), EFAULT);
+  FAILS(syscall(SYS_sigaltstack, NULL, (void*)8), EFAULT);
   stack.ss_flags = SS_DISABLE;
   CHECK(sigaltstack(&stack, NULL) == 0);
   return Pass();

@@ -5,6 +5,10 @@
 
 #include "tests/guests/guest.h"
 
+#ifndef sigev_notify_thread_id  // glibc has no name for it
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 static volatile sig_atomic_t count;
 static volatile int timer_id, value, overrun, thread;
 
@@ -22,7 +26,7 @@ static void Handler(int signal, siginfo_t* info, void* context) {
 static int Start(int notify, pid_t tid, int word) {
   int id = -1;
   struct sigevent event = {.sigev_notify = notify, .sigev_signo = SIGRTMIN + 1, .sigev_value.sival_int = word};
-  event._sigev_un._tid = tid;
+  event.sigev_notify_thread_id = tid;
   CHECK(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) == 0);
   const struct itimerspec once = {{0, 0}, {0, 1000000}};
   CHECK(syscall(SYS_timer_settime, id, 0, &once, NULL) == 0);

@@ -69,7 +69,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.call << " " << c.mode
 std::vector<Case> Cases(const std::vector<std::string>& modes) {
   std::vector<Case> cases;
   for (const char* call :
-       {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork", "unknown"}) {
+       {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork", "unknown", "proc_exe"}) {
     for (const std::string& mode : modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
