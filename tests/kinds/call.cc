@@ -166,10 +166,12 @@ uint64_t Lay(const Recipe& recipe, size_t i, const std::string& content, size_t 
   const bool here = scenario.position == i;
   const How how = scenario.how;
   const Access access = AccessOf(recipe, i);
-  const bool roomy = how == How::Roomy || how == How::Poison || access == Access::Opaque;
+  const bool roomy = how == How::Roomy || how == How::Poison || how == How::Dirty || how == How::Across ||
+                     how == How::Large || access == Access::Opaque;
   const bool other = (how == How::Poison && access == Access::Out) || (how == How::Garbage && here);
   memset(Area(i), other ? kOtherFill : kFill, kAreaBytes);
   size_t at = roomy ? kMiddle : kAreaBytes - extent;
+  if (how == How::Across) at -= std::min(extent, kPage) / 2;
   if (how == How::Short && here) ++at;
   const size_t room = roomy ? kAreaBytes - at : std::min(extent, kAreaBytes - at);
   if (!other) {
@@ -200,6 +202,16 @@ size_t ExtentOf(const Row& row, size_t i, const std::vector<std::string>& conten
   return std::max<size_t>(extent.bytes, 32);
 }
 
+// Sets what the kernel does not look at.
+void Dirty(const Row& row, const std::vector<Value>& values, uint64_t (&args)[6]) {
+  for (size_t i = 0; i < syscall::kMaxArgs; ++i) {
+    const bool exists = i < row.Arity();
+    if (exists && (row.args[i].is_pointer() || IsPointer(row.args[i], values[i]))) continue;
+    const uint32_t width = exists ? syscall::WidthOf(row.args[i].kind) : 0;
+    if (width < 64) args[i] |= ~uint64_t{0} << width;
+  }
+}
+
 [[noreturn]] void PerformAlone(const Recipe& recipe, const Row& row, const Scenario& scenario) {
   const rlimit cores{0, 0};
   setrlimit(RLIMIT_CORE, &cores);
@@ -220,6 +232,10 @@ size_t ExtentOf(const Row& row, size_t i, const std::vector<std::string>& conten
   for (size_t i = 0; i < values.size(); ++i) {
     if (IsPointer(row.args[i], values[i])) {
       contents[i] = ContentOf(values[i]);
+      if (scenario.position == i && (scenario.how == How::Inner || scenario.how == How::Edge)) {
+        const uint64_t pointer = scenario.how == How::Inner ? kHole : kInner + kInnerBytes - 8;
+        memcpy(contents[i].data() + scenario.number, &pointer, sizeof(pointer));
+      }
     } else {
       args[i] = static_cast<uint64_t>(NumberOf(values[i]));
     }
@@ -230,7 +246,8 @@ size_t ExtentOf(const Row& row, size_t i, const std::vector<std::string>& conten
   for (size_t i = 0; i < values.size(); ++i) {
     if (IsPointer(row.args[i], values[i])) args[i] = Lay(recipe, i, contents[i], extents[i], scenario);
   }
-  if (scenario.how == How::Number) args[scenario.position] = scenario.number;
+  if (scenario.how == How::Number || scenario.how == How::Large) args[scenario.position] = scenario.number;
+  if (scenario.how == How::Dirty) Dirty(row, values, args);
   alarm(60);  // nothing here is meant to sleep
   const long result = ::syscall(static_cast<long>(row.nr), args[0], args[1], args[2], args[3], args[4], args[5]);
   shared->result = result == -1 ? -errno : result;
@@ -252,16 +269,16 @@ void RemoveIpc(const Row& row, long result) {
 }  // namespace
 
 std::string Scenario::Text() const {
-  static constexpr const char* kNames[] = {"roomy",  "poison", "exact", "null",    "hole",  "none",
-                                           "kernel", "fixed",  "short", "garbage", "number"};
+  static constexpr const char* kNames[] = {"roomy",  "poison", "exact", "dirty",   "across", "null",  "hole",  "none",
+                                           "kernel", "fixed",  "short", "garbage", "number", "large", "inner", "edge"};
   std::string text = kNames[static_cast<int>(how)];
   if (how >= How::Null) text += " " + std::to_string(position);
-  if (how == How::Number) text += "=" + std::to_string(static_cast<int64_t>(number));
+  if (how >= How::Number) text += "=" + std::to_string(static_cast<int64_t>(number));
   return text;
 }
 
 Access AccessOf(const Recipe& recipe, size_t position) {
-  const Row& row = *syscall::Find(static_cast<uint32_t>(recipe.nr));
+  const Row& row = recipe.row();
   switch (row.args[position].kind) {
     case ArgKind::IovecOut:
     case ArgKind::XattrOut:
@@ -287,8 +304,20 @@ void MapAreas() {
       static_cast<Shared*>(mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 }
 
+std::vector<size_t> InnerPointers(const Recipe& recipe, size_t position) {
+  std::vector<size_t> offsets;
+  if (position >= recipe.values.size()) return offsets;
+  const std::string content = ContentOf(recipe.values[position]);
+  for (size_t offset = 0; offset + 8 <= content.size(); offset += 8) {
+    uint64_t word;
+    memcpy(&word, content.data() + offset, sizeof(word));
+    if (word >= kInner && word < kInner + kInnerBytes) offsets.push_back(offset);
+  }
+  return offsets;
+}
+
 Outcome Perform(const Recipe& recipe, const Scenario& scenario) {
-  const Row& row = *syscall::Find(static_cast<uint32_t>(recipe.nr));
+  const Row& row = recipe.row();
   shared->done = false;
   shared->mailbox = -1;
   shared->semaphore = -1;

@@ -15,14 +15,19 @@ enum class How {
   Roomy,   // every pointer in the middle of writable memory
   Poison,  // the same, with other bytes where only output is
   Exact,  // what a pointer's kind allows ends with its page, the next page is not there; what is only read is read-only
-  Null,   // from here on: Exact, but for the argument at `position`
-  Hole,   // nothing is mapped
-  None,   // PROT_NONE
+  Dirty,  // Roomy; the bits of registers that the kernel is to ignore are set, those of missing arguments too
+  Across,   // every pointer to a page's last bytes, what its kind allows ends in the next page
+  Null,     // from here on: Exact, but for the argument at `position`
+  Hole,     // nothing is mapped
+  None,     // PROT_NONE
   Kernel,   // the kernel's half
   Fixed,    // read-only, where something is to be written
   Short,    // one byte too few before the page's end
   Garbage,  // other bytes where the kernel reads and writes
   Number,   // a length or count that is `number`
+  Large,    // the same, with Roomy memory
+  Inner,    // the pointer at offset `number` of what is read goes nowhere
+  Edge,     // likewise to the last 8 bytes of what is mapped
 };
 
 struct Scenario {
@@ -59,6 +64,9 @@ syscall::Access AccessOf(const Recipe& recipe, size_t position);
 
 // Maps the areas; once, before the first call.
 void MapAreas();
+
+// Where in what argument `position` points to there are pointers to the inner buffer.
+std::vector<size_t> InnerPointers(const Recipe& recipe, size_t position);
 
 Outcome Perform(const Recipe& recipe, const Scenario& scenario);
 

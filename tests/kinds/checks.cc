@@ -14,8 +14,6 @@ using syscall::ArgKind;
 using syscall::Row;
 using syscall::Trait;
 
-const Row& RowOf(const Recipe& recipe) { return *syscall::Find(static_cast<uint32_t>(recipe.nr)); }
-
 bool IsLoose(const Recipe& recipe, size_t i) { return (recipe.loose >> i & 1) != 0; }
 
 bool Writes(Access access) { return access == Access::Out || access == Access::InOut; }
@@ -38,20 +36,26 @@ bool SameWritten(const Memory& a, const Memory& b) {
   return true;
 }
 
+// Whether it fails when all arguments have been read.
+bool HasReadAll(const Recipe& recipe) {
+  return recipe.must.kind == Must::Kind::Fail && (recipe.must.error == EAGAIN || recipe.must.error == ENOENT);
+}
+
 size_t ElementBytes(const Arg& arg) { return arg.kind == ArgKind::ArrayOut ? arg.bytes : 1; }
 
 class Checker {
  public:
-  Checker(const Recipe& recipe, const std::vector<Run>& runs) : recipe_(recipe), row_(RowOf(recipe)), runs_(runs) {}
+  Checker(const Recipe& recipe, const std::vector<Run>& runs) : recipe_(recipe), row_(recipe.row()), runs_(runs) {}
 
   std::vector<std::string> Check() {
     const Outcome& roomy = runs_[0].second;
-    if (!roomy.ok()) return broken_;
-    for (size_t i = 0; i < row_.Arity(); ++i) {
+    if (!Tells(recipe_, roomy)) return broken_;
+    for (size_t i = 0; i < row_.Arity() && roomy.ok(); ++i) {
       if (roomy.memory[i].used && AccessOf(recipe_, i) != Access::Opaque) CheckRoomy(i, roomy.memory[i]);
     }
     CheckSame(runs_[1], "reads what it should only write");
     CheckSame(runs_[2], "wants more memory, or to write what it should only read");
+    CheckSame(runs_[3], "looks at bits that are not of the argument, or at more arguments");
     for (const Run& run : runs_) CheckFault(run);
     return broken_;
   }
@@ -72,10 +76,17 @@ class Checker {
     size_t limit = memory.extent;
     const auto result = static_cast<size_t>(runs_[0].second.result);
     const bool counted = arg.kind == ArgKind::BufOut || arg.kind == ArgKind::ArrayOut;
-    if (arg.result_bounded && counted)
-      limit = std::min(limit, arg.bytes * (arg.kind == ArgKind::BufOut) + result * ElementBytes(arg));
+    const size_t prefix = arg.kind == ArgKind::BufOut ? arg.bytes : 0;
+    if (arg.result_bounded && counted) limit = std::min(limit, prefix + result * ElementBytes(arg));
     if (Changed(memory, memory.at + limit, memory.after.size())) Say(i, "written beyond what the table says");
-    if (IsLoose(recipe_, i) || WritesRarely(arg.kind)) return;
+    if (IsLoose(recipe_, i) || IsLoose(recipe_, Unwritten(static_cast<int>(i))) || WritesRarely(arg.kind)) return;
+    // Less, and the result would be another; but padding behind the last element may stay as it was.
+    const size_t last = memory.at + limit;
+    const size_t tail = last - std::min<size_t>(limit, 8);
+    if (arg.result_bounded && counted && limit != 0 && !Changed(memory, tail, last) &&
+        !Changed(runs_[1].second.memory[i], tail, last)) {
+      Say(i, "less is written than result and table say");
+    }
     if (!Changed(memory, memory.at, memory.at + limit) &&
         !Changed(runs_[1].second.memory[i], memory.at, memory.at + limit)) {
       Say(i, "written, says the table; not written");
@@ -104,7 +115,7 @@ class Checker {
     const size_t i = run.first.position;
     const long result = run.second.result;
     const Arg& arg = row_.args[i];
-    if (run.first.how < How::Null || run.first.how == How::Number || AccessOf(recipe_, i) == Access::Opaque) return;
+    if (run.first.how < How::Null || run.first.how >= How::Number || AccessOf(recipe_, i) == Access::Opaque) return;
     const std::string text = run.first.Text() + " gives " + std::to_string(result);
     const bool loose = IsLoose(recipe_, i);
     switch (run.first.how) {
@@ -118,10 +129,13 @@ class Checker {
       case How::Garbage:
         return;
       case How::Short:
-        if (arg.result_bounded || arg.kind == ArgKind::FutexWord) return;
+        if ((arg.result_bounded && AccessOf(recipe_, i) == Access::Out) || arg.kind == ArgKind::FutexWord) return;
+        // As much as could be read was used.
+        if (row_.result == syscall::Result::Bytes && run.second.ok() && result < runs_[0].second.result) return;
         [[fallthrough]];
       case How::Fixed:
-        if (WritesRarely(arg.kind) && run.first.how == How::Fixed) return;
+        if ((WritesRarely(arg.kind) || IsLoose(recipe_, Unwritten(static_cast<int>(i)))) && run.first.how == How::Fixed)
+          return;
         [[fallthrough]];
       default:
         if (result != -EFAULT && !loose) broken_.push_back(text + " instead of EFAULT");
@@ -137,23 +151,33 @@ class Checker {
 }  // namespace
 
 std::vector<Scenario> ScenariosOf(const Recipe& recipe) {
-  const Row& row = RowOf(recipe);
-  std::vector<Scenario> scenarios = {{How::Roomy}, {How::Poison}, {How::Exact}};
+  const Row& row = recipe.row();
+  std::vector<Scenario> scenarios = {{How::Roomy}, {How::Poison}, {How::Exact}, {How::Dirty}, {How::Across}};
   for (size_t i = 0; i < row.Arity(); ++i) {
     const Access access = AccessOf(recipe, i);
     if (access != Access::Value) {
       for (const How how : {How::Null, How::Hole, How::None, How::Kernel}) scenarios.push_back({how, i});
       if (Writes(access)) scenarios.push_back({How::Fixed, i});
-      if (access == Access::InOut) scenarios.push_back({How::Garbage, i});
+      // Of other bytes some calls leave what is not the same twice.
+      const bool steady = !IsLoose(recipe, Unwritten(static_cast<int>(i)));
+      if (access == Access::InOut && steady) scenarios.push_back({How::Garbage, i});
       if (access != Access::Opaque) scenarios.push_back({How::Short, i});
     }
+    for (const size_t offset : InnerPointers(recipe, i)) {
+      scenarios.push_back({How::Inner, i, offset});
+      scenarios.push_back({How::Edge, i, offset});
+    }
     if (!syscall::IsSize(row.args[i].kind) || row.Has(Trait::ChangesMemoryMap)) continue;
-    for (const int64_t number : {int64_t{0}, int64_t{1}, int64_t{INT_MAX}, int64_t{INT_MIN}, int64_t{-1}, INT64_MAX}) {
+    scenarios.push_back({How::Large, i, 8192});
+    for (const int64_t number : {int64_t{0}, int64_t{1}, int64_t{1025}, int64_t{65537}, int64_t{INT_MAX},
+                                 int64_t{INT_MIN}, int64_t{-1}, INT64_MAX}) {
       scenarios.push_back({How::Number, i, static_cast<uint64_t>(number)});
     }
   }
   return scenarios;
 }
+
+bool Tells(const Recipe& recipe, const Outcome& roomy) { return roomy.ok() || HasReadAll(recipe); }
 
 std::vector<std::string> Broken(const Recipe& recipe, const std::vector<Run>& runs) {
   return Checker(recipe, runs).Check();

@@ -12,11 +12,14 @@ namespace guise::kinds {
 
 using Run = std::pair<Scenario, Outcome>;
 
-// The scenarios of a row; the first three are Roomy, Poison, Exact.
+// The scenarios of a row; the first four are Roomy, Poison, Exact, Dirty.
 std::vector<Scenario> ScenariosOf(const Recipe& recipe);
 
 // A result and what was written, without what varies between two runs; one line, no newline.
 std::string Describe(const Recipe& recipe, const Outcome& outcome);
+
+// Whether base arguments with this outcome tell right kinds from wrong ones.
+bool Tells(const Recipe& recipe, const Outcome& roomy);
 
 // What the table says and Linux does not do; empty: all holds.
 std::vector<std::string> Broken(const Recipe& recipe, const std::vector<Run>& runs);

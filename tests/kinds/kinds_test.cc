@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -102,6 +103,31 @@ TEST_P(KindsTest, TheTableIsLinuxAndGuiseIsToo) {
 INSTANTIATE_TEST_SUITE_P(All, KindsTest, testing::ValuesIn(Cases()), [](const testing::TestParamInfo<Case>& info) {
   return info.param.row + "_" + info.param.account.name;
 });
+
+// A table that nobody holds against Linux could say anything: wrong kinds must not pass.
+TEST(KindsPlantTest, EachWrongKindIsNoticed) {
+  std::set<std::string> believed = {
+#define BELIEVED(row, argument, reason) #row " " #argument,
+#include "tests/kinds/believed.def"
+  };
+  const Account account = Accounts().front();
+  Command command = Guise::Native(account).In(NativeWay(), {Stage::Get().Guest("tests/kinds/kinds_guest"), "plant"});
+  command.cwd = Stage::Get().MakeDirectory(account, "plants");
+  const RunResult result = RunToEnd(command);
+  ASSERT_EQ(result.exit_code, 0) << result;
+  std::map<std::string, int> verdicts;
+  std::istringstream stream(result.out);
+  for (std::string line; std::getline(stream, line);) {
+    const std::string verdict = line.substr(line.rfind(' ') + 1);
+    const std::string where = line.substr(0, line.find(' ', line.find(' ') + 1));
+    ++verdicts[verdict];
+    if (verdict == "believed") {
+      EXPECT_EQ(believed.count(where), 1u) << line;
+    }
+  }
+  for (const auto& [verdict, count] : verdicts) RecordProperty(verdict, count);
+  EXPECT_GT(verdicts["noticed"], 400);
+}
 
 TEST(KindsListTest, HasEachRowOfTheTableOnce) {
   std::map<std::string, int> listed;

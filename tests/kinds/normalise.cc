@@ -6,7 +6,6 @@
 namespace guise::kinds {
 namespace {
 
-using syscall::Access;
 using syscall::Result;
 
 struct Bytes {
@@ -40,7 +39,7 @@ std::string Hex(const std::string& bytes) {
 
 bool VariesByNature(const Recipe& recipe) {
   if (recipe.varies == Varies::Result || recipe.varies == Varies::Both) return true;
-  switch (syscall::Find(static_cast<uint32_t>(recipe.nr))->result) {
+  switch (recipe.row().result) {
     case Result::Pid:
     case Result::Addr:
     case Result::Time:

@@ -20,6 +20,7 @@ enum class Fds {
   PipeOut,     // of another pipe
   FullSocket,  // unix stream, connected; 9 bytes wait
   Datagrams,   // unix datagram, connected; two messages wait
+  Mail,        // unix datagram, "receiver"; a message of 9 bytes from "sender" waits
   NewSocket,   // unix stream, neither bound nor connected
   Listening,   // a connection waits
   Event,       // counts 1
@@ -46,7 +47,7 @@ constexpr int NumberOf(Fds fd) { return 40 + static_cast<int>(fd); }
 
 // Where the inner buffer lies: a page of text and three of zeros, for what structures point to.
 inline constexpr uint64_t kInner = 0x510000800000;
-inline constexpr uint64_t kInnerBytes = 4 * 4096;
+inline constexpr uint64_t kInnerBytes = uint64_t{4} * 4096;
 
 inline Value N(int64_t number) { return {Value::Kind::Number, number, {}}; }
 inline Value F(Fds fd) { return {Value::Kind::Fd, static_cast<int64_t>(fd), {}}; }
@@ -86,15 +87,20 @@ constexpr Must Fails(int error) { return {Must::Kind::Fail, error}; }
 
 // NULL is refused here though the kind allows it.
 constexpr int NoNull(int position) { return 8 + position; }
+// Nothing, or what was there before, is written.
+constexpr int Unwritten(int position) { return 16 + position; }
 
 struct Recipe {
   syscall::Nr nr;
   Must must;
   Varies varies;
   std::vector<Value> values;
-  // Bits of positions: pointers for which the kernel, given these values, touches less than the kind allows; and
-  // NoNull(position).
+  // Bits of positions: pointers for which the kernel, given these values, touches less than the kind allows;
+  // NoNull(position) and Unwritten(position).
   uint32_t loose = 0;
+  const syscall::Row* planted = nullptr;  // instead of the table's (plants.h)
+
+  const syscall::Row& row() const { return planted != nullptr ? *planted : *syscall::Find(static_cast<uint32_t>(nr)); }
 };
 
 const std::vector<Recipe>& Recipes();

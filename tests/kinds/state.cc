@@ -75,6 +75,29 @@ void OpenListening(int number) {
   Place(peer, number + 200);
 }
 
+int OpenNamed(const char* path) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  strcpy(name.sun_path, path);
+  const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + strlen(path) + 1);
+  Require(bind(fd, reinterpret_cast<const sockaddr*>(&name), length) == 0, path);
+  return fd;
+}
+
+int OpenMail() {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  strcpy(name.sun_path, "receiver");
+  const int receiver = OpenNamed("receiver");
+  const int sender = OpenNamed("sender");
+  Require(connect(sender, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0, "mail");
+  WriteText(sender);
+  Require(dup2(sender, NumberOf(Fds::Mail) + 200) >= 0, "dup2");
+  close(sender);
+  return receiver;
+}
+
 int OpenQueue() {
   mq_attr attributes{};
   attributes.mq_maxmsg = 4;
@@ -157,6 +180,8 @@ void Open(Fds fd) {
       return OpenPair(SOCK_STREAM, 1, number);
     case Fds::Datagrams:
       return OpenPair(SOCK_DGRAM, 2, number);
+    case Fds::Mail:
+      return Place(OpenMail(), number);
     case Fds::NewSocket:
       OpenListening(NumberOf(Fds::Listening));
       return Place(socket(AF_UNIX, SOCK_STREAM, 0), number);
