@@ -6,6 +6,7 @@
 #include "tests/guests/guest.h"
 
 static void Nothing(int signal) { (void)signal; }
+static void Nest(int signal) { raise(signal); }
 
 static void OnSegv(int signal, siginfo_t* info, void* context) {
   (void)context;
@@ -34,8 +35,9 @@ static int Run(enum Trouble trouble) {
   sigset_t all;
   switch (trouble) {
     case kNoRoom:
-      stack.ss_size = 2048;
-      action.sa_flags = SA_ONSTACK;
+      // Frame upon frame, until one does not fit.
+      action.sa_handler = Nest;
+      action.sa_flags = SA_ONSTACK | SA_NODEFER;
       CHECK(sigaltstack(&stack, NULL) == 0);
       break;
     case kUnmapped:
