@@ -45,6 +45,8 @@ struct AltStack {
   uint64_t size;
 };
 static_assert(sizeof(AltStack) == sizeof(stack_t));
+// ABI: include/linux/signal.h, sas_ss_reset(). A program starts with zeros instead.
+inline constexpr AltStack kNoAltStack = {0, SS_DISABLE, 0, 0};
 
 }  // namespace guise::shim
 

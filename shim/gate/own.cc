@@ -97,7 +97,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
   switch (call.nr) {
     case Nr::rt_sigaction:
       count(wire::Placement::kShim);
-      *outcome = Outcome::Done(SetAction(block->process, regs));
+      *outcome = Outcome::Done(SetAction(block, regs));
       return true;
     case Nr::rt_sigprocmask:
       count(wire::Placement::kShim);

@@ -28,16 +28,21 @@ using syscall::Nr;
 // ABI: include/uapi/asm-generic/siginfo.h
 constexpr int kUserDispatch = 2;
 
+// By the call at this place, not sent by somebody: what a process sends to itself may carry any code.
+bool IsForced(const siginfo_t* info, const ucontext* context) {
+  return info->si_code > 0 && reinterpret_cast<uint64_t>(info->si_call_addr) == RegsOf(context)->rip;
+}
+
 // A SIGSYS that is not the shim's: sent by somebody, or made by a seccomp filter.
 void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
-  const bool forced = info->si_code > 0;
+  const bool forced = IsForced(info, context);
   if (KeepInterruption(block, info, context)) return;
   if (block->blocks_sigsys && !forced) {
     block->held[HeldIndex(SIGSYS)] = *info;
     block->has_held[HeldIndex(SIGSYS)] = true;
     return;
   }
-  Present(block, context);
+  EndTempMask(block, Present(block, context), context);
   // A filter's handler compares the two.
   if (forced) info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
   const KernelAction action = TakeAction(block->process, signal);
@@ -45,7 +50,7 @@ void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* contex
   if (handled && !block->blocks_sigsys) return Deliver(block, signal, info, context, action);
   if (action.handler == kIgnore && !forced) return;
   DefaultInKernel(SIGSYS);
-  Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
+  Requeue(SIGSYS, info);
 }
 
 Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision) {
@@ -133,7 +138,7 @@ void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcom
 void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
   const FaultsOpen open(block, context);
-  if (info->si_code != kUserDispatch) return GuestsOwn(block, signal, info, context);
+  if (info->si_code != kUserDispatch || !IsForced(info, context)) return GuestsOwn(block, signal, info, context);
   GuestRegs& regs = *RegsOf(context);
   const auto nr = static_cast<uint32_t>(regs.rax);
   const uint32_t arch = info->si_arch;
@@ -149,6 +154,7 @@ void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
   }
   if (foreign) return Apply(block, context, asked, outcome);
   block->has_temp_mask = false;
+  block->ignored_fault = 0;
   block->mask = context->uc_sigmask;
   GuestCall call = asked;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);

@@ -78,6 +78,16 @@ int64_t RegisterOwn(int signal, const KernelAction& guest) {
 
 bool IsHandled(const KernelAction& action) { return action.handler != kDefaultAction && action.handler != kIgnore; }
 
+// One of the shim's own that the guest begins to ignore is not pending any more. ABI: do_sigaction() of
+// kernel/signal.c; what other threads hold back stays. A standard signal is pending at most once for the thread and
+// once for the process.
+void Discard(ThreadBlock* block, int signal) {
+  constexpr timespec kNow = {};
+  const SignalSet set = Bit(signal);
+  block->has_held[HeldIndex(signal)] = false;
+  for (int round = 0; round < 2; ++round) Native(Nr::rt_sigtimedwait, &set, nullptr, &kNow, sizeof(set));
+}
+
 // ABI: UAPI_SA_FLAGS; unknown flags are cleared, so that programs can tell what is supported.
 constexpr uint64_t kKnownFlags =
     kPassedFlags | kHandlerFlags | SA_NODEFER | SA_RESETHAND | 0x800 /* SA_EXPOSE_TAGBITS */;
@@ -110,7 +120,8 @@ KernelAction ActionOf(ProcessState* process, int signal) {
   }
 }
 
-int64_t SetAction(ProcessState* process, const GuestRegs& regs) {
+int64_t SetAction(ThreadBlock* block, const GuestRegs& regs) {
+  ProcessState* const process = block->process;
   const auto signal = static_cast<int>(regs.rdi);
   if (regs.r10 != sizeof(SignalSet)) return -EINVAL;
   KernelAction action = {};
@@ -133,6 +144,7 @@ int64_t SetAction(ProcessState* process, const GuestRegs& regs) {
                                             : KernelSet(signal, {action.handler, flags, 0, 0});
     if (IsError(set)) return set;
     if (!IsHandled(action)) locked.Store(action);
+    if (IsOurs(signal) && action.handler == kIgnore) Discard(block, signal);
   }
   if (regs.rdx != 0 && !WriteGuest(regs.rdx, old)) return -EFAULT;
   return 0;
@@ -195,28 +207,26 @@ bool OnAltStack(const AltStack& stack, uint64_t rsp) {
   return (static_cast<uint32_t>(stack.flags) & SS_AUTODISARM) == 0 && WithinAltStack(stack, rsp);
 }
 
+int64_t ChangeAltStack(ThreadBlock* block, const AltStack& wanted, uint64_t rsp) {
+  const AltStack& old = block->alt_stack;
+  if (old.size != 0 && OnAltStack(old, rsp)) return -EPERM;
+  const uint32_t mode = static_cast<uint32_t>(wanted.flags) & ~SS_AUTODISARM;
+  if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) return -EINVAL;
+  if (wanted.sp == old.sp && wanted.size == old.size && wanted.flags == old.flags) return 0;
+  constexpr uint64_t kSmallest = 2048;  // MINSIGSTKSZ of x86_64
+  if (mode != SS_DISABLE && wanted.size < kSmallest) return -ENOMEM;
+  block->alt_stack = mode == SS_DISABLE ? AltStack{0, wanted.flags, 0, 0} : wanted;
+  return 0;
+}
+
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
-  // ABI: kernel/signal.c, do_sigaltstack().
   AltStack wanted = {};
   if (regs.rdi != 0 && !ReadGuest(&wanted, regs.rdi)) return -EFAULT;
   AltStack old = block->alt_stack;
-  const bool on_it = old.size != 0 && OnAltStack(old, regs.rsp);
-  old.flags = static_cast<int32_t>((old.size == 0 ? SS_DISABLE
-                                    : on_it       ? SS_ONSTACK
-                                                  : 0) |
-                                   (static_cast<uint32_t>(old.flags) & SS_AUTODISARM));
+  const uint32_t mode = old.size == 0 ? SS_DISABLE : OnAltStack(old, regs.rsp) ? SS_ONSTACK : 0;
+  old.flags = static_cast<int32_t>(mode | (static_cast<uint32_t>(old.flags) & SS_AUTODISARM));
   if (regs.rdi != 0) {
-    if (on_it) return -EPERM;
-    const uint32_t mode = static_cast<uint32_t>(wanted.flags) & ~SS_AUTODISARM;
-    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) return -EINVAL;
-    constexpr uint64_t kSmallest = 2048;  // MINSIGSTKSZ of x86_64
-    if (mode == SS_DISABLE) {
-      block->alt_stack = {0, static_cast<int32_t>(static_cast<uint32_t>(wanted.flags) & SS_AUTODISARM), 0, 0};
-    } else {
-      if (wanted.size < kSmallest) return -ENOMEM;
-      block->alt_stack = {wanted.sp, static_cast<int32_t>(static_cast<uint32_t>(wanted.flags) & SS_AUTODISARM), 0,
-                          wanted.size};
-    }
+    if (const int64_t error = ChangeAltStack(block, wanted, regs.rsp)) return error;
   }
   if (regs.rsi != 0 && !WriteGuest(regs.rsi, old)) return -EFAULT;
   return 0;

@@ -24,9 +24,12 @@ constexpr bool IsOurs(int signal) { return signal == SIGSEGV || signal == SIGBUS
 int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored);
 
 // rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2) of the guest; value or -errno. context: of the site.
-int64_t SetAction(ProcessState* process, const GuestRegs& regs);
+int64_t SetAction(ThreadBlock* block, const GuestRegs& regs);
 int64_t SetMask(ThreadBlock* block, ucontext* context);
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs);
+// The same stack for whoever runs at `rsp`; 0 or -errno. ABI: kernel/signal.c, do_sigaltstack(). The flags stay as they
+// were asked for: frames show them.
+int64_t ChangeAltStack(ThreadBlock* block, const AltStack& wanted, uint64_t rsp);
 // rt_sigpending(2): the kernel's answer, and what the block holds back.
 int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs);
 

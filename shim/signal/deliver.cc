@@ -28,6 +28,9 @@ constexpr uint64_t kLeastXstate = kFxSize + 64;
 // ABI: cleared at entry of a handler, arch/x86/kernel/signal_64.c: direction, resume, trap.
 constexpr uint64_t kClearedFlags = 0x400 | 0x10000 | 0x100;
 
+// ABI: arch/x86/include/asm/segment.h, __USER_CS; handlers are 64-bit code whatever they interrupt.
+constexpr uint16_t kUserCode = 0x33;
+
 uint64_t FpSize(uint64_t fpstate) {
   _fpx_sw_bytes software;
   memcpy(&software, reinterpret_cast<const char*>(fpstate) + kSoftwareBytes, sizeof(software));
@@ -69,14 +72,12 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   frame.return_address = action.restorer;
   frame.context = *context;
   frame.context.uc_link = nullptr;
-  AltStack shown = old_stack;
-  shown.flags |= nested ? SS_ONSTACK : 0;
-  memcpy(&frame.context.uc_stack, &shown, sizeof(shown));
+  memcpy(&frame.context.uc_stack, &old_stack, sizeof(old_stack));
   frame.context.uc_mcontext.fpstate = reinterpret_cast<_fpstate*>(guest_fpstate);
   if (block->blocks_sigsys) frame.context.uc_sigmask |= Bit(SIGSYS);
   frame.info = *info;
   if (!WriteGuest(sp, frame)) return ForceSegv(block, signal, context);
-  if ((static_cast<uint32_t>(old_stack.flags) & SS_AUTODISARM) != 0) block->alt_stack = {};
+  if ((static_cast<uint32_t>(old_stack.flags) & SS_AUTODISARM) != 0) block->alt_stack = kNoAltStack;
 
   SignalSet handler_mask = current | action.mask;
   if ((action.flags & SA_NODEFER) == 0) handler_mask |= Bit(signal);
@@ -85,6 +86,7 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   // ABI: a handler starts with cleared FP state, fpu__clear_user_states(); a frame without one says so.
   context->uc_mcontext.fpstate = nullptr;
   regs.rip = action.handler;
+  context->uc_mcontext.cs = kUserCode;
   regs.rsp = sp;
   regs.rdi = static_cast<uint64_t>(signal);
   regs.rsi = sp + offsetof(SignalFrame, info);
@@ -99,8 +101,8 @@ void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   const FaultsOpen open(block, context);
   const Presented presented = Present(block, context);
   if (presented.in_shim) return;  // cannot be: everything is blocked there
-  // A call with a mask of its own that was not interrupted has put the old mask back already.
-  if (!presented.after_call || static_cast<int64_t>(RegsOf(context)->rax) != -EINTR) block->has_temp_mask = false;
+  EndTempMask(block, presented, context);
+  if (ReturnBlocked(block, info, context)) return;
   ApplyDisposition(block, signal, info, context);
 }
 
@@ -115,6 +117,16 @@ void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, uco
 
 void Requeue(int signal, const siginfo_t* info) {
   Native(Nr::rt_tgsigqueueinfo, Native(Nr::getpid), Native(Nr::gettid), signal, info);
+}
+
+bool ReturnBlocked(ThreadBlock* block, const siginfo_t* info, const ucontext* context) {
+  constexpr SignalSet kSynchronous = Bit(SIGSEGV) | Bit(SIGBUS) | Bit(SIGILL) | Bit(SIGTRAP) | Bit(SIGFPE);
+  const SignalSet blocked = block->has_temp_mask ? block->temp_mask : context->uc_sigmask;
+  const SignalSet bit = Bit(info->si_signo);
+  if (info->si_code <= 0 || (bit & kSynchronous & blocked) == 0) return false;
+  Native(Nr::rt_sigprocmask, SIG_BLOCK, &bit, nullptr, sizeof(bit));
+  Requeue(info->si_signo, info);
+  return true;
 }
 
 void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
@@ -149,20 +161,18 @@ void ReturnFromSignal(ThreadBlock* block, ucontext* context) {
     const uint64_t taken = size <= FpSize(to) ? size : kFxSize;
     if (!ReadGuest(reinterpret_cast<void*>(to), from, taken)) return ForceSegv(block, 0, context);
   }
+  const uint64_t handler_rsp = regs.rsp;
   regs = *RegsOf(&guest);
+  // Another code segment is how a program enters 32-bit code and leaves it.
+  context->uc_mcontext.cs = guest.uc_mcontext.cs;
+  context->uc_mcontext.ss = guest.uc_mcontext.ss;
+  context->uc_flags = guest.uc_flags;
   BlockSigsys(block, (guest.uc_sigmask & Bit(SIGSYS)) != 0);
   context->uc_sigmask = guest.uc_sigmask & ~(Bit(SIGSYS) | kUnblockable);
-  // ABI: restore_altstack(): an unusable one is ignored, and so is a change while running on it.
+  // ABI: restore_altstack(): what sigaltstack(2) would refuse is not taken over.
   AltStack stack;
   memcpy(&stack, &guest.uc_stack, sizeof(stack));
-  const auto flags = static_cast<uint32_t>(stack.flags);
-  const uint32_t mode = flags & ~SS_AUTODISARM;
-  const auto kept = static_cast<int32_t>(flags & SS_AUTODISARM);
-  if (mode == SS_DISABLE || stack.size == 0) {
-    block->alt_stack = {0, kept, 0, 0};
-  } else if (mode == 0 || mode == SS_ONSTACK) {
-    block->alt_stack = {stack.sp, kept, 0, stack.size};
-  }
+  ChangeAltStack(block, stack, handler_rsp);
 }
 
 }  // namespace guise::shim

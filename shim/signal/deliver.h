@@ -20,6 +20,11 @@ void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, uco
 // Sends a signal to this thread again, with its siginfo: it comes when it is not blocked any more.
 void Requeue(int signal, const siginfo_t* info);
 
+// A blocked signal that has come nevertheless; it is pending again. ABI: dequeue_synchronous_signal() of
+// kernel/signal.c looks at the mask for some signal of that kind, such as the SIGSYS of dispatch, and then takes the
+// first in the queue.
+bool ReturnBlocked(ThreadBlock* block, const siginfo_t* info, const ucontext* context);
+
 // The guest's stack cannot take a frame for `signal` (0: a frame to return to cannot be read). ABI: force_sigsegv() and
 // force_sig(): the guest's handler for SIGSEGV, unless that is what failed, or death.
 void ForceSegv(ThreadBlock* block, int signal, ucontext* context);

@@ -5,6 +5,7 @@
 #include "shim/arch/x86_64/cpu.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/memory.h"
 #include "shim/panic.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
@@ -38,8 +39,18 @@ uint64_t FixupOf(uint64_t rip) {
   return 0;
 }
 
-// By an instruction, not sent by somebody. ABI: SI_FROMKERNEL, include/linux/signal.h.
-bool IsFault(const siginfo_t* info) { return info->si_code > 0; }
+// Behind a call that the image has made: an instruction that does not fault.
+bool IsBehindCall(uint64_t rip) {
+  constexpr uint16_t kSyscall = 0x050f;
+  uint16_t before = 0;
+  if (!InImage(rip)) return false;
+  memcpy(&before, reinterpret_cast<const char*>(rip) - sizeof(before), sizeof(before));
+  return before == kSyscall;
+}
+
+// By an instruction, not sent by somebody. ABI: SI_FROMKERNEL, include/linux/signal.h; but what a process sends to
+// itself may carry any code, rt_tgsigqueueinfo(2), and comes behind a call.
+bool IsFault(const siginfo_t* info, uint64_t rip) { return info->si_code > 0 && !IsBehindCall(rip); }
 
 // Behind the instruction that returns from the shim's handlers.
 bool IsRestorer(uint64_t rip) {
@@ -57,28 +68,31 @@ FaultsOpen::FaultsOpen(ThreadBlock* block, const ucontext* context) : block_(blo
   }
 }
 
-FaultsOpen::~FaultsOpen() {
+// Nothing is copied any more; the return from this handler decides, by the guest's mask.
+FaultsOpen::~FaultsOpen() { ReleaseFaults(block_); }
+
+void ReleaseFaults(ThreadBlock* block) {
   for (const int signal : {SIGSEGV, SIGBUS}) {
     const uint32_t index = HeldIndex(signal);
-    if (!block_->has_held[index]) continue;
-    block_->has_held[index] = false;
-    // Nothing is copied any more; the return from this handler decides, by the guest's mask.
+    if (!block->has_held[index]) continue;
+    block->has_held[index] = false;
     Native(Nr::rt_sigprocmask, SIG_BLOCK, &kFaults, nullptr, sizeof(kFaults));
-    Requeue(signal, &block_->held[index]);
+    Requeue(signal, &block->held[index]);
   }
 }
 
 void OnFault(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
   GuestRegs& regs = *RegsOf(context);
-  if (IsFault(info)) {
-    if (const uint64_t fixup = FixupOf(regs.rip)) {
+  const uint64_t rip = regs.rip;
+  const bool faulted = IsFault(info, rip);
+  if (faulted) {
+    if (const uint64_t fixup = FixupOf(rip)) {
       regs.rip = fixup;
       return;
     }
   }
-  if (!IsFault(info) && KeepInterruption(block, info, context)) return;
-  const uint64_t rip = regs.rip;
+  if (!faulted && KeepInterruption(block, info, context)) return;
   const Presented presented = Present(block, context);
   if (presented.in_shim && IsRestorer(rip)) {
     // The kernel refused a frame that the guest had made: FP state that no CPU has. ABI: a bad frame is SIGSEGV.
@@ -89,7 +103,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
   }
   if (presented.in_shim) {
     // Sent from outside while the shim works. Standard signals do not queue: one is kept.
-    if (!IsFault(info)) {
+    if (!faulted) {
       block->held[HeldIndex(signal)] = *info;
       block->has_held[HeldIndex(signal)] = true;
       return;
@@ -100,14 +114,21 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
            .rsp = regs.rsp,
            .address = reinterpret_cast<uint64_t>(info->si_addr)});
   }
-  if (!presented.after_call || static_cast<int64_t>(regs.rax) != -EINTR) block->has_temp_mask = false;
-  if (!IsFault(info)) return ApplyDisposition(block, signal, info, context);
+  EndTempMask(block, presented, context);
+  if (ReturnBlocked(block, info, context)) return;
+  if (!faulted) return ApplyDisposition(block, signal, info, context);
   const KernelAction action = TakeAction(block->process, signal);
   const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
   if (handled) return Deliver(block, signal, info, context, action);
-  // ABI: an ignored fault kills too, force_sig_info_to_task(). The instruction faults again and finds the default
-  // action; a core then shows the guest's registers.
+  // ABI: an ignored fault kills too, force_sig_info_to_task(). One that no instruction is the cause of does not come
+  // again at this place.
+  if (action.handler == kIgnore && block->ignored_fault != regs.rip) {
+    block->ignored_fault = regs.rip;
+    return;
+  }
   DefaultInKernel(signal);
+  // A core then shows the guest's registers.
+  Requeue(signal, info);
 }
 
 }  // namespace guise::shim

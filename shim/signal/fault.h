@@ -21,6 +21,9 @@ class FaultsOpen {
   ThreadBlock* const block_;
 };
 
+// Sends again what has waited in the block meanwhile. Faults are blocked from then on.
+void ReleaseFaults(ThreadBlock* block);
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_SIGNAL_FAULT_H_

@@ -3,6 +3,7 @@
 #include "shim/arch/x86_64/gates.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
+#include "shim/signal/fault.h"
 #include "shim/view/fds.h"
 
 namespace guise::shim {
@@ -32,6 +33,7 @@ int64_t PerformOpen(ThreadBlock* block, const GuestCall& call) {
   const SignalSet open = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
   // What the block holds back is then pending, for the call to find.
   ReleaseSigsys(block);
+  ReleaseFaults(block);
   return guise_step_gate(&call, &open, &kShimMask);
 }
 

@@ -42,4 +42,8 @@ Presented Present(ThreadBlock* block, ucontext* context) {
   return {.in_shim = InImage(regs.rip), .after_call = false};
 }
 
+void EndTempMask(ThreadBlock* block, const Presented& presented, const ucontext* context) {
+  if (!presented.after_call || static_cast<int64_t>(RegsOf(context)->rax) != -EINTR) block->has_temp_mask = false;
+}
+
 }  // namespace guise::shim

@@ -15,6 +15,9 @@ struct Presented {
 // Edits the context in place.
 Presented Present(ThreadBlock* block, ucontext* context);
 
+// A call with a mask of its own that was not interrupted has put the old mask back already.
+void EndTempMask(ThreadBlock* block, const Presented& presented, const ucontext* context);
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_SIGNAL_PRESENT_H_

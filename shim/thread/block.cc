@@ -69,6 +69,10 @@ void KeepOnly(ThreadBlock* kept) {
   for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
     set(process->users, process == kept->process ? 1 : 0);
   }
+  // Nothing is pending in a fork child.
+  for (bool& held : kept->has_held) {
+    if (held) held = false;
+  }
   if (kept->process->locked.Relaxed() != 0) kept->process->locked.StoreRelaxed(0);
 }
 

@@ -52,10 +52,11 @@ struct ThreadBlock {
   bool blocks_sigsys;    // virtual: the kernel's mask never holds SIGSYS
   bool has_held[kHeldSignals];
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
-  bool has_interruption;         // `interruption` waits for the end of the call under way
-  bool restarts;                 // and the call is made again if it fails with EINTR
-  siginfo_t interruption;        // see signal/interrupt.h
-  int32_t exec_fd;               // opened for an exec that failed or is under way, or -1
+  uint64_t ignored_fault;  // where the thread has had a fault that the guest ignores, and made no call since, or 0
+  bool has_interruption;   // `interruption` waits for the end of the call under way
+  bool restarts;           // and the call is made again if it fails with EINTR
+  siginfo_t interruption;  // see signal/interrupt.h
+  int32_t exec_fd;         // opened for an exec that failed or is under way, or -1
   int32_t tid;
   void* exec_scratch;  // memory of that exec
   size_t exec_scratch_size;

@@ -68,7 +68,7 @@ ThreadBlock* MakeChild(ThreadBlock* parent, uint64_t flags) {
   child->blocks_sigsys = parent->blocks_sigsys;
   child->filters.StoreRelaxed(parent->filters.Acquire());
   // ABI: clone(2): a child that shares memory starts without an alternate stack, but for vfork's.
-  if (IsVfork(flags)) child->alt_stack = parent->alt_stack;
+  child->alt_stack = IsVfork(flags) ? parent->alt_stack : kNoAltStack;
   return child;
 }
 
