@@ -62,8 +62,7 @@ std::string PanicKindName(uint32_t kind) {
       return "the shim found itself broken";
     case wire::PanicKind::kProtocol:
       return "the server's answer cannot be obeyed";
-    case wire::PanicKind::kNotice:
-      return "";
+    case wire::PanicKind::kNotice:  // no panic
     case wire::PanicKind::kNone:
       break;
   }

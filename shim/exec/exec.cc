@@ -115,10 +115,8 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   vectors->envp = pointer;
   if (!ReadGuest(pointer, envp, 8 * static_cast<uint64_t>(envc))) return -EFAULT;
   pointer += envc;
-  for (uint32_t i = 0; i < filter_count; ++i) {
-    *pointer++ = Word(text);
-    text += WriteFilter(filters, i, text);
-  }
+  pointer += filter_count;
+  text = WriteFilters(filters, pointer, text);
   WriteHandover(block, judged.fd, path, text, kNumbersSize + kPathSize);
   *pointer++ = Word(text);
   *pointer = 0;

@@ -32,14 +32,13 @@ constexpr uint32_t kSetGid = 02010;  // with S_IXGRP: without, it is mandatory l
 constexpr uint64_t kNoSuid = 2;      // ST_NOSUID
 
 // Whether its exec would raise the caller. ABI: fs/exec.c, bprm_fill_uid(); security/commoncap.c.
-Verdict JudgeRaising(int32_t fd) {
-  struct stat status;
-  if (IsError(Native(Nr::fstat, fd, &status))) return kGood;
+Verdict JudgeRaising(int32_t fd, const struct stat& status) {
+  const int64_t euid = Native(Nr::geteuid);
   char capabilities[32];
-  const bool by_uid = (status.st_mode & kSetUid) != 0 && status.st_uid != Native(Nr::geteuid);
+  const bool by_uid = (status.st_mode & kSetUid) != 0 && status.st_uid != euid;
   const bool by_gid = (status.st_mode & kSetGid) == kSetGid && status.st_gid != Native(Nr::getegid);
-  const bool by_capabilities = Native(Nr::geteuid) != 0 && !IsError(Native(Nr::fgetxattr, fd, "security.capability",
-                                                                           capabilities, sizeof(capabilities)));
+  const bool by_capabilities =
+      euid != 0 && !IsError(Native(Nr::fgetxattr, fd, "security.capability", capabilities, sizeof(capabilities)));
   if (!by_uid && !by_gid && !by_capabilities) return kGood;
   struct statfs mount;
   if (IsError(Native(Nr::fstatfs, fd, &mount)) || (static_cast<uint64_t>(mount.f_flags) & kNoSuid) != 0) return kGood;
@@ -52,8 +51,8 @@ bool IsRegular(int32_t dir_fd, const char* path, uint64_t flags) {
   return !IsError(Native(Nr::newfstatat, dir_fd, path, &status, flags)) && (status.st_mode & kTypeMask) == kRegular;
 }
 
-// Opens a regular file that the caller may execute. The fd, or the verdict.
-int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict* verdict) {
+// Opens a regular file that the caller may execute. The fd and its status, or the verdict.
+int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, struct stat* status, Verdict* verdict) {
   int64_t fd;
   if (path[0] == 0 && (flags & AT_EMPTY_PATH) != 0 && dir_fd == AT_FDCWD) {
     fd = Native(Nr::openat, AT_FDCWD, ".", O_RDONLY | O_CLOEXEC, 0);
@@ -77,11 +76,10 @@ int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, Verdict
     if (may_execute && IsRegular(dir_fd, path, follow)) *verdict = {-EACCES, "it may not be read", true};
     return fd;
   }
-  struct stat status;
-  const int64_t got = Native(Nr::fstat, fd, &status);
+  const int64_t got = Native(Nr::fstat, fd, status);
   if (IsError(got)) {
     *verdict = {got, nullptr};
-  } else if ((status.st_mode & kTypeMask) != kRegular) {
+  } else if ((status->st_mode & kTypeMask) != kRegular) {
     *verdict = {-EACCES, "it is not a regular file"};
   } else {
     // Permission as for the effective user, and the mount's noexec.
@@ -135,7 +133,8 @@ bool ParseScript(char (&head)[kHeadSize + 1], const char** interpreter, const ch
 
 Verdict JudgeInterpreter(const char* path) {
   Verdict verdict = kGood;
-  const int64_t fd = OpenExecutable(AT_FDCWD, path, 0, &verdict);
+  struct stat status;
+  const int64_t fd = OpenExecutable(AT_FDCWD, path, 0, &status, &verdict);
   if (IsError(fd)) return {verdict.error, "its ELF interpreter cannot be opened"};
   ElfHead elf;
   const ElfError error = ReadElf(static_cast<int32_t>(fd), &elf);
@@ -180,7 +179,8 @@ void Judge(const Candidate& candidate, Judged* judged) {
   judged->unshimmed = nullptr;
   while (true) {
     Verdict verdict = kGood;
-    const int64_t fd = OpenExecutable(dir_fd, path, flags, &verdict);
+    struct stat status;
+    const int64_t fd = OpenExecutable(dir_fd, path, flags, &status, &verdict);
     if (!IsError(fd)) {
       auto& head = judged->heads[judged->scripts];
       memset(head, 0, sizeof(head));
@@ -221,7 +221,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
         continue;
       } else {
         verdict = JudgeElf(static_cast<int32_t>(fd));
-        if (verdict.error == 0) verdict = JudgeRaising(static_cast<int32_t>(fd));
+        if (verdict.error == 0) verdict = JudgeRaising(static_cast<int32_t>(fd), status);
       }
       if (verdict.error == 0) {
         judged->fd = static_cast<int32_t>(fd);

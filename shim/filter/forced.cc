@@ -4,9 +4,8 @@
 #include "shim/signal/deliver.h"
 
 namespace guise::shim {
-namespace {
 
-siginfo_t Info(const ucontext* context, int code, uint32_t nr, uint32_t arch, int data) {
+siginfo_t SigsysOf(const ucontext* context, int code, uint32_t nr, uint32_t arch, int data) {
   siginfo_t info = {};
   info.si_signo = SIGSYS;
   info.si_errno = data;
@@ -17,18 +16,13 @@ siginfo_t Info(const ucontext* context, int code, uint32_t nr, uint32_t arch, in
   return info;
 }
 
-}  // namespace
-
-void ForceSigsys(ThreadBlock* block, ucontext* context, int code, uint32_t nr, uint32_t arch, int data) {
-  const siginfo_t info = Info(context, code, nr, arch, data);
+void ForceSigsys(ThreadBlock* block, ucontext* context, const siginfo_t& info) {
   const KernelAction action = TakeAction(block->process, SIGSYS);
-  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
-  if (handled && !block->blocks_sigsys) return Deliver(block, SIGSYS, &info, context, action);
-  KillBySigsys(block, context, code, nr, arch, data);
+  if (IsHandled(action) && !block->blocks_sigsys) return Deliver(block, SIGSYS, &info, context, action);
+  KillBySigsys(info);
 }
 
-void KillBySigsys(ThreadBlock*, ucontext* context, int code, uint32_t nr, uint32_t arch, int data) {
-  const siginfo_t info = Info(context, code, nr, arch, data);
+void KillBySigsys(const siginfo_t& info) {
   DefaultInKernel(SIGSYS);
   // It comes at the return from the shim's handler, before the guest goes on: SIGSYS is not blocked there.
   Requeue(SIGSYS, &info);

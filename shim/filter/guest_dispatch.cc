@@ -46,11 +46,11 @@ bool DispatchedByGuest(ThreadBlock* block, ucontext* context, uint32_t nr, uint3
     }
     if (state == SYSCALL_DISPATCH_FILTER_ALLOW) return false;
     if (state != SYSCALL_DISPATCH_FILTER_BLOCK) {
-      KillBySigsys(block, context, kSysUserDispatch, nr, arch, 0);
+      KillBySigsys(SigsysOf(context, kSysUserDispatch, nr, arch, 0));
       return true;
     }
   }
-  ForceSigsys(block, context, kSysUserDispatch, nr, arch, 0);
+  ForceSigsys(block, context, SigsysOf(context, kSysUserDispatch, nr, arch, 0));
   return true;
 }
 

@@ -27,8 +27,8 @@ struct sock_fprog64 {
 };
 
 GuestFilter* NewFilter(const GuestFilter* next, uint32_t length) {
-  const size_t size = sizeof(GuestFilter) + length * sizeof(sock_filter);
-  const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int64_t at =
+      Native(Nr::mmap, nullptr, FilterSize(length), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (IsError(at)) return nullptr;
   auto* const filter = reinterpret_cast<GuestFilter*>(at);
   filter->next = next;
@@ -36,7 +36,7 @@ GuestFilter* NewFilter(const GuestFilter* next, uint32_t length) {
   return filter;
 }
 
-void Drop(GuestFilter* filter) { Native(Nr::munmap, filter, FilterSize(filter)); }
+void Drop(GuestFilter* filter) { Native(Nr::munmap, filter, FilterSize(filter->length)); }
 
 void Adopt(ThreadBlock* block, const GuestFilter* filter, uint64_t flags) {
   block->filters.Release(filter);
@@ -160,7 +160,7 @@ bool StoppedByFilter(ThreadBlock* block, ucontext* context, GuestCall* call, uin
       *outcome = Outcome::Done(-(value < kMaxErrno ? value : kMaxErrno));
       return true;
     case SECCOMP_RET_TRAP:
-      ForceSigsys(block, context, kSysSeccomp, nr, arch, value);
+      ForceSigsys(block, context, SigsysOf(context, kSysSeccomp, nr, arch, value));
       *outcome = Outcome::Redirected();
       return true;
     case SECCOMP_RET_TRACE:       // a tracer is told by the kernel only
@@ -179,7 +179,7 @@ bool StoppedByFilter(ThreadBlock* block, ucontext* context, GuestCall* call, uin
       }
       [[fallthrough]];
     default:
-      KillBySigsys(block, context, kSysSeccomp, nr, arch, value);
+      KillBySigsys(SigsysOf(context, kSysSeccomp, nr, arch, value));
       *outcome = Outcome::Redirected();
       return true;
   }
@@ -199,17 +199,18 @@ uint32_t CountFilters(const GuestFilter* filters) {
   return count;
 }
 
-size_t WriteFilter(const GuestFilter* filters, uint32_t age, char* to) {
-  for (uint32_t newer = CountFilters(filters) - 1 - age; newer > 0; --newer) filters = filters->next;
-  const char* const begin = to;
-  for (const char* name = kName; *name != 0; ++name) *to++ = *name;
-  const auto* const bytes = reinterpret_cast<const uint8_t*>(filters->program);
-  for (size_t i = 0; i < filters->length * sizeof(sock_filter); ++i) {
-    *to++ = kHex[bytes[i] >> 4];
-    *to++ = kHex[bytes[i] & 15];
+char* WriteFilters(const GuestFilter* filters, uint64_t* end, char* to) {
+  for (const GuestFilter* filter = filters; filter != nullptr; filter = filter->next) {
+    *--end = Word(to);
+    for (const char* name = kName; *name != 0; ++name) *to++ = *name;
+    const auto* const bytes = reinterpret_cast<const uint8_t*>(filter->program);
+    for (size_t i = 0; i < filter->length * sizeof(sock_filter); ++i) {
+      *to++ = kHex[bytes[i] >> 4];
+      *to++ = kHex[bytes[i] & 15];
+    }
+    *to++ = 0;
   }
-  *to++ = 0;
-  return static_cast<size_t>(to - begin);
+  return to;
 }
 
 bool ReadFilter(ThreadBlock* block, const char* text) {

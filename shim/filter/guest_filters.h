@@ -19,9 +19,7 @@ struct GuestFilter {
   uint32_t length;  // 0: SECCOMP_MODE_STRICT
   sock_filter program[];
 };
-inline size_t FilterSize(const GuestFilter* filter) {
-  return sizeof(GuestFilter) + filter->length * sizeof(sock_filter);
-}
+constexpr size_t FilterSize(uint32_t length) { return sizeof(GuestFilter) + length * sizeof(sock_filter); }
 
 // seccomp(2), and prctl(2) with PR_SET_SECCOMP: puts a filter before the thread's. False: another operation.
 bool AnswerSeccomp(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
@@ -35,8 +33,8 @@ bool StoppedByFilter(ThreadBlock* block, ucontext* context, GuestCall* call, uin
 uint32_t CountFilters(const GuestFilter* filters);
 // Of all of them, with their NULs.
 size_t FilterTextSize(const GuestFilter* filters);
-// Writes the filter that has `age` older ones; returns the length with the NUL.
-size_t WriteFilter(const GuestFilter* filters, uint32_t age, char* to);
+// Writes all of them to `to`, and their addresses to what lies before `end`; returns the end of the text.
+char* WriteFilters(const GuestFilter* filters, uint64_t* end, char* to);
 // Takes one over; false: not such a text, or no memory.
 bool ReadFilter(ThreadBlock* block, const char* text);
 

@@ -21,6 +21,11 @@ inline bool Same(const GuestCall& a, const GuestCall& b) {
   return same;
 }
 
+inline bool HasTrait(const GuestCall& call, syscall::Trait trait) {
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
+  return row != nullptr && row->Has(trait);
+}
+
 inline int64_t Perform(const GuestCall& call) {
   return RawSyscall(static_cast<uint64_t>(call.nr), call.args[0], call.args[1], call.args[2], call.args[3],
                     call.args[4], call.args[5]);

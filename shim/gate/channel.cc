@@ -172,8 +172,7 @@ int64_t Return(const Held& held, const GuestCall& call) {
 void RunStep(ThreadBlock* block, const Held& held, uint64_t key) {
   wire::RunLine& run = held.slot().run;
   const GuestCall call = CallOf(held);
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (row != nullptr && row->Has(syscall::Trait::CallerOnly)) {
+  if (HasTrait(call, syscall::Trait::CallerOnly)) {
     Panic(wire::PanicKind::kProtocol, "the server asked for a call that only the guest can make",
           {.nr = static_cast<uint64_t>(call.nr)});
   }

@@ -84,11 +84,6 @@ ExecRequest ExecOf(const GuestCall& call) {
           .flags = static_cast<uint32_t>(call.args[4])};
 }
 
-bool IsTrait(const GuestCall& call, syscall::Trait trait) {
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  return row != nullptr && row->Has(trait);
-}
-
 // Calls of the guest's own process and threads. False: not one of them.
 bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, Outcome* outcome) {
   const GuestRegs& regs = *RegsOf(context);
@@ -154,7 +149,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       break;
   }
   // The rest of what only the caller can do runs natively whatever the session says.
-  if (!IsTrait(call, syscall::Trait::CallerOnly)) return false;
+  if (!HasTrait(call, syscall::Trait::CallerOnly)) return false;
   count(wire::Placement::kKernel);
   *outcome = Outcome::Native();
   return true;
@@ -163,7 +158,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
 }  // namespace
 
 bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome) {
-  if (IsTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
+  if (HasTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
   if (AnswerCaller(block, context, *call, outcome)) return true;
   if (!AnswerForFds(block, *call, outcome) && !AnswerForFdLists(block, *call, outcome) &&
       !AnswerForRanges(*call, outcome) && !AnswerForProc(block, call, outcome)) {

@@ -3,6 +3,7 @@
 #include <linux/audit.h>
 
 #include "shim/arch/x86_64/gates.h"
+#include "shim/filter/forced.h"
 #include "shim/filter/guest_dispatch.h"
 #include "shim/filter/guest_filters.h"
 #include "shim/gate/channel.h"
@@ -34,7 +35,7 @@ bool IsForced(const siginfo_t* info, const ucontext* context) {
 }
 
 // A SIGSYS that is not the shim's: sent by somebody, or made by a seccomp filter.
-void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
+void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   const bool forced = IsForced(info, context);
   if (KeepInterruption(block, info, context)) return;
   if (block->blocks_sigsys && !forced) {
@@ -43,14 +44,10 @@ void GuestsOwn(ThreadBlock* block, int signal, siginfo_t* info, ucontext* contex
     return;
   }
   EndTempMask(block, Present(block, context), context);
+  if (!forced) return ApplyDisposition(block, SIGSYS, info, context);
   // A filter's handler compares the two.
-  if (forced) info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
-  const KernelAction action = TakeAction(block->process, signal);
-  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
-  if (handled && !block->blocks_sigsys) return Deliver(block, signal, info, context, action);
-  if (action.handler == kIgnore && !forced) return;
-  DefaultInKernel(SIGSYS);
-  Requeue(SIGSYS, info);
+  info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
+  ForceSigsys(block, context, *info);
 }
 
 Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision) {
@@ -92,8 +89,7 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
 // SIGSYS, what may wait for a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest
 // waits for by sigwait(3) or signalfd(2), or not take one that the call's own mask opens.
 bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  return NeedsFilter(call.nr) || (block->blocks_sigsys && row != nullptr && row->Has(syscall::Trait::MayBlock));
+  return NeedsFilter(call.nr) || (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
 }
 
 Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outcome) {
@@ -135,10 +131,10 @@ void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcom
 
 }  // namespace
 
-void OnSigsys(int signal, siginfo_t* info, ucontext* context) {
+void OnSigsys(int, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
   const FaultsOpen open(block, context);
-  if (info->si_code != kUserDispatch || !IsForced(info, context)) return GuestsOwn(block, signal, info, context);
+  if (info->si_code != kUserDispatch || !IsForced(info, context)) return GuestsOwn(block, info, context);
   GuestRegs& regs = *RegsOf(context);
   const auto nr = static_cast<uint32_t>(regs.rax);
   const uint32_t arch = info->si_arch;

@@ -76,8 +76,6 @@ int64_t RegisterOwn(int signal, const KernelAction& guest) {
   return Register(signal, signal == SIGSYS ? OnSigsys : OnFault, SA_NODEFER | (restarts ? SA_RESTART : 0));
 }
 
-bool IsHandled(const KernelAction& action) { return action.handler != kDefaultAction && action.handler != kIgnore; }
-
 // One of the shim's own that the guest begins to ignore is not pending any more. ABI: do_sigaction() of
 // kernel/signal.c; what other threads hold back stays. A standard signal is pending at most once for the thread and
 // once for the process.

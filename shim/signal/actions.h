@@ -19,6 +19,10 @@ inline constexpr SignalSet kUnblockable = Bit(SIGKILL) | Bit(SIGSTOP);
 // Whose handlers are the shim's own whatever the guest says, rule 2.
 constexpr bool IsOurs(int signal) { return signal == SIGSEGV || signal == SIGBUS || signal == SIGSYS; }
 
+inline bool IsHandled(const KernelAction& action) {
+  return action.handler != kDefaultAction && action.handler != kIgnore;
+}
+
 // Registers the three handlers of rule 2; remembers ignored dispositions that an exec passed on. `inherited` has the
 // bits of those of the three that the guest ignores.
 int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored);

@@ -134,8 +134,7 @@ void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
   info.si_signo = SIGSEGV;
   info.si_code = SI_KERNEL;
   const KernelAction action = TakeAction(block->process, SIGSEGV);
-  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
-  if (signal != SIGSEGV && handled && (context->uc_sigmask & Bit(SIGSEGV)) == 0) {
+  if (signal != SIGSEGV && IsHandled(action) && (context->uc_sigmask & Bit(SIGSEGV)) == 0) {
     return Deliver(block, SIGSEGV, &info, context, action);
   }
   DefaultInKernel(SIGSEGV);

@@ -118,8 +118,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
   if (ReturnBlocked(block, info, context)) return;
   if (!faulted) return ApplyDisposition(block, signal, info, context);
   const KernelAction action = TakeAction(block->process, signal);
-  const bool handled = action.handler != kDefaultAction && action.handler != kIgnore;
-  if (handled) return Deliver(block, signal, info, context, action);
+  if (IsHandled(action)) return Deliver(block, signal, info, context, action);
   // ABI: an ignored fault kills too, force_sig_info_to_task(). One that no instruction is the cause of does not come
   // again at this place.
   if (action.handler == kIgnore && block->ignored_fault != regs.rip) {

@@ -23,8 +23,7 @@ bool IsInterrupted(const Outcome& outcome) { return outcome.kind == Outcome::Kin
 
 int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
   if (NeedsFilter(call.nr)) return PerformFiltered(block, call);
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (row == nullptr || !row->Has(syscall::Trait::MayBlock)) return Perform(call);
+  if (!HasTrait(call, syscall::Trait::MayBlock)) return Perform(call);
   return PerformOpen(block, call);
 }
 

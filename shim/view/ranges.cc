@@ -45,7 +45,7 @@ bool HasShim(const Range& asked) {
   for (const ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
     look(reinterpret_cast<const void*>(StackOf(block)), kBlockSize);
     const GuestFilter* filter = block->filters.Acquire();
-    for (; filter != nullptr; filter = filter->next) look(filter, FilterSize(filter));
+    for (; filter != nullptr; filter = filter->next) look(filter, FilterSize(filter->length));
     look(block->exec_scratch, block->exec_scratch == nullptr ? 0 : block->exec_scratch_size);
   }
   for (const ProcessState* process = FirstProcessState(); process != nullptr; process = process->next) {

@@ -89,17 +89,17 @@ class Guise {
   bool started_ = false;
 };
 
-// Likewise where the server for ThroughWay() is missing.
-#define GUISE_NEEDS(way)                                      \
-  if (!(way).native) GUISE_NEEDS_TREE();                      \
-  if ((way).through && Stage::Get().through_prefix().empty()) \
-  GTEST_SKIP() << "built without a server that hosts `through`"
-
 // Skips the running test, with the reason, where there is no tree to test (a build of the guests alone).
 #define GUISE_NEEDS_TREE()                                           \
   if (!::guise::tests::Guise::Available())                           \
   GTEST_SKIP() << "built without guise, guised and guise-shim, and " \
                   "GUISE_PREFIX names no installed tree"
+
+// Likewise where the server for ThroughWay() is missing.
+#define GUISE_NEEDS(way)                                      \
+  if (!(way).native) GUISE_NEEDS_TREE();                      \
+  if ((way).through && Stage::Get().through_prefix().empty()) \
+  GTEST_SKIP() << "built without a server that hosts `through`"
 
 }  // namespace guise::tests
 
