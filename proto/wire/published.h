@@ -5,6 +5,9 @@
 // record (in_gate := epoch, full fence), reads, and starts again when the sequence has moved. A reader that meets an
 // odd sequence for long looks at KeeperLine::server_alive.
 //
+// The direct table is for readers that take no lock: rewritten call sites. A word of it says by itself all that they
+// need.
+//
 // Published: epoch, bells_in_use, loss policy, overlay descriptor, placement and action bytes, the action table. All
 // under the one sequence, so that an answer and the epoch that it is counted under never disagree.
 #ifndef GUISE_PROTO_WIRE_PUBLISHED_H_
@@ -15,6 +18,7 @@
 
 #include "proto/wire/cell.h"
 #include "proto/wire/layout.h"
+#include "proto/wire/records.h"
 #include "proto/wire/slot.h"
 
 namespace guise::wire {
@@ -63,7 +67,7 @@ struct Published {
   Cell<uint32_t> owner_to;
   Cell<uint32_t> group_from;
   Cell<uint32_t> group_to;
-  uint32_t reserved;
+  Cell<uint32_t> rewrite_after;  // a call site is rewritten at its so-manieth call; 0: none ever is
 };
 static_assert(sizeof(Published) == kLineSize);
 
@@ -102,6 +106,14 @@ struct Action {
 static_assert(sizeof(Action) == 32);
 inline constexpr uint32_t kActions = 128;
 static_assert(kActions * sizeof(Action) == kPageSize);
+
+// Direct table, by number: the placement (0: native) and where the call is counted, which may not part. Only kKernel
+// needs the second.
+constexpr uint16_t DirectWord(Placement placement, uint32_t epoch) {
+  constexpr uint32_t kCounterShift = 8;
+  return static_cast<uint16_t>(static_cast<uint32_t>(placement) | (epoch % kParities * sizeof(uint64_t))
+                                                                      << kCounterShift);
+}
 
 // One page of reply memory: reply lines of a group; in group 0 also the published page.
 struct ReplyGroup {

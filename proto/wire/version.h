@@ -22,11 +22,12 @@ enum Feature : uint64_t {
   kFeatureOverlay = 1u << 2,      // the shim applies inode overlays
   kFeatureBirthTime = 1u << 3,    // overlay keys carry birth times
   kFeatureInterrupted = 1u << 4,  // SlotState::kInterrupted is understood
+  kFeatureDirect = 1u << 5,       // the direct table is published
 };
 
 // Those of this version.
 inline constexpr uint64_t kFeatures =
-    kFeatureTail | kFeatureFold | kFeatureOverlay | kFeatureBirthTime | kFeatureInterrupted;
+    kFeatureTail | kFeatureFold | kFeatureOverlay | kFeatureBirthTime | kFeatureInterrupted | kFeatureDirect;
 
 struct AbiRange {
   uint16_t min;

@@ -57,7 +57,11 @@ void ReplyView::Publish(const Tables& tables, uint32_t bells) {
   page.owner_to.StoreRelaxed(tables.owner_to);
   page.group_from.StoreRelaxed(tables.group_from);
   page.group_to.StoreRelaxed(tables.group_to);
+  page.rewrite_after.StoreRelaxed(tables.rewrite_after);
+  // SAFETY: the direct table is half a page at a page's offset.
+  auto* direct = reinterpret_cast<wire::Cell<uint16_t>*>(base_ + wire::kDirectOffset);
   for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
+    direct[nr].StoreRelaxed(wire::DirectWord(tables.placement[nr], tables.epoch));
     group.placement[nr].StoreRelaxed(static_cast<uint8_t>(tables.placement[nr]));
     group.action[nr].StoreRelaxed(tables.action[nr]);
   }

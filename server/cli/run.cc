@@ -179,6 +179,8 @@ struct RunOptions {
   std::vector<std::string> places;
   std::string guest_seccomp = "shim";
   std::string unshimmed = "run";
+  std::string mechanism = "rewrite";
+  uint32_t rewrite_after = 0;
 };
 
 absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
@@ -189,6 +191,8 @@ absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
   request.set_name(options.name);
   request.set_exact_guest_seccomp(options.guest_seccomp == "exact");
   request.set_refuse_unshimmed(options.unshimmed == "refuse");
+  request.set_mechanism(options.mechanism == "sud" ? v1::MECHANISM_SUD : v1::MECHANISM_REWRITE);
+  request.set_rewrite_after(options.rewrite_after);
   for (const std::string& place : options.places) {
     absl::StatusOr<v1::PlacementOverride> parsed = ParsePlacement(place);
     if (!parsed.ok()) return parsed.status();
@@ -223,6 +227,15 @@ void AddRun(CLI::App& app, Invocation& invocation) {
                   "outside of the session, with a notice; or refuse them")
       ->check(CLI::IsMember({"run", "refuse"}))
       ->capture_default_str();
+  run->add_option("--mechanism", options->mechanism,
+                  "How calls are caught: rewrite puts jumps into the program's text, where calls are made often; sud\n"
+                  "leaves the text as it is, and each call costs a signal (for programs that read their own code)")
+      ->check(CLI::IsMember({"rewrite", "sud"}))
+      ->capture_default_str();
+  run->add_option("--rewrite-after", options->rewrite_after,
+                  "With rewrite: the call at which a place in the text is rewritten (default: Guise chooses)")
+      ->type_name("CALLS")
+      ->check(CLI::Range(1, 127));
   run->footer(
       "Examples:\n"
       "  guise run -- make -j2\n"

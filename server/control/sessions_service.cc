@@ -58,6 +58,7 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   options.overrides = *std::move(overrides);
   options.exact_guest_seccomp = request->exact_guest_seccomp();
   options.refuse_unshimmed = request->refuse_unshimmed();
+  options.rewrite_after = RewriteAfter(*request);
   const absl::StatusOr<SessionInfo> session = sessions_.Create(options);
   if (!session.ok()) return ToGrpc(session.status());
   Log(absl::StrCat("session ", session->id, " created for uid ", caller->uid, ": ",

@@ -83,6 +83,13 @@ v1::Session ToMessage(const SessionInfo& info) {
   return message;
 }
 
+uint32_t RewriteAfter(const v1::CreateSessionRequest& request) {
+  // A rewriting costs about as much as three calls that are caught by a signal (bench/run).
+  constexpr uint32_t kByDefault = 4;
+  if (request.mechanism() == v1::MECHANISM_SUD) return 0;
+  return request.rewrite_after() != 0 ? request.rewrite_after() : kByDefault;
+}
+
 std::vector<std::string> ToLayers(const v1::Stack& stack) { return {stack.layers().begin(), stack.layers().end()}; }
 
 absl::StatusOr<std::vector<Override>> ToOverrides(

@@ -20,6 +20,9 @@ grpc::Status ToGrpc(const absl::Status& status);
 
 v1::Session ToMessage(const SessionInfo& info);
 
+// For wire::Published::rewrite_after.
+uint32_t RewriteAfter(const v1::CreateSessionRequest& request);
+
 std::vector<std::string> ToLayers(const v1::Stack& stack);
 
 // INVALID_ARGUMENT: a placement that this server does not know.

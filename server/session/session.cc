@@ -76,6 +76,7 @@ EpochSpec Session::Spec(uint32_t number, std::vector<std::string> layers, std::v
   spec.owner_gid = options_.session.owner_gid;
   if (options_.session.exact_guest_seccomp) spec.flags |= wire::kExactSeccomp;
   if (options_.session.refuse_unshimmed) spec.flags |= wire::kRefuseUnshimmed;
+  spec.rewrite_after = options_.session.rewrite_after;
   return spec;
 }
 

@@ -43,6 +43,7 @@ struct SessionOptions {
   std::vector<Override> overrides;
   bool exact_guest_seccomp = false;  // see proto/control/v1/sessions.proto
   bool refuse_unshimmed = false;
+  uint32_t rewrite_after = 0;  // see wire::Published
 };
 
 enum class SessionState { kStarting, kRunning, kEnded };  // kStarting: no keeper and no guest so far

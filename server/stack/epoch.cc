@@ -258,6 +258,7 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
   tables.epoch = spec_.number;
   tables.on_loss = OnLossOf(on_loss_);
   tables.flags |= spec_.flags;
+  tables.rewrite_after = spec_.rewrite_after;
   if (diverged) tables.flags |= wire::kDiverged;
   if (own_files_.has_value()) {
     tables.flags |= wire::kMapOwner;

@@ -49,7 +49,8 @@ struct EpochSpec {
   std::vector<PlacementOverride> overrides;  // later ones win
   uid_t owner_uid = 0;                       // of the session: the ids that fakeroot shows as root's
   gid_t owner_gid = 0;
-  uint32_t flags = 0;  // wire::PublishedFlag: what is the session's, not the stack's
+  uint32_t flags = 0;          // wire::PublishedFlag: what is the session's, not the stack's
+  uint32_t rewrite_after = 0;  // see wire::Published
 };
 
 // A row of the action table, as a plain value; wire::Action holds the same in Cells.
@@ -73,6 +74,7 @@ struct Tables {
   uint32_t owner_to = 0;
   uint32_t group_from = 0;
   uint32_t group_to = 0;
+  uint32_t rewrite_after = 0;  // see wire::Published
   std::array<wire::Placement, wire::kTableNumbers> placement = {};
   std::array<uint8_t, wire::kTableNumbers> action = {};  // index into `actions`; 0: none
   std::array<ActionRow, wire::kActions> actions = {};
