@@ -85,6 +85,10 @@ const wire::Action& ActionAt(uint32_t index) {
   return reinterpret_cast<const wire::Action*>(g_reply.base.Relaxed() + wire::kActionsOffset)[index % wire::kActions];
 }
 
+const Cell<uint16_t>* DirectTable() {
+  return reinterpret_cast<const Cell<uint16_t>*>(g_reply.base.Relaxed() + wire::kDirectOffset);
+}
+
 const Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2) {
   const uint64_t key = offset | log2;  // tables are page-aligned
   for (MappedTable& table : g_tables) {

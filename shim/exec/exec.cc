@@ -10,10 +10,12 @@
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/judge.h"
 #include "shim/filter/guest_filters.h"
+#include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
@@ -299,7 +301,9 @@ void guise_exec_failed(guise::shim::ThreadBlock* block, int64_t error) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   CleanUp(block);
   TakeThreadRecord(block);
+  TakeGs(block);
   block->regs.rax = static_cast<uint64_t>(error);
+  block->resume = AfterCall(block->regs.rip);
 }
 }
 #pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include "shim/filter/bpf.h"
 #include "shim/filter/forced.h"
 #include "shim/gate/published.h"
+#include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
@@ -43,7 +44,9 @@ void Adopt(ThreadBlock* block, const GuestFilter* filter, uint64_t flags) {
   if ((flags & SECCOMP_FILTER_FLAG_TSYNC) == 0) return;
   // The kernel has just found that all threads' filters are the beginning of this one's.
   ForOtherBlocks(block, [&](ThreadBlock* other) {
-    if (other->process == block->process) other->filters.Release(filter);
+    if (other->process != block->process) return;
+    other->filters.Release(filter);
+    UpdateRoutes(other);
   });
 }
 

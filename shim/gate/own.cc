@@ -9,6 +9,7 @@
 #include "shim/filter/guest_dispatch.h"
 #include "shim/filter/guest_filters.h"
 #include "shim/gate/published.h"
+#include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
@@ -47,30 +48,6 @@ void NoteTempMask(ThreadBlock* block, const GuestCall& call) {
       return;
   }
   block->has_temp_mask = set_at != 0 && ReadGuest(&block->temp_mask, set_at);
-}
-
-// A thread, or a process that is a guest of another's memory, leaves its block to the next. A vfork child's is its
-// parent's to free. Nothing may interrupt what has no record any more.
-Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
-  const bool shares = (block->made_by & CLONE_VM) != 0;
-  const bool vfork = (block->made_by & CLONE_VFORK) != 0;
-  const bool thread = (block->made_by & CLONE_THREAD) != 0;
-  const bool group = call.nr == Nr::exit_group;
-  GiveBackThreadRecord(block);
-  context->uc_sigmask = kEverything;
-  // A process that shares its parent's state has no record of its own.
-  const bool borrows = !thread && (block->made_by & CLONE_SIGHAND) != 0;
-  if (group && !borrows) GiveBackProcessRecord(block->process);
-  // Here and now: a stub for a site that is passed once would make a fork child copy pages.
-  if ((shares && vfork) || (group && (thread || !shares))) Perform(call);
-  ProcessState* const process = block->process;
-  // Others of the process may go on: the last one ends it.
-  if (process->users.Acquire() == 1) GiveBackProcessRecord(process);
-  DropUser(process);
-  GuestRegs& regs = *RegsOf(context);
-  regs.rbx = reinterpret_cast<uint64_t>(block);
-  regs.rip = Label(guise_thread_exit_gate);
-  return Outcome::Redirected();
 }
 
 ExecRequest ExecOf(const GuestCall& call) {
@@ -136,6 +113,10 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       *outcome = Outcome::Done(block->asked_for_trace ? -EPERM : 0);
       block->asked_for_trace = true;
       return true;
+    case Nr::arch_prctl:
+      if (!AnswerGs(block, call, outcome)) break;
+      count(wire::Placement::kShim);
+      return true;
     case Nr::seccomp:
     case Nr::prctl:
       if (call.nr == Nr::prctl && static_cast<int32_t>(call.args[0]) == PR_SET_SYSCALL_USER_DISPATCH) {
@@ -155,17 +136,49 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
   return true;
 }
 
-}  // namespace
-
-bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome) {
-  if (HasTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
-  if (AnswerCaller(block, context, *call, outcome)) return true;
+bool AnswerViews(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
   if (!AnswerForFds(block, *call, outcome) && !AnswerForFdLists(block, *call, outcome) &&
       !AnswerForRanges(*call, outcome) && !AnswerForProc(block, call, outcome)) {
     return false;
   }
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
   return true;
+}
+
+}  // namespace
+
+// A thread, or a process that is a guest of another's memory, leaves its block to the next. A vfork child's is its
+// parent's to free. Nothing may interrupt what has no record any more.
+Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
+  const bool shares = (block->made_by & CLONE_VM) != 0;
+  const bool vfork = (block->made_by & CLONE_VFORK) != 0;
+  const bool thread = (block->made_by & CLONE_THREAD) != 0;
+  const bool group = call.nr == Nr::exit_group;
+  GiveBackThreadRecord(block);
+  context->uc_sigmask = kEverything;
+  // A process that shares its parent's state has no record of its own.
+  const bool borrows = !thread && (block->made_by & CLONE_SIGHAND) != 0;
+  if (group && !borrows) GiveBackProcessRecord(block->process);
+  // Here and now: a stub for a site that is passed once would make a fork child copy pages.
+  if ((shares && vfork) || (group && (thread || !shares))) Perform(call);
+  ProcessState* const process = block->process;
+  // Others of the process may go on: the last one ends it.
+  if (process->users.Acquire() == 1) GiveBackProcessRecord(process);
+  DropUser(process);
+  GuestRegs& regs = *RegsOf(context);
+  regs.rbx = reinterpret_cast<uint64_t>(block);
+  regs.rip = Label(guise_thread_exit_gate);
+  return Outcome::Redirected();
+}
+
+bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome) {
+  if (HasTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
+  return AnswerCaller(block, context, *call, outcome) || AnswerViews(block, call, outcome);
+}
+
+bool AnswerView(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
+  if (HasTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
+  return AnswerViews(block, call, outcome);
 }
 
 }  // namespace guise::shim

@@ -10,6 +10,12 @@ namespace guise::shim {
 // False: the session decides where the call is answered; the process view may have given it another path.
 bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome);
 
+// exit(2), exit_group(2): the thread goes to its exit gate, or is gone.
+Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call);
+
+// The part of it that needs no signal frame: guarded fds and views. REQUIRES: IsForGate(call->nr).
+bool AnswerView(ThreadBlock* block, GuestCall* call, Outcome* outcome);
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_GATE_OWN_H_

@@ -6,11 +6,11 @@
 #include "shim/filter/forced.h"
 #include "shim/filter/guest_dispatch.h"
 #include "shim/filter/guest_filters.h"
+#include "shim/gate/answer.h"
 #include "shim/gate/channel.h"
-#include "shim/gate/fold.h"
-#include "shim/gate/overlay.h"
 #include "shim/gate/own.h"
 #include "shim/gate/published.h"
+#include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
@@ -18,8 +18,6 @@
 #include "shim/signal/present.h"
 #include "shim/thread/records.h"
 #include "shim/thread/stub_table.h"
-#include "shim/view/fds.h"
-#include "shim/view/proc.h"
 
 namespace guise::shim {
 namespace {
@@ -29,6 +27,8 @@ using syscall::Nr;
 // ABI: include/uapi/asm-generic/siginfo.h
 constexpr int kUserDispatch = 2;
 
+constexpr uint64_t kSiteSize = 2;
+
 // By the call at this place, not sent by somebody: what a process sends to itself may carry any code.
 bool IsForced(const siginfo_t* info, const ucontext* context) {
   return info->si_code > 0 && reinterpret_cast<uint64_t>(info->si_call_addr) == RegsOf(context)->rip;
@@ -37,33 +37,24 @@ bool IsForced(const siginfo_t* info, const ucontext* context) {
 // A SIGSYS that is not the shim's: sent by somebody, or made by a seccomp filter.
 void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   const bool forced = IsForced(info, context);
-  if (KeepInterruption(block, info, context)) return;
+  if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
   if (block->blocks_sigsys && !forced) {
     block->held[HeldIndex(SIGSYS)] = *info;
     block->has_held[HeldIndex(SIGSYS)] = true;
     return;
   }
-  EndTempMask(block, Present(block, context), context);
+  const Presented presented = Present(block, context);
+  if (presented.in_shim) {
+    // A second one that came to the gate.
+    block->held[HeldIndex(SIGSYS)] = *info;
+    block->has_held[HeldIndex(SIGSYS)] = true;
+    return;
+  }
+  EndTempMask(block, presented, context);
   if (!forced) return ApplyDisposition(block, SIGSYS, info, context);
   // A filter's handler compares the two.
   info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
   ForceSigsys(block, context, *info);
-}
-
-Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision) {
-  const ActionCopy& action = decision.action;
-  switch (action.verb) {
-    case wire::ActionVerb::kConstant:
-    case wire::ActionVerb::kDeny:
-      return Outcome::Done(action.value);
-    case wire::ActionVerb::kFold:
-      return Outcome::Tail(FoldedCall(call, action));
-    case wire::ActionVerb::kOverlay:
-      return StatWithOverlay(block, call, decision.overlay);
-    case wire::ActionVerb::kNone:
-      break;
-  }
-  return Outcome::Native();
 }
 
 Outcome Answer(ThreadBlock* block, const GuestCall& call) {
@@ -85,20 +76,6 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
   return outcome;
 }
 
-// Native calls that are made here, not in guest context: results to be looked through; and, while the guest blocks
-// SIGSYS, what may wait for a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest
-// waits for by sigwait(3) or signalfd(2), or not take one that the call's own mask opens.
-bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
-  return NeedsFilter(call.nr) || (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
-}
-
-Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outcome) {
-  if (outcome.kind != Outcome::Kind::kNative && outcome.kind != Outcome::Kind::kTail) return outcome;
-  const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
-  if (block->has_interruption || !IsMadeHere(block, call)) return outcome;
-  return Outcome::Done(PerformStep(block, call));
-}
-
 void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcome outcome) {
   GuestRegs& regs = *RegsOf(context);
   switch (outcome.kind) {
@@ -116,6 +93,7 @@ void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcom
       [[fallthrough]];
     case Outcome::Kind::kTail:
       block->regs = regs;
+      block->resume = AfterCall(regs.rip);
       regs.rax = static_cast<uint64_t>(outcome.call.nr);
       regs.rdi = outcome.call.args[0];
       regs.rsi = outcome.call.args[1];
@@ -129,15 +107,52 @@ void Apply(ThreadBlock* block, ucontext* context, const GuestCall& asked, Outcom
   }
 }
 
-}  // namespace
+// When a signal has come to the gate, all others are blocked since.
+void EndOpen(ThreadBlock* block, ucontext* context) {
+  if (block->was_open) context->uc_sigmask = block->open_mask & ~Bit(SIGSYS);
+  block->was_open = false;
+}
 
-void OnSigsys(int, siginfo_t* info, ucontext* context) {
-  ThreadBlock* const block = BlockOf(context);
-  const FaultsOpen open(block, context);
-  if (info->si_code != kUserDispatch || !IsForced(info, context)) return GuestsOwn(block, info, context);
+// A thread that a stub or the gate has sent here is shown at its site.
+void LeaveTrap(ThreadBlock* block, ucontext* context) {
+  GuestRegs& regs = *RegsOf(context);
+  const auto index = static_cast<uint32_t>((regs.rip - Label(guise_traps)) / kSiteSize - 1);
+  regs.rip = SiteEnd(index);
+  regs.rcx = regs.rip;
+  EndOpen(block, context);
+}
+
+// What was kept in the gate finds the guest where the context says.
+void DeliverKept(ThreadBlock* block, ucontext* context) {
+  const siginfo_t info = block->interruption;
+  block->has_interruption = false;
+  block->has_temp_mask = false;
+  const SignalSet mask = context->uc_sigmask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
+  if ((mask & Bit(info.si_signo)) != 0) return Requeue(info.si_signo, &info);
+  ApplyDisposition(block, info.si_signo, &info, context);
+}
+
+// The gate's way out when a signal has come to it.
+void DeliverOfGate(ThreadBlock* block, ucontext* context) {
+  GuestRegs& regs = *RegsOf(context);
+  regs = block->regs;
+  if (block->gate_before) regs.rip -= kSiteSize;
+  EndOpen(block, context);
+  DeliverKept(block, context);
+}
+
+void OnCall(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   GuestRegs& regs = *RegsOf(context);
   const auto nr = static_cast<uint32_t>(regs.rax);
   const uint32_t arch = info->si_arch;
+  if (regs.rip == Label(guise_deliver_trap) + kSiteSize) return DeliverOfGate(block, context);
+  const bool trap = regs.rip > Label(guise_traps) && regs.rip <= Label(guise_deliver_trap);
+  if (trap) LeaveTrap(block, context);
+  // It has come on the way here: before the call.
+  if (trap && block->has_interruption) {
+    regs.rip -= kSiteSize;
+    return DeliverKept(block, context);
+  }
   if (block->dispatch.on && DispatchedByGuest(block, context, nr, arch)) return;
   // int 0x80 carries numbers of another table, which no personality claims; let through, they would leave the session
   // (its execve is not this one). The answer is that of a kernel without that table's calls.
@@ -152,12 +167,29 @@ void OnSigsys(int, siginfo_t* info, ucontext* context) {
   block->has_temp_mask = false;
   block->ignored_fault = 0;
   block->mask = context->uc_sigmask;
+  if (!trap) {
+    ForgetStale(regs.rip);
+    ConsiderSite(block, asked, regs.rip);
+  }
   GuestCall call = asked;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);
   if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
   outcome = MakeHere(block, asked, outcome);
   if (!Restarts(block, outcome)) Apply(block, context, asked, outcome);
   if (block->has_interruption) DeliverInterruption(block, context, outcome);
+}
+
+}  // namespace
+
+void OnSigsys(int, siginfo_t* info, ucontext* context) {
+  ThreadBlock* const block = BlockOf(context);
+  const FaultsOpen open(block, context);
+  if (info->si_code != kUserDispatch || !IsForced(info, context)) {
+    GuestsOwn(block, info, context);
+  } else {
+    OnCall(block, info, context);
+  }
+  Settle(block, context);
 }
 
 }  // namespace guise::shim

@@ -18,13 +18,16 @@
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/exec/exec.h"
 #include "shim/filter/guest_filters.h"
+#include "shim/gate/routes.h"
 #include "shim/loader/elf.h"
 #include "shim/loader/handover.h"
 #include "shim/loader/initial_stack.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/rewrite/text.h"
 #include "shim/signal/actions.h"
+#include "shim/signal/fault.h"
 #include "shim/thread/block.h"
 #include "shim/thread/records.h"
 #include "shim/view/proc.h"
@@ -48,12 +51,23 @@ struct Loaded {
   bool has_interpreter;
 };
 
+void NoteTexts(const ElfHead& elf, const Mapped& mapped) {
+  constexpr uint64_t kPageMask = 4095;
+  for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
+    const Elf64_Phdr& segment = elf.segments[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & (PF_X | PF_W)) != PF_X) continue;
+    const uint64_t start = (mapped.bias + segment.p_vaddr) & ~kPageMask;
+    NoteText(start, ((mapped.bias + segment.p_vaddr + segment.p_filesz + kPageMask) & ~kPageMask) - start);
+  }
+}
+
 void LoadInterpreter(const char* path, Loaded* loaded) {
   const int64_t fd = Native(Nr::openat, kCwd, path, O_RDONLY | O_CLOEXEC, 0);
   Check(fd, "the ELF interpreter cannot be opened");
   ElfHead elf;
   if (ReadElf(static_cast<int32_t>(fd), &elf) != ElfError::kNone) Fail("the ELF interpreter has changed", -ELIBBAD);
   Check(MapElf(static_cast<int32_t>(fd), elf, &loaded->interpreter), "the ELF interpreter cannot be mapped");
+  NoteTexts(elf, loaded->interpreter);
   Native(Nr::close, fd);
   loaded->has_interpreter = true;
 }
@@ -65,6 +79,7 @@ void Load(int32_t fd, Loaded* loaded) {
   const int64_t length = ReadInterpreter(fd, elf, interpreter);
   Check(length, "the program has changed");
   Check(MapElf(fd, elf, &loaded->program), "the program cannot be mapped");
+  NoteTexts(elf, loaded->program);
   loaded->headers = elf.header.e_phnum;
   loaded->has_interpreter = false;
   if (length != 0) LoadInterpreter(interpreter, loaded);
@@ -146,6 +161,7 @@ SignalSet KernelMask() {
 void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) {
   ProcessState* const process = block->process;
   block->blocks_sigsys = (block->mask & Bit(SIGSYS)) != 0;
+  block->blocked_faults = block->mask & kFaults;
   // ABI: ptrace_event() of include/linux/ptrace.h: a tracee without options is sent SIGTRAP at its exec.
   if ((handover.flags & wire::kHandoverTraced) != 0 && Native(Nr::ptrace, PTRACE_TRACEME) == 0) {
     Native(Nr::kill, Native(Nr::getpid), SIGTRAP);
@@ -155,6 +171,7 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
   NameProcessRecord(process, comm);
   TakeThreadRecord(block);
+  TakeGs(block);
   Check(SetBlockStack(block), "the alternate signal stack cannot be set");
   Check(Arm(), "the kernel refuses Syscall User Dispatch");
 }
@@ -197,6 +214,7 @@ const void* guise_load(uint64_t* sp) {
     Fail("this is the inside of Guise; start programs with `guise run`", 0);
   }
   stack.DropLastVariable();
+  NoteHardware(stack.Aux(AT_HWCAP2));
   Check(MapMemories(handover.request_fd, handover.reply_fd), "the session's memories cannot be mapped");
 
   ProcessState* const process = TakeProcessState();

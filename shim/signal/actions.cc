@@ -4,6 +4,7 @@
 
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/gate/routes.h"
 #include "shim/gate/sigsys.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
@@ -170,33 +171,92 @@ void ReleaseSigsys(ThreadBlock* block) {
   Requeue(SIGSYS, &block->held[kIndex]);
 }
 
+namespace {
+
+// False: no such way of changing a mask.
+bool ApplyMask(int how, SignalSet set, SignalSet* mask) {
+  set &= ~kUnblockable;
+  switch (how) {
+    case SIG_BLOCK:
+      *mask |= set;
+      return true;
+    case SIG_UNBLOCK:
+      *mask &= ~set;
+      return true;
+    case SIG_SETMASK:
+      *mask = set;
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 int64_t SetMask(ThreadBlock* block, ucontext* context) {
   const GuestRegs& regs = *RegsOf(context);
   if (regs.r10 != sizeof(SignalSet)) return -EINVAL;
   const SignalSet old = context->uc_sigmask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
   if (regs.rsi != 0) {
     SignalSet set = 0;
-    if (!ReadGuest(&set, regs.rsi)) return -EFAULT;
-    set &= ~kUnblockable;
     SignalSet now = old;
-    switch (static_cast<int>(regs.rdi)) {
-      case SIG_BLOCK:
-        now |= set;
-        break;
-      case SIG_UNBLOCK:
-        now &= ~set;
-        break;
-      case SIG_SETMASK:
-        now = set;
-        break;
-      default:
-        return -EINVAL;
-    }
+    if (!ReadGuest(&set, regs.rsi)) return -EFAULT;
+    if (!ApplyMask(static_cast<int>(regs.rdi), set, &now)) return -EINVAL;
     BlockSigsys(block, (now & Bit(SIGSYS)) != 0);
     context->uc_sigmask = now & ~Bit(SIGSYS);
   }
   if (regs.rdx != 0 && !WriteGuest(regs.rdx, old)) return -EFAULT;
   return 0;
+}
+
+namespace {
+
+// Copies for a thread in the gate that may have faults blocked, which a bad pointer must not meet: the kernel is made
+// to look at the pointer first, by a call that blocks what is blocked. What it has read or written is there.
+bool ReadSet(const ThreadBlock* block, SignalSet* set, uint64_t at) {
+  if (block->blocked_faults != 0 && IsError(Native(Nr::rt_sigprocmask, SIG_BLOCK, at, nullptr, sizeof(*set)))) {
+    return false;
+  }
+  return ReadGuest(set, at);
+}
+bool WriteSet(const ThreadBlock* block, uint64_t at, SignalSet set) {
+  if (block->blocked_faults != 0 && IsError(Native(Nr::rt_sigprocmask, SIG_BLOCK, nullptr, at, sizeof(set)))) {
+    return false;
+  }
+  return WriteGuest(at, set);
+}
+
+}  // namespace
+
+bool SetMaskInGate(ThreadBlock* block, int64_t* result) {
+  const GuestRegs& regs = block->regs;
+  // Nothing comes meanwhile; but for SIGSYS, by which the thread leaves when something has come before.
+  const SignalSet shut = kShimMask & ~Bit(SIGSYS);
+  SignalSet kernel = 0;
+  Native(Nr::rt_sigprocmask, SIG_BLOCK, &shut, &kernel, sizeof(shut));
+  if (block->has_interruption) return false;
+  const SignalSet old = kernel | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
+  SignalSet now = old;
+  SignalSet set = 0;
+  *result = 0;
+  if (regs.r10 != sizeof(SignalSet)) {
+    *result = -EINVAL;
+  } else if (regs.rsi != 0 && !ReadSet(block, &set, regs.rsi)) {
+    *result = -EFAULT;
+  } else if (regs.rsi == 0 || ApplyMask(static_cast<int>(regs.rdi), set, &now)) {
+    if (regs.rdx != 0 && !WriteSet(block, regs.rdx, old)) *result = -EFAULT;
+  } else {
+    *result = -EINVAL;
+  }
+  block->blocked_faults = now & kFaults;
+  kernel = now & ~Bit(SIGSYS);
+  Native(Nr::rt_sigprocmask, SIG_SETMASK, &kernel, nullptr, sizeof(kernel));
+  // With the mask in force: what was held back may come at once.
+  if (block->blocks_sigsys != ((now & Bit(SIGSYS)) != 0)) {
+    BlockSigsys(block, (now & Bit(SIGSYS)) != 0);
+    UpdateRoutes(block);
+  }
+  return true;
 }
 
 bool WithinAltStack(const AltStack& stack, uint64_t rsp) { return rsp > stack.sp && rsp - stack.sp <= stack.size; }

@@ -31,6 +31,8 @@ int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored);
 int64_t SetAction(ThreadBlock* block, const GuestRegs& regs);
 int64_t SetMask(ThreadBlock* block, ucontext* context);
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs);
+// rt_sigprocmask(2) of a thread in the gate of rewritten sites. False: a signal has come before it, nothing is done.
+bool SetMaskInGate(ThreadBlock* block, int64_t* result);
 // The same stack for whoever runs at `rsp`; 0 or -errno. ABI: kernel/signal.c, do_sigaltstack(). The flags stay as they
 // were asked for: frames show them.
 int64_t ChangeAltStack(ThreadBlock* block, const AltStack& wanted, uint64_t rsp);

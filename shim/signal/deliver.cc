@@ -2,8 +2,10 @@
 
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
+#include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
 #include "shim/signal/interrupt.h"
@@ -97,13 +99,21 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 
 void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
-  if (KeepInterruption(block, info, context)) return;
+  if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
   const FaultsOpen open(block, context);
   const Presented presented = Present(block, context);
   if (presented.in_shim) return;  // cannot be: everything is blocked there
   EndTempMask(block, presented, context);
-  if (ReturnBlocked(block, info, context)) return;
-  ApplyDisposition(block, signal, info, context);
+  if (!ReturnBlocked(block, info, context)) ApplyDisposition(block, signal, info, context);
+  Settle(block, context);
+}
+
+void Settle(ThreadBlock* block, ucontext* context) {
+  GuestRegs& regs = *RegsOf(context);
+  regs.rip = Landing(regs.rip);
+  if (!block->blocks_sigsys) ReleaseSigsys(block);
+  block->blocked_faults = context->uc_sigmask & kFaults;
+  UpdateRoutes(block);
 }
 
 void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context) {

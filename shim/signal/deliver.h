@@ -17,6 +17,9 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 // the shim's handler returns (to another thread's sigaction(2) since the kernel chose).
 void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context);
 
+// Last of all in a handler: the guest goes on where its text leads, and stubs are told what has changed.
+void Settle(ThreadBlock* block, ucontext* context);
+
 // Sends a signal to this thread again, with its siginfo: it comes when it is not blocked any more.
 void Requeue(int signal, const siginfo_t* info);
 

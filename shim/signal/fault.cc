@@ -7,6 +7,8 @@
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/rewrite/areas.h"
+#include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/interrupt.h"
@@ -27,8 +29,6 @@ namespace {
 
 using syscall::Nr;
 
-constexpr SignalSet kFaults = Bit(SIGSEGV) | Bit(SIGBUS);
-
 // Where a fault at `rip` goes on; 0: not an instruction that may fault.
 uint64_t FixupOf(uint64_t rip) {
   for (const GuiseFaultEntry* entry = guise_faults; entry != guise_faults_end; ++entry) {
@@ -36,6 +36,14 @@ uint64_t FixupOf(uint64_t rip) {
       return Label(guise_fault_base) + static_cast<int64_t>(entry->fixup);
     }
   }
+  return 0;
+}
+
+// Where a thread is caught whose %gs a stub or the gate has found to be no block of the shim's; 0: it is not there.
+uint64_t TrapFor(const GuestRegs& regs) {
+  const StubHead* const head = HeadAt(regs.rip);
+  if (head != nullptr && regs.rip < CodeOf(head) + head->call_at) return Label(guise_traps) + 2 * uint64_t{head->index};
+  if (regs.rip == Label(guise_gate)) return Label(guise_traps) + 2 * regs.rcx;
   return 0;
 }
 
@@ -56,6 +64,26 @@ bool IsFault(const siginfo_t* info, uint64_t rip) { return info->si_code > 0 && 
 bool IsRestorer(uint64_t rip) {
   constexpr uint64_t kRestorerSize = 9;
   return rip == Label(guise_restorer) + kRestorerSize;
+}
+
+// What becomes of a signal that has found the guest.
+void Decide(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, const Presented& presented,
+            bool faulted) {
+  const GuestRegs& regs = *RegsOf(context);
+  EndTempMask(block, presented, context);
+  if (ReturnBlocked(block, info, context)) return;
+  if (!faulted) return ApplyDisposition(block, signal, info, context);
+  const KernelAction action = TakeAction(block->process, signal);
+  if (IsHandled(action)) return Deliver(block, signal, info, context, action);
+  // ABI: an ignored fault kills too, force_sig_info_to_task(). One that no instruction is the cause of does not come
+  // again at this place.
+  if (action.handler == kIgnore && block->ignored_fault != regs.rip) {
+    block->ignored_fault = regs.rip;
+    return;
+  }
+  DefaultInKernel(signal);
+  // A core then shows the guest's registers.
+  Requeue(signal, info);
 }
 
 }  // namespace
@@ -91,8 +119,14 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
       regs.rip = fixup;
       return;
     }
+    uint64_t elsewhere = TrapFor(regs);
+    if (elsewhere == 0) elsewhere = Landing(rip);
+    if (elsewhere != rip) {
+      regs.rip = elsewhere;
+      return;
+    }
   }
-  if (!faulted && KeepInterruption(block, info, context)) return;
+  if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;
   const Presented presented = Present(block, context);
   if (presented.in_shim && IsRestorer(rip)) {
     // The kernel refused a frame that the guest had made: FP state that no CPU has. ABI: a bad frame is SIGSEGV.
@@ -114,20 +148,8 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
            .rsp = regs.rsp,
            .address = reinterpret_cast<uint64_t>(info->si_addr)});
   }
-  EndTempMask(block, presented, context);
-  if (ReturnBlocked(block, info, context)) return;
-  if (!faulted) return ApplyDisposition(block, signal, info, context);
-  const KernelAction action = TakeAction(block->process, signal);
-  if (IsHandled(action)) return Deliver(block, signal, info, context, action);
-  // ABI: an ignored fault kills too, force_sig_info_to_task(). One that no instruction is the cause of does not come
-  // again at this place.
-  if (action.handler == kIgnore && block->ignored_fault != regs.rip) {
-    block->ignored_fault = regs.rip;
-    return;
-  }
-  DefaultInKernel(signal);
-  // A core then shows the guest's registers.
-  Requeue(signal, info);
+  Decide(block, signal, info, context, presented, faulted);
+  Settle(block, context);
 }
 
 }  // namespace guise::shim

@@ -21,6 +21,8 @@ class FaultsOpen {
   ThreadBlock* const block_;
 };
 
+inline constexpr SignalSet kFaults = Bit(SIGSEGV) | Bit(SIGBUS);
+
 // Sends again what has waited in the block meanwhile. Faults are blocked from then on.
 void ReleaseFaults(ThreadBlock* block);
 

@@ -1,6 +1,7 @@
 #include "shim/signal/interrupt.h"
 
 #include "shim/arch/x86_64/gates.h"
+#include "shim/rewrite/mappings.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
@@ -23,6 +24,12 @@ bool IsInterrupted(const Outcome& outcome) { return outcome.kind == Outcome::Kin
 
 int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
   if (NeedsFilter(call.nr)) return PerformFiltered(block, call);
+  NoteMappings(block, call);
+  if (MapsText(call)) {
+    const int64_t mapped = Perform(call);
+    NoteMapped(call, mapped);
+    return mapped;
+  }
   if (!HasTrait(call, syscall::Trait::MayBlock)) return Perform(call);
   return PerformOpen(block, call);
 }
@@ -53,6 +60,21 @@ bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* conte
     regs.rip = Label(guise_step_gate_called);
     regs.rax = kInterrupted;
   }
+  return true;
+}
+
+bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
+  const uint64_t rip = RegsOf(context)->rip;
+  const bool arrives = rip >= Label(guise_gate) && rip < Label(guise_gate_leave);
+  if (block->has_interruption) return false;
+  if (!arrives && !(block->in_gate && InImage(rip))) return false;
+  block->interruption = *info;
+  block->has_interruption = true;
+  block->restarts = false;
+  block->was_open = true;
+  block->open_mask = context->uc_sigmask;
+  // The way out is by dispatch.
+  context->uc_sigmask = kShimMask & ~Bit(SIGSYS);
   return true;
 }
 

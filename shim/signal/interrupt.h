@@ -22,6 +22,10 @@ int64_t PerformOpen(ThreadBlock* block, const GuestCall& call);
 // For the handlers of the shim, first of all: keeps the signal and returns true when it has come to such a call.
 bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* context);
 
+// Likewise for a signal that comes to the gate of rewritten sites, which runs with the guest's own mask: it is
+// delivered when the gate is left.
+bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context);
+
 // Whether the guest is to make its call again after the signal that is kept, because nothing has come of it. ABI:
 // SA_RESTART, and calls before which the signal came, signal(7).
 bool Restarts(const ThreadBlock* block, const Outcome& outcome);

@@ -2,6 +2,7 @@
 
 #include "proto/syscall/table.h"
 #include "shim/arch/x86_64/gates.h"
+#include "shim/rewrite/areas.h"
 #include "shim/thread/stub_table.h"
 
 namespace guise::shim {
@@ -11,6 +12,19 @@ constexpr uint64_t kSiteSize = 2;
 
 bool Between(uint64_t rip, const char* first, const char* end) { return rip >= Label(first) && rip < Label(end); }
 
+// In the stub of a rewritten site.
+Presented PresentStub(const StubHead& head, GuestRegs& regs) {
+  const uint64_t at = regs.rip - CodeOf(&head);
+  if (at < head.after_at) {
+    regs.rip = head.after - kSiteSize;
+    return {.in_shim = false, .after_call = false};
+  }
+  regs.rip = at < head.back_at ? head.after : head.after + head.body_size;
+  if (at >= head.body_at) return {.in_shim = false, .after_call = false};
+  regs.rcx = head.after;
+  return {.in_shim = false, .after_call = true};
+}
+
 }  // namespace
 
 Presented Present(ThreadBlock* block, ucontext* context) {
@@ -18,7 +32,19 @@ Presented Present(ThreadBlock* block, ucontext* context) {
   bool called = false;
   if (const uint64_t after = StubReturn(regs.rip, &called)) {
     regs.rip = called ? after : after - kSiteSize;
+    if (called) regs.rcx = after;
     return {.in_shim = false, .after_call = called};
+  }
+  if (const StubHead* const head = HeadAt(regs.rip)) return PresentStub(*head, regs);
+  if (regs.rip >= Label(guise_traps) && regs.rip < Label(guise_deliver_trap)) {
+    regs.rip = SiteEnd(static_cast<uint32_t>((regs.rip - Label(guise_traps)) / kSiteSize)) - kSiteSize;
+    return {.in_shim = false, .after_call = false};
+  }
+  if (Between(regs.rip, guise_gate_leave, guise_gate_end)) {
+    const bool before = block->gate_before || regs.rip >= Label(guise_gate_tail);
+    regs = block->regs;
+    if (before) regs.rip -= kSiteSize;
+    return {.in_shim = false, .after_call = !before};
   }
   if (regs.rip == Label(guise_tail_gate)) {
     // Not yet called, or to be restarted: the guest makes its own call again, and the session answers it again; or,

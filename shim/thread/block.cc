@@ -37,7 +37,7 @@ ThreadBlock* TakeBlock() {
     ThreadBlock* const next = block->next;
     // `used` stays 1 throughout: another thread may be looking.
     memset(&block->regs, 0, offsetof(ThreadBlock, used));
-    memset(&block->thread, 0, sizeof(ThreadBlock) - offsetof(ThreadBlock, thread));
+    memset(&block->cookie, 0, sizeof(ThreadBlock) - offsetof(ThreadBlock, cookie));
     block->next = next;
     block->thread = kNoRecord;
     block->exec_fd = -1;
@@ -82,8 +82,10 @@ int64_t SetBlockStack(ThreadBlock* block) {
 }
 
 int64_t Arm() {
-  const uint64_t start = Label(__executable_start);
-  return Native(Nr::prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, start, Label(etext) - start, 0);
+  // From behind the traps to the end of the image, whose last part are stubs of rewritten sites; what lies between is
+  // not executable.
+  const uint64_t start = Label(guise_traps_end);
+  return Native(Nr::prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, start, Label(_end) - start, 0);
 }
 
 ProcessState* TakeProcessState() {

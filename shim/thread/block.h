@@ -41,22 +41,38 @@ struct ThreadBlock {
   GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
   SignalSet mask;             // of the guest, at the site
   wire::Cell<uint32_t> used;  // 0: free for another thread
-  uint32_t thread;            // record in request memory, or kNoRecord
+  // What stubs of rewritten sites and the gate reach by %gs (gate/routes.h).
+  uint32_t cookie;                                 // GUISE_COOKIE_VALUE, or 0: nothing of this holds
+  wire::Cell<const wire::Cell<uint16_t>*> direct;  // direct table, or one that lets nothing through
+  wire::Cell<uint64_t>* calls;                     // of the thread's record: the native ones
+  ThreadBlock* self;                               //
+  wire::Cell<int32_t> below_guarded;               // - the lowest guarded fd
+  uint32_t site;                                   // stub of the call in the gate
+  uint64_t resume;                                 // where the thread goes on after a gate
+  bool has_interruption;                           // `interruption` waits for the end of the call under way
+  bool in_gate;                                    // signals are open, and this is the shim
+  bool has_temp_mask;                              // the call under way, or the last, brings temp_mask
+  bool gate_before;                                // leaving the gate, the call is still to be made
+  uint64_t tail[7];                                // number and arguments of the call to be made instead
+  uint64_t leave_to;                               // where the gate itself is left to
+  uint32_t thread;                                 // record in request memory, or kNoRecord
   ProcessState* process;
-  ThreadBlock* child;   // the block of the child that a clone under way makes
-  ThreadBlock* next;    // all blocks of this address space
-  AltStack alt_stack;   // the guest's, virtual
-  SignalSet temp_mask;  // the mask that the call under way installs while it waits
-  bool has_temp_mask;
+  ThreadBlock* child;    // the block of the child that a clone under way makes
+  ThreadBlock* next;     // all blocks of this address space
+  AltStack alt_stack;    // the guest's, virtual
+  SignalSet temp_mask;   // the mask that the call under way installs while it waits
   bool asked_for_trace;  // a vfork child's PTRACE_TRACEME, for its exec
   bool blocks_sigsys;    // virtual: the kernel's mask never holds SIGSYS
   bool has_held[kHeldSignals];
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
   uint64_t ignored_fault;  // where the thread has had a fault that the guest ignores, and made no call since, or 0
-  bool has_interruption;   // `interruption` waits for the end of the call under way
-  bool restarts;           // and the call is made again if it fails with EINTR
+  bool restarts;           // the call is made again if it fails with EINTR
   siginfo_t interruption;  // see signal/interrupt.h
-  int32_t exec_fd;         // opened for an exec that failed or is under way, or -1
+  bool was_open;           // the interruption came in the gate, with this mask of the guest's
+  SignalSet open_mask;
+  SignalSet blocked_faults;  // what of SIGSEGV and SIGBUS the guest blocks
+  bool leaves_gs;            // %gs is the guest's
+  int32_t exec_fd;           // opened for an exec that failed or is under way, or -1
   int32_t tid;
   void* exec_scratch;  // memory of that exec
   size_t exec_scratch_size;
@@ -68,11 +84,20 @@ struct ThreadBlock {
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
   uint64_t clone_args[11];  // clone3's, edited
+  uint8_t site_calls[256];  // how often calls at sites were caught, by a hash of the site; see rewrite/rewrite.cc
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
 static_assert(offsetof(ThreadBlock, regs.rax) == GUISE_RAX && offsetof(ThreadBlock, regs.rsp) == GUISE_RSP);
 static_assert(offsetof(ThreadBlock, regs.eflags) == GUISE_EFLAGS && offsetof(ThreadBlock, mask) == GUISE_MASK);
-static_assert(offsetof(ThreadBlock, used) == GUISE_IN_USE);
+static_assert(offsetof(ThreadBlock, used) == GUISE_IN_USE && offsetof(ThreadBlock, cookie) == GUISE_COOKIE);
+static_assert(offsetof(ThreadBlock, direct) == GUISE_DIRECT && offsetof(ThreadBlock, calls) == GUISE_CALLS);
+static_assert(offsetof(ThreadBlock, self) == GUISE_SELF && offsetof(ThreadBlock, site) == GUISE_SITE);
+static_assert(offsetof(ThreadBlock, below_guarded) == GUISE_BELOW_GUARDED);
+static_assert(offsetof(ThreadBlock, resume) == GUISE_RESUME && offsetof(ThreadBlock, tail) == GUISE_TAIL);
+static_assert(offsetof(ThreadBlock, leave_to) == GUISE_LEAVE_TO);
+static_assert(offsetof(ThreadBlock, has_interruption) == GUISE_HAS_INTERRUPTION);
+static_assert(offsetof(ThreadBlock, in_gate) == GUISE_IN_GATE);
+static_assert(offsetof(ThreadBlock, has_temp_mask) == GUISE_HAS_TEMP_MASK);
 static_assert(sizeof(GuestRegs) == offsetof(sigcontext, cs), "copied to and from the kernel's frame as it is");
 
 inline constexpr size_t kBlockSize = 64 << 10;

@@ -4,10 +4,13 @@
 
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/exec.h"
+#include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
+#include "shim/signal/fault.h"
 #include "shim/thread/records.h"
 
 namespace guise::shim {
@@ -65,6 +68,7 @@ ThreadBlock* MakeChild(ThreadBlock* parent, uint64_t flags) {
       return nullptr;
     }
   }
+  child->leaves_gs = parent->leaves_gs || !HoldsGs(parent);
   child->blocks_sigsys = parent->blocks_sigsys;
   child->filters.StoreRelaxed(parent->filters.Acquire());
   // ABI: clone(2): a child that shares memory starts without an alternate stack, but for vfork's.
@@ -144,6 +148,7 @@ extern "C" {
 void guise_clone_parent(ThreadBlock* block, int64_t result) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   block->regs.rax = static_cast<uint64_t>(result);
+  block->resume = AfterCall(block->regs.rip);
   ThreadBlock* const child = block->child;
   block->child = nullptr;
   if (child == nullptr) return;
@@ -160,10 +165,12 @@ void guise_clone_child(ThreadBlock* block) {
   // ABI: prctl(2): the dispatch of system calls is not inherited.
   block->dispatch = {};
   block->regs.rax = 0;
+  block->blocked_faults = block->mask & kFaults;
   // ABI: user_disable_single_step() in ptrace_init_task(): a debugger that steps the parent does not step the child.
   constexpr uint64_t kTrap = 0x100;
   block->regs.eflags &= ~kTrap;
   if (block->clone_stack != 0) block->regs.rsp = block->clone_stack;
+  block->resume = AfterCall(block->regs.rip);
   // A fork child has kept its parent's, which is this one.
   const int64_t stack = SharesMemory(flags) ? SetBlockStack(block) : 0;
   if (const int64_t armed = IsError(stack) ? stack : Arm(); IsError(armed)) {
@@ -178,12 +185,15 @@ void guise_clone_child(ThreadBlock* block) {
       if (other->process == block->process) CloseExecFds(other);
     });
     KeepOnly(block);
+    ForgetPatcher();
+    if (!HoldsGs(block)) block->leaves_gs = true;
     TakeProcessRecord(process, parent, generation);
   } else if ((flags & CLONE_SIGHAND) == 0) {
     TakeProcessRecord(process, block->parent_record, block->parent_generation);
   }
   if ((flags & CLONE_CLEAR_SIGHAND) != 0) ClearHandlers(process);
   TakeThreadRecord(block);
+  TakeGs(block);
 }
 }
 #pragma GCC visibility pop

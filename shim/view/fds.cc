@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 
+#include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
@@ -24,10 +25,13 @@ int64_t MoveAway(ProcessState* process, int32_t fd) {
                                                     : &process->reply_fd;
   // Who wants one of the numbers often wants the next ones too.
   constexpr int32_t kAway = 64;
+  // Meanwhile the number may be any.
+  CloseFdRoutes(process);
   int64_t to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + kAway);
   if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
   if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, 3);
   if (!IsError(to)) *held = static_cast<int32_t>(to);
+  UpdateGuarded(process);
   return to;
 }
 

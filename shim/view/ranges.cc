@@ -8,10 +8,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
-
-#pragma GCC visibility push(hidden)
-extern "C" const char _end[];
-#pragma GCC visibility pop
+#include "shim/rewrite/areas.h"
 
 namespace guise::shim {
 namespace {
@@ -41,6 +38,10 @@ bool HasShim(const Range& asked) {
   for (uint32_t i = 0; i < kMappedMemories; ++i) {
     const MappedMemory memory = MappedMemoryAt(i);
     look(memory.start, memory.size);
+  }
+  for (uint32_t i = 0; i < kStubAreas; ++i) {
+    const StubArea area = StubAreaAt(i);
+    look(reinterpret_cast<const void*>(area.start), area.size);
   }
   for (const ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
     look(reinterpret_cast<const void*>(StackOf(block)), kBlockSize);

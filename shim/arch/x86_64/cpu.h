@@ -15,6 +15,14 @@ inline uint32_t CurrentCpu() {
   return limit & 0xfff;
 }
 
+// REQUIRES: FSGSBASE, as AT_HWCAP2 says.
+inline uint64_t GsBase() {
+  uint64_t base = 0;
+  __asm__ volatile("rdgsbase %0" : "=r"(base));
+  return base;
+}
+inline void SetGsBase(uint64_t base) { __asm__ volatile("wrgsbase %0" : : "r"(base) : "memory"); }
+
 // A guest may run with alignment checks on; handlers inherit the flag, and the shim's code does not keep to it.
 inline void ClearAlignmentCheck(uint64_t eflags) {
   constexpr uint64_t kAlignmentCheck = 0x40000;

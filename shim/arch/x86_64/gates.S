@@ -21,11 +21,96 @@ gate guise_tail_gate_after
     mov GUISE_R10(%rbx), %r10
     mov GUISE_R8(%rbx), %r8
     mov GUISE_R9(%rbx), %r9
-    // As after a real syscall instruction: rcx holds the return address.
-    mov GUISE_RIP(%rbx), %rcx
+    // As after a real syscall instruction, rcx holds the return address; where a stub is to go on, the stub sees to it.
+    mov GUISE_RESUME(%rbx), %rcx
     mov GUISE_RBX(%rbx), %rbx
     jmp *%rcx
 gate guise_tail_gate_end
+
+// The gate of rewritten sites, for what their stubs cannot decide. ecx: the stub's index; all else is the guest's, and
+// signals are open: one that comes before guise_gate_leave is kept in the block (signal/interrupt.h).
+gate guise_gate
+    mov %gs:GUISE_COOKIE, %r11d
+    lea -GUISE_COOKIE_VALUE(%r11), %r11d
+    xchg %rcx, %r11
+    jrcxz 1f
+    // %gs is not the shim's: the thread is caught, and its block found, as at an unchanged site.
+    lea guise_traps(%rip), %rcx
+    lea (%rcx,%r11,2), %rcx
+    jmp *%rcx
+1:
+    mov %gs:GUISE_SELF, %rcx
+    mov %rbx, GUISE_RBX(%rcx)
+    mov %rsp, GUISE_RSP(%rcx)
+    mov %rcx, %rbx
+    mov %r11d, GUISE_SITE(%rbx)
+    lea -64(%rbx), %rsp
+    pushfq
+    popq GUISE_EFLAGS(%rbx)
+    mov %r8, GUISE_R8(%rbx)
+    mov %r9, GUISE_R9(%rbx)
+    mov %r10, GUISE_R10(%rbx)
+    mov %r12, GUISE_R12(%rbx)
+    mov %r13, GUISE_R13(%rbx)
+    mov %r14, GUISE_R14(%rbx)
+    mov %r15, GUISE_R15(%rbx)
+    mov %rdi, GUISE_RDI(%rbx)
+    mov %rsi, GUISE_RSI(%rbx)
+    mov %rbp, GUISE_RBP(%rbx)
+    mov %rdx, GUISE_RDX(%rbx)
+    mov %rax, GUISE_RAX(%rbx)
+    pushq $2
+    popfq
+    movb $1, GUISE_IN_GATE(%rbx)
+    mov %rbx, %rdi
+    call guise_gate_call
+    movb $0, GUISE_IN_GATE(%rbx)
+    cmpb $0, GUISE_HAS_INTERRUPTION(%rbx)
+    // From here on a signal finds the guest's state in the block.
+gate guise_gate_leave
+    jne guise_deliver_trap
+    pushq GUISE_EFLAGS(%rbx)
+    popfq
+    mov GUISE_R8(%rbx), %r8
+    mov GUISE_R9(%rbx), %r9
+    mov GUISE_R10(%rbx), %r10
+    mov GUISE_R11(%rbx), %r11
+    mov GUISE_R12(%rbx), %r12
+    mov GUISE_R13(%rbx), %r13
+    mov GUISE_R14(%rbx), %r14
+    mov GUISE_R15(%rbx), %r15
+    mov GUISE_RDI(%rbx), %rdi
+    mov GUISE_RSI(%rbx), %rsi
+    mov GUISE_RBP(%rbx), %rbp
+    mov GUISE_RDX(%rbx), %rdx
+    mov GUISE_RAX(%rbx), %rax
+    mov GUISE_LEAVE_TO(%rbx), %rcx
+    mov GUISE_RSP(%rbx), %rsp
+    mov GUISE_RBX(%rbx), %rbx
+    jmp *%rcx
+    // As the tail gate wants it: another call's number and arguments, and the block.
+gate guise_gate_tail
+    mov %gs:GUISE_SELF, %rbx
+    mov GUISE_TAIL(%rbx), %rax
+    mov GUISE_TAIL + 8(%rbx), %rdi
+    mov GUISE_TAIL + 16(%rbx), %rsi
+    mov GUISE_TAIL + 24(%rbx), %rdx
+    mov GUISE_TAIL + 32(%rbx), %r10
+    mov GUISE_TAIL + 40(%rbx), %r8
+    mov GUISE_TAIL + 48(%rbx), %r9
+    jmp guise_tail_gate
+    // Likewise for the two below; all signals are blocked.
+gate guise_gate_clone
+    mov %gs:GUISE_SELF, %rbx
+    mov GUISE_TAIL(%rbx), %rax
+    mov GUISE_TAIL + 8(%rbx), %rdi
+    mov GUISE_TAIL + 16(%rbx), %rsi
+    mov GUISE_TAIL + 24(%rbx), %rbp
+    jmp guise_clone_gate
+gate guise_gate_thread_exit
+    mov %gs:GUISE_SELF, %rbx
+    jmp guise_thread_exit_gate
+gate guise_gate_end
 
 // The image's execveat; it comes back only when it has failed. All signals are blocked. rbx: the block.
 gate guise_exec_gate
@@ -85,7 +170,7 @@ gate guise_exit_gate_after
     mov GUISE_RBP(%rbx), %rbp
     mov GUISE_RDX(%rbx), %rdx
     mov GUISE_RAX(%rbx), %rax
-    mov GUISE_RIP(%rbx), %rcx
+    mov GUISE_RESUME(%rbx), %rcx
     mov GUISE_RSP(%rbx), %rsp
     mov GUISE_RBX(%rbx), %rbx
     jmp *%rcx

@@ -8,14 +8,17 @@
 #pragma GCC visibility push(hidden)
 extern "C" {
 extern const char guise_stubs[], guise_stubs_end[];
-extern uint64_t guise_stub_returns[];
+extern uint64_t guise_stub_entries[];
+extern const char guise_near_area[], guise_traps[], guise_deliver_trap[], guise_traps_end[];
+extern const char guise_gate[], guise_gate_leave[], guise_gate_tail[], guise_gate_clone[], guise_gate_thread_exit[],
+    guise_gate_end[];
 extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
 extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[],
     guise_exit_gate_end[];
 extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
 extern const char guise_fault_base[];
-extern const char __executable_start[], etext[];
+extern const char __executable_start[], etext[], _end[];
 
 // See gates.S. `call`: the number in 32 bits, padding, six arguments. Makes the call with the signal mask `open`, and
 // leaves with `closed`. Returns the call's result; -EINTR also when a signal came before the call was made.

@@ -24,8 +24,26 @@
 // ThreadBlock
 #define GUISE_MASK 144
 #define GUISE_IN_USE 152
+#define GUISE_COOKIE 156
+#define GUISE_DIRECT 160
+#define GUISE_CALLS 168
+#define GUISE_SELF 176
+#define GUISE_BELOW_GUARDED 184
+#define GUISE_SITE 188
+#define GUISE_RESUME 192
+#define GUISE_HAS_INTERRUPTION 200
+#define GUISE_IN_GATE 201
+#define GUISE_HAS_TEMP_MASK 202
+#define GUISE_TAIL 208
+#define GUISE_LEAVE_TO 264
+
+// What a thread's block holds at GUISE_COOKIE, so that a stub knows %gs for the shim's.
+#define GUISE_COOKIE_VALUE 0x5e15e6d9
 
 #define GUISE_STUBS 8192
-#define GUISE_STUB_SIZE 8
+#define GUISE_STUB_SIZE 16
+#define GUISE_STUB_ENTRY_SIZE 16
+
+#define GUISE_NEAR_AREA 0x40000
 
 #endif  // GUISE_SHIM_ARCH_X86_64_OFFSETS_H_

@@ -1,0 +1,46 @@
+#include "shim/gate/answer.h"
+
+#include "shim/gate/fold.h"
+#include "shim/gate/overlay.h"
+#include "shim/rewrite/mappings.h"
+#include "shim/signal/interrupt.h"
+#include "shim/view/fds.h"
+
+namespace guise::shim {
+namespace {
+
+// Native calls that are made here: results to be looked through; and, while the guest blocks SIGSYS, what may wait for
+// a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest waits for by sigwait(3) or
+// signalfd(2), or not take one that the call's own mask opens.
+bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
+  return NeedsFilter(call.nr) || MapsText(call) || (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
+}
+
+}  // namespace
+
+Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision) {
+  const ActionCopy& action = decision.action;
+  switch (action.verb) {
+    case wire::ActionVerb::kConstant:
+    case wire::ActionVerb::kDeny:
+      return Outcome::Done(action.value);
+    case wire::ActionVerb::kFold:
+      return Outcome::Tail(FoldedCall(call, action));
+    case wire::ActionVerb::kOverlay:
+      return StatWithOverlay(block, call, decision.overlay);
+    case wire::ActionVerb::kNone:
+      break;
+  }
+  return Outcome::Native();
+}
+
+Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outcome) {
+  if (outcome.kind != Outcome::Kind::kNative && outcome.kind != Outcome::Kind::kTail) return outcome;
+  const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
+  if (block->has_interruption) return outcome;
+  if (IsMadeHere(block, call)) return Outcome::Done(PerformStep(block, call));
+  NoteMappings(block, call);
+  return outcome;
+}
+
+}  // namespace guise::shim

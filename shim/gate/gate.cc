@@ -1,0 +1,160 @@
+// The gate of rewritten sites, in C++: calls that take a look but no signal frame. The others are caught as they were
+// before.
+#include "shim/arch/x86_64/gates.h"
+#include "shim/gate/answer.h"
+#include "shim/gate/own.h"
+#include "shim/gate/published.h"
+#include "shim/gate/routes.h"
+#include "shim/rewrite/rewrite.h"
+#include "shim/signal/actions.h"
+#include "shim/signal/fault.h"
+#include "shim/thread/clone.h"
+#include "shim/thread/records.h"
+#include "shim/thread/stub_table.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr uint64_t kSiteSize = 2;
+
+void SetKernelMask(int how, SignalSet mask, SignalSet* old) {
+  Native(Nr::rt_sigprocmask, how, &mask, old, sizeof(mask));
+}
+
+// Whether calls are looked at by nobody but the session.
+bool IsOpen(const ThreadBlock* block) { return block->filters.Acquire() == nullptr && !block->dispatch.on; }
+
+// Calls that double or end the thread: the gate is left to another one, with all signals blocked. False: not one of
+// them.
+bool DoubleOrEnd(ThreadBlock* block, const GuestCall& call) {
+  const bool ends = call.nr == Nr::exit || call.nr == Nr::exit_group;
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
+  if (!ends && (row == nullptr || !row->Has(syscall::Trait::CreatesTask))) return false;
+  ucontext context = {};
+  // SIGSYS stays open, for the way out when a signal has come before this.
+  SetKernelMask(SIG_BLOCK, kShimMask & ~Bit(SIGSYS), &context.uc_sigmask);
+  if (block->has_interruption) return true;
+  // What others send from here on waits in the block.
+  block->in_gate = false;
+  if (block->blocked_faults != 0) SetKernelMask(SIG_UNBLOCK, block->blocked_faults, nullptr);
+  const SignalSet mask = context.uc_sigmask;
+  GuestRegs& regs = *RegsOf(&context);
+  regs = block->regs;
+  CountCall(block, wire::Placement::kShim, CurrentEpoch());
+  if (ends) {
+    SetKernelMask(SIG_SETMASK, kEverything, nullptr);
+    Exit(block, &context, call);
+    block->leave_to = Label(guise_gate_thread_exit);
+    return true;
+  }
+  const Outcome outcome = StartClone(block, &context, call);
+  ReleaseFaults(block);
+  if (outcome.kind == Outcome::Kind::kDone) {
+    block->regs.rax = static_cast<uint64_t>(outcome.value);
+    block->leave_to = AfterCall(block->regs.rip);
+    block->gate_before = false;
+    block->in_gate = true;
+    SetKernelMask(SIG_SETMASK, mask, nullptr);
+    return true;
+  }
+  block->tail[0] = regs.rax;
+  block->tail[1] = regs.rdi;
+  block->tail[2] = regs.rsi;
+  block->tail[3] = regs.rbp;
+  block->leave_to = Label(guise_gate_clone);
+  SetKernelMask(SIG_SETMASK, kEverything, nullptr);
+  return true;
+}
+
+// Calls that AnswerCaller of own.cc answers from the block alone. False: not one of them.
+bool AnswerSignals(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+  switch (call.nr) {
+    case Nr::rt_sigaction:
+      *outcome = Outcome::Done(SetAction(block, block->regs));
+      break;
+    case Nr::rt_sigpending:
+      *outcome = Outcome::Done(PendingSignals(block, block->regs));
+      break;
+    case Nr::sigaltstack:
+      *outcome = Outcome::Done(SetAltStack(block, block->regs));
+      break;
+    default:
+      return false;
+  }
+  CountCall(block, wire::Placement::kShim, CurrentEpoch());
+  return true;
+}
+
+// False: the thread has to be caught.
+bool AnswerHere(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
+  if (!IsOpen(block)) return false;
+  if (call->nr == Nr::rt_sigprocmask) {
+    *outcome = Outcome::Done(0);
+    if (!SetMaskInGate(block, &outcome->value)) return false;
+    CountCall(block, wire::Placement::kShim, CurrentEpoch());
+    return true;
+  }
+  // A blocked fault of a copy would kill, and opening them would let in what others have sent.
+  if (block->blocked_faults != 0) return false;
+  if (AnswerSignals(block, *call, outcome)) return true;
+  if (!IsForGate(call->nr) || (block->blocks_sigsys && HasTrait(*call, syscall::Trait::MayBlock))) return false;
+  if (AnswerView(block, call, outcome)) return true;
+  const Decision decision = EnterGate(block, static_cast<uint32_t>(call->nr));
+  const bool here = decision.placement != wire::Placement::kServer;
+  if (here) {
+    CountCall(block, decision.placement, decision.epoch);
+    if (decision.placement == wire::Placement::kShim) *outcome = Act(block, *call, decision);
+  }
+  LeaveGate(block);
+  return here;
+}
+
+}  // namespace
+}  // namespace guise::shim
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+
+void guise_gate_call(guise::shim::ThreadBlock* block) {
+  using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
+  GuestRegs& regs = block->regs;
+  regs.rip = SiteEnd(block->site);
+  // As after a real syscall instruction.
+  regs.rcx = regs.rip;
+  regs.r11 = regs.eflags;
+  block->has_temp_mask = false;
+  block->ignored_fault = 0;
+  const GuestCall asked = {guise::syscall::Nr{static_cast<uint32_t>(regs.rax)},
+                           {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
+  GuestCall call = asked;
+  Outcome outcome = Outcome::Native();
+  block->gate_before = true;
+  if (!AnswerHere(block, &call, &outcome)) {
+    if (IsOpen(block) && DoubleOrEnd(block, asked)) return;
+    block->leave_to = Label(guise_traps) + kSiteSize * block->site;
+    return;
+  }
+  if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
+  outcome = MakeHere(block, asked, outcome);
+  block->gate_before = outcome.kind != Outcome::Kind::kDone;
+  switch (outcome.kind) {
+    case Outcome::Kind::kDone:
+      regs.rax = static_cast<uint64_t>(outcome.value);
+      block->leave_to = AfterCall(regs.rip);
+      return;
+    case Outcome::Kind::kTail:
+      block->tail[0] = static_cast<uint64_t>(outcome.call.nr);
+      for (int i = 0; i < 6; ++i) block->tail[i + 1] = outcome.call.args[i];
+      block->leave_to = Label(guise_gate_tail);
+      block->resume = AfterCall(regs.rip);
+      return;
+    case Outcome::Kind::kNative:
+    case Outcome::Kind::kRedirected:
+      block->leave_to = NativeCallOf(block->site);
+      return;
+  }
+}
+}
+#pragma GCC visibility pop

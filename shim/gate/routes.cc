@@ -1,0 +1,150 @@
+#include "shim/gate/routes.h"
+
+#include <asm/prctl.h>
+
+#include <initializer_list>
+
+#include "proto/wire/layout.h"
+#include "shim/arch/x86_64/cpu.h"
+#include "shim/guest_memory.h"
+#include "shim/memories.h"
+#include "shim/thread/records.h"
+#include "shim/view/fds.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::ArgKind;
+using syscall::Nr;
+using syscall::Trait;
+using wire::Cell;
+
+bool g_has_fsgsbase;
+
+// Lets nothing through.
+struct ClosedTable {
+  Cell<uint16_t> words[wire::kTableNumbers];
+};
+ClosedTable g_closed;
+
+// Answered in all their forms by a caught thread.
+bool NeedsContext(Nr nr) {
+  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(nr));
+  if (row == nullptr || row->Has(Trait::CreatesTask)) return true;
+  switch (nr) {
+    case Nr::ptrace:
+    case Nr::prctl:
+    case Nr::seccomp:
+    case Nr::arch_prctl:
+      return true;
+    // The caller's own, and no more than a note in the kernel.
+    case Nr::set_robust_list:
+    case Nr::set_tid_address:
+    case Nr::rseq:
+      return false;
+    default:
+      return row->Has(Trait::CallerOnly) || NeedsFilter(nr);
+  }
+}
+
+void TellBelowGuarded(const ProcessState* process, int32_t below) {
+  for (ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
+    if (block->used.Acquire() == 0 || block->process != process) continue;
+    if (block->below_guarded.Relaxed() != below) block->below_guarded.Release(below);
+  }
+}
+
+}  // namespace
+
+bool IsForGate(Nr nr) { return !NeedsContext(nr); }
+
+Route RouteOf(Nr nr) {
+  if (NeedsContext(nr)) return Route::kGate;
+  const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(nr));
+  if (row.Has(Trait::TempMask) || row.Has(Trait::ChangesMemoryMap)) return Route::kGate;
+  switch (nr) {
+    case Nr::close_range:
+    case Nr::dup2:
+    case Nr::dup3:
+    case Nr::fcntl:
+    case Nr::poll:
+    case Nr::select:
+    case Nr::sendmsg:
+    case Nr::sendmmsg:
+    case Nr::process_madvise:
+    case Nr::madvise:
+      return Route::kGate;
+    default:
+      break;
+  }
+  Route route = Route::kDirect;
+  for (size_t i = 0; i < row.Arity(); ++i) {
+    switch (row.args[i].kind) {
+      case ArgKind::Path:
+      case ArgKind::DirFd:
+        return Route::kGate;
+      case ArgKind::Fd:
+        if (i != 0) return Route::kGate;
+        route = Route::kFd;
+        break;
+      default:
+        break;
+    }
+  }
+  return route;
+}
+
+void NoteHardware(uint64_t hwcap2) {
+  constexpr uint64_t kFsgsbase = 2;  // HWCAP2_FSGSBASE
+  g_has_fsgsbase = (hwcap2 & kFsgsbase) != 0;
+}
+
+void TakeGs(ThreadBlock* block) {
+  if (!g_has_fsgsbase || block->leaves_gs || RootReply().published.rewrite_after.Relaxed() == 0) return;
+  block->cookie = GUISE_COOKIE_VALUE;
+  block->self = block;
+  block->calls = &RecordOf(block).calls[static_cast<uint32_t>(wire::Placement::kKernel)][0];
+  UpdateRoutes(block);
+  UpdateGuarded(block->process);
+  SetGsBase(reinterpret_cast<uint64_t>(block));
+}
+
+bool HoldsGs(const ThreadBlock* block) { return block->cookie == 0 || GsBase() == reinterpret_cast<uint64_t>(block); }
+
+void UpdateRoutes(ThreadBlock* block) {
+  if (block->cookie == 0) return;
+  const bool open = block->filters.Acquire() == nullptr && !block->dispatch.on && !block->blocks_sigsys;
+  const Cell<uint16_t>* wanted = DirectTable();
+  if (!open) {
+    wanted = g_closed.words;
+    if (g_closed.words[0].Relaxed() == 0) {
+      for (Cell<uint16_t>& word : g_closed.words) word.StoreRelaxed(0xff);
+    }
+  }
+  if (block->direct.Relaxed() != wanted) block->direct.Release(wanted);
+}
+
+void CloseFdRoutes(const ProcessState* process) { TellBelowGuarded(process, 0); }
+
+void UpdateGuarded(const ProcessState* process) {
+  int32_t lowest = process->image_fd;
+  for (const int32_t fd : {process->request_fd, process->reply_fd}) lowest = fd < lowest ? fd : lowest;
+  TellBelowGuarded(process, -lowest);
+}
+
+bool AnswerGs(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+  const auto command = static_cast<int32_t>(call.args[0]);
+  if (command != ARCH_SET_GS && command != ARCH_GET_GS) return false;
+  if (command == ARCH_GET_GS) {
+    const uint64_t none = 0;
+    if (block->cookie == 0 || !HoldsGs(block)) return false;
+    *outcome = Outcome::Done(WriteGuest(call.args[1], none) ? 0 : -EFAULT);
+    return true;
+  }
+  const int64_t set = Perform(call);
+  if (!IsError(set)) block->leaves_gs = true;
+  *outcome = Outcome::Done(set);
+  return true;
+}
+
+}  // namespace guise::shim

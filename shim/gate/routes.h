@@ -1,0 +1,39 @@
+// Which calls may run natively in a rewritten site's stub, and what the stubs reach by %gs to tell.
+//
+// %gs is the shim's while the guest has not used it: each thread's block lies there, with a cookie, so that a stub
+// finds out when the guest has changed it. A thread whose %gs is the guest's has its calls caught by dispatch, at each
+// site.
+#ifndef GUISE_SHIM_GATE_ROUTES_H_
+#define GUISE_SHIM_GATE_ROUTES_H_
+
+#include "shim/gate/call.h"
+#include "shim/rewrite/stub_code.h"
+#include "shim/thread/block.h"
+
+namespace guise::shim {
+
+// By what AnswerOwn looks at.
+Route RouteOf(syscall::Nr nr);
+// Whether the gate of rewritten sites can answer the call; else its thread must be caught by a signal, whose frame
+// holds what the call changes or reads (mask, handlers, all of the guest's state).
+bool IsForGate(syscall::Nr nr);
+
+// Whether this CPU and kernel let programs set %gs; then sites are rewritten. REQUIRES: called before TakeGs.
+void NoteHardware(uint64_t hwcap2);
+
+// Gives this thread's stubs what they need. REQUIRES: the thread's record has been taken.
+void TakeGs(ThreadBlock* block);
+// This thread's %gs is the block's, or was never taken.
+bool HoldsGs(const ThreadBlock* block);
+// What the stubs of the thread are told changes with the guest's filters, dispatch and mask, and guarded fds.
+void UpdateRoutes(ThreadBlock* block);
+void UpdateGuarded(const ProcessState* process);
+// Until UpdateGuarded no fd passes for the guest's own.
+void CloseFdRoutes(const ProcessState* process);
+
+// arch_prctl(2) of %gs; false: another of its commands.
+bool AnswerGs(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_GATE_ROUTES_H_

@@ -1,0 +1,69 @@
+#include "shim/rewrite/mappings.h"
+
+#include <linux/mman.h>
+#include <linux/shm.h>
+
+#include "shim/rewrite/rewrite.h"
+#include "shim/rewrite/text.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr uint64_t kPageMask = 4095;
+
+// Whole pages, as the kernel takes it.
+uint64_t Rounded(uint64_t size) { return (size + kPageMask) & ~kPageMask; }
+
+}  // namespace
+
+bool MapsText(const GuestCall& call) {
+  if (call.nr != Nr::mmap) return false;
+  const uint64_t protection = call.args[2];
+  const uint64_t flags = call.args[3];
+  return (protection & PROT_EXEC) != 0 && (protection & PROT_WRITE) == 0 && (flags & MAP_TYPE) == MAP_PRIVATE &&
+         (flags & MAP_ANONYMOUS) == 0;
+}
+
+void NoteMapped(const GuestCall& call, int64_t result) {
+  if (!IsError(result)) NoteText(static_cast<uint64_t>(result), Rounded(call.args[1]));
+}
+
+void NoteMappings(ThreadBlock* block, const GuestCall& call) {
+  const uint64_t at = call.args[0];
+  const uint64_t size = Rounded(call.args[1]);
+  switch (call.nr) {
+    case Nr::mmap:
+      if ((call.args[3] & MAP_FIXED) != 0) TextChanges(block, at, size, false);
+      return;
+    case Nr::munmap:
+    case Nr::remap_file_pages:
+      return TextChanges(block, at, size, false);
+    case Nr::madvise:
+      // Some advice drops pages, and with them what was written there.
+      return TextChanges(block, at, size, false);
+    case Nr::mprotect:
+    case Nr::pkey_mprotect:
+      // What cannot be read could not be told from other text either.
+      return TextChanges(block, at, size, (call.args[2] & PROT_WRITE) != 0 || (call.args[2] & PROT_READ) == 0);
+    case Nr::mremap:
+      // Text that moves is read at its new place as the program's own.
+      TextChanges(block, at, size != 0 ? size : kPageMask + 1, true);
+      if ((call.args[3] & MREMAP_FIXED) != 0) TextChanges(block, call.args[4], Rounded(call.args[2]), false);
+      return;
+    case Nr::shmat: {
+      constexpr uint64_t kRemap = 040000;  // SHM_REMAP
+      if ((call.args[2] & kRemap) == 0) return;
+      shmid64_ds segment = {};
+      if (!IsError(Native(Nr::shmctl, call.args[0], IPC_STAT, &segment))) {
+        TextChanges(block, call.args[1], Rounded(segment.shm_segsz), false);
+      }
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+}  // namespace guise::shim

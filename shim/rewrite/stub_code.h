@@ -1,0 +1,62 @@
+// The code of a rewritten site's stub: what the jump at the site leads to.
+//
+//   at the site   jmp code              in the place of the syscall instruction and the first bytes behind it
+//   code          is the thread's block in %gs, and the number the one that the stub is for? else to the gate
+//                 is the number's placement kKernel? else to the gate
+//                 (kFd) is the first argument below the guarded fds? else to the gate
+//                 count; no mask of the call's own; syscall; rcx := behind the site
+//   body          the instruction that the jump displaced; jmp behind it
+//
+// Flags stay as they are, nothing is written below the stack pointer; rcx and r11 are free until the call.
+#ifndef GUISE_SHIM_REWRITE_STUB_CODE_H_
+#define GUISE_SHIM_REWRITE_STUB_CODE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace guise::shim {
+
+// What has to be looked at before a call may run natively.
+enum class Route : uint8_t {
+  kDirect,  // nothing of the shim's own
+  kFd,      // whether the first argument is a guarded fd
+  kGate,    // more than that
+};
+
+// In front of the code. Offsets are from the code's first byte.
+struct StubHead {
+  uint64_t after;     // the address behind the site's syscall instruction
+  uint32_t index;     // of the site's entry in the stub table
+  uint8_t call_at;    // the native call, or the jump to the stub table's
+  uint8_t after_at;   // where it comes back
+  uint8_t body_at;    // the displaced instruction
+  uint8_t back_at;    // the jump back
+  uint8_t size;       // of head and code
+  uint8_t body_size;  // of the displaced instruction
+  uint8_t jump_at;    // where the jump to here stands, from the site; 0: in the site's place
+  uint8_t pad[5];
+};
+static_assert(sizeof(StubHead) == 24);
+
+inline constexpr size_t kMaxStub = 192;
+
+struct StubPlan {
+  uint64_t code;        // address of the code, behind the head
+  uint64_t after;       // as in StubHead
+  uint32_t index;       //
+  uint32_t nr;          // below wire::kTableNumbers
+  Route route;          //
+  uint64_t gate;        // address of guise_gate
+  uint64_t far_call;    // where the native call is made; 0: in the stub
+  const uint8_t* body;  // the displaced instruction
+  size_t body_size;     // 0: nothing was displaced
+  uint8_t jump_at;      // as in StubHead
+};
+
+// Writes head and code to `to`. Their size does not depend on addresses; 0: too large. REQUIRES: with far_call == 0 all
+// addresses are within 2 GiB of each other.
+size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_REWRITE_STUB_CODE_H_

@@ -1,0 +1,61 @@
+#include "shim/rewrite/text.h"
+
+#include "proto/wire/cell.h"
+
+namespace guise::shim {
+namespace {
+
+using wire::Cell;
+
+struct Range {
+  Cell<uint64_t> start;  // 0: free
+  Cell<uint64_t> end;    // 0: being filled or emptied; stored last, cleared first
+};
+constexpr uint32_t kRanges = 2048;
+Range g_ranges[kRanges];
+Cell<uint32_t> g_used;  // entries beyond were never filled
+
+uint32_t Used() {
+  const uint32_t used = g_used.Acquire();
+  return used < kRanges ? used : kRanges;
+}
+
+bool Fill(Range& range, uint64_t start, uint64_t end) {
+  if (range.start.Relaxed() != 0 || !range.start.CompareSwap(0, start)) return false;
+  range.end.Release(end);
+  return true;
+}
+
+}  // namespace
+
+void NoteText(uint64_t start, uint64_t size) {
+  if (start == 0 || size == 0) return;
+  const uint32_t used = Used();
+  for (uint32_t i = 0; i < used; ++i) {
+    if (Fill(g_ranges[i], start, start + size)) return;
+  }
+  const uint32_t next = g_used.Add(1);
+  if (next < kRanges) Fill(g_ranges[next], start, start + size);
+}
+
+void ForgetText(uint64_t start, uint64_t size) {
+  const uint32_t used = Used();
+  for (uint32_t i = 0; i < used; ++i) {
+    Range& range = g_ranges[i];
+    const uint64_t end = range.end.Acquire();
+    if (end == 0 || range.start.Relaxed() >= start + size || start >= end) continue;
+    // Of two who forget it, one frees the entry.
+    if (range.end.CompareSwap(end, 0)) range.start.Release(0);
+  }
+}
+
+bool IsText(uint64_t start, uint64_t size) {
+  const uint32_t used = Used();
+  for (uint32_t i = 0; i < used; ++i) {
+    const uint64_t end = g_ranges[i].end.Acquire();
+    if (end != 0 && start >= g_ranges[i].start.Relaxed() && start + size <= end) return true;
+  }
+  return false;
+}
+
+}  // namespace guise::shim
