@@ -6,6 +6,7 @@
 
 extern const char __executable_start[];
 extern const char etext[];
+extern const char behind_kill[];
 static volatile sig_atomic_t count;
 static volatile sig_atomic_t in_text;
 
@@ -21,9 +22,16 @@ static void Handler(int sig, siginfo_t* info, void* context) {
   CHECK(uc->uc_mcontext.gregs[REG_CSGSFS] != 0 && uc->uc_mcontext.fpregs != NULL);
   sigaddset(&uc->uc_sigmask, SIGHUP);
   in_text = rip >= (uintptr_t)__executable_start && rip < (uintptr_t)etext;
-  // The instruction before is the `syscall` that sent the signal.
-  if (in_text) CHECK(((const unsigned char*)rip)[-2] == 0x0f && ((const unsigned char*)rip)[-1] == 0x05);
+  // Behind the `syscall` that sent the signal.
+  if (in_text) CHECK(rip == (uintptr_t)behind_kill);
   ++count;
+}
+
+// Not inlined, for the label.
+static __attribute__((noinline)) long KillMe(long pid, long signal) {
+  long result = SYS_kill;
+  __asm__ volatile("syscall\nbehind_kill:" : "+a"(result) : "D"(pid), "S"(signal) : "rcx", "r11", "memory");
+  return result;
 }
 
 int main(void) {
@@ -34,11 +42,11 @@ int main(void) {
   CHECK(sigaction(SIGUSR1, &action, NULL) == 0 && sigprocmask(SIG_BLOCK, &mask, NULL) == 0);
   const pid_t self = getpid();
   for (int i = 0; i < 50; ++i) {
-    long result = SYS_kill;
+    long result;
     sigemptyset(&mask);
     sigaddset(&mask, SIGHUP);
     CHECK(sigprocmask(SIG_UNBLOCK, &mask, NULL) == 0);
-    __asm__ volatile("syscall" : "+a"(result) : "D"(self), "S"(SIGUSR1) : "rcx", "r11", "memory");
+    result = KillMe(self, SIGUSR1);
     CHECK(result == 0 && count == i + 1 && in_text == 1);
     CHECK(sigprocmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGHUP) && sigismember(&mask, SIGUSR2));
   }

@@ -25,6 +25,7 @@ extern const char __executable_start[];
 extern const char etext[];
 
 uint64_t g_told;
+char g_warms;  // without marks
 uint64_t g_rsp;
 
 __asm__(
@@ -38,6 +39,7 @@ __asm__(
     "  mov %rsp, g_rsp(%rip)\n"
     "  movq $0x6666, -128(%rsp)\n"  // the far end of the red zone
     "  movq $0x7777, -8(%rsp)\n"
+    "  cmpb $0, g_warms(%rip); jne stepped_begin\n"
     "  int3\n"
     "stepped_begin:\n"
     "  nop\n"
@@ -46,6 +48,7 @@ __asm__(
     "  test %r15, %r15; jz 1f\n"
     "  test %rax, %rax; jz 2f\n"
     "1: nop\n"
+    "  cmpb $0, g_warms(%rip); jne 2f\n"
     "stepped_end:\n"
     "  int3\n"
     "stepped_ret:\n"
@@ -149,6 +152,16 @@ int main(int argc, char** argv) {
   printf("pid %d\n", self);
   CHECK(fflush(stdout) == 0);
   CHECK(read(0, &g_tracer, sizeof(g_tracer)) == sizeof(g_tracer));
+
+  // Sites that have been used are made differently from those that have not.
+  for (int i = 0; i < 3; ++i) {
+    g_warms = 1;
+    const long result = stepped_call(call->nr, call->a, call->b, call->c, call->nr == SYS_fork);
+    g_warms = 0;
+    if (call->nr == SYS_fork && result == 0) _exit(0);
+  }
+  while (waitpid(-1, NULL, 0) > 0) {
+  }
 
   for (g_told = kQuiet; g_told != kEnd;) {
     if (kill_me) {

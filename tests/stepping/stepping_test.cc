@@ -66,6 +66,12 @@ struct Case {
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.call << " " << c.mode << " " << c.way.name; }
 
+// A site that is rewritten on the way would make each way another.
+Way AtOnce(Way way) {
+  if (!way.native) way.options.insert(way.options.end(), {"--rewrite-after", "1"});
+  return way;
+}
+
 std::vector<Case> Cases(const std::vector<std::string>& modes) {
   std::vector<Case> cases;
   for (const char* call :
@@ -73,9 +79,11 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
     for (const std::string& mode : modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
-      for (const Way& way : Ways()) cases.push_back({call, mode, way});
+      for (const Way& way : Ways()) cases.push_back({call, mode, AtOnce(way)});
+      cases.push_back({call, mode, LinuxSudWay()});
       // Of calls that may block, the way through the gate that a signal interrupts.
-      if (std::string(call) == "write" || std::string(call) == "bad_write") cases.push_back({call, mode, ThroughWay()});
+      if (std::string(call) == "write" || std::string(call) == "bad_write")
+        cases.push_back({call, mode, AtOnce(ThroughWay())});
     }
   }
   return cases;

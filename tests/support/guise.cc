@@ -28,6 +28,16 @@ const Way& LinuxWay() { return Ways()[1]; }
 const Way& LinuxAtServerWay() { return Ways()[2]; }
 const Way& FakerootWay() { return Ways()[3]; }
 
+const Way& LinuxRewrittenWay() {
+  static const Way way = {.name = "linux_rewritten", .options = {"--personality", "linux", "--rewrite-after", "1"}};
+  return way;
+}
+
+const Way& LinuxSudWay() {
+  static const Way way = {.name = "linux_sud", .options = {"--personality", "linux", "--mechanism", "sud"}};
+  return way;
+}
+
 const Way& ThroughWay() {
   static const Way way = {.name = "through", .options = {"--personality", "through"}, .through = true};
   return way;

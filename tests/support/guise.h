@@ -30,6 +30,9 @@ const Way& NativeWay();
 const Way& LinuxWay();
 const Way& LinuxAtServerWay();
 const Way& FakerootWay();
+// Call sites are rewritten at once, or never. Not of Ways() either.
+const Way& LinuxRewrittenWay();
+const Way& LinuxSudWay();
 // Every call that can be claimed is claimed, and done by the guest for the server. Not one of Ways(): only some tests
 // have the server for it (//tests:through_tree).
 const Way& ThroughWay();
