@@ -33,14 +33,26 @@ constexpr size_t kLongestInstruction = 15;
 Cell<uint32_t> g_patching;   // odd: a thread is at it
 Cell<uint32_t> g_rewritten;  // 1: some site is, or was
 
-// Counts of ThreadBlock::site_calls.
+// A count of SiteCalls.
 constexpr uint8_t kNever = 0xff;
 constexpr uint32_t kMostCalls = 0x7f;
 
-// One patcher at a time; a second leaves its site for another call.
+// One patcher at a time.
 class Patcher {
  public:
-  Patcher() : before_(g_patching.Relaxed()), holds_(IsIdle(before_) && g_patching.CompareSwap(before_, before_ + 1)) {}
+  enum class Patience { kNone, kWaits };
+
+  explicit Patcher(Patience patience) {
+    // A child of vfork that was killed in the middle gives nothing back.
+    constexpr uint32_t kMostRounds = 1 << 16;
+    for (uint32_t round = 0; round < kMostRounds; ++round) {
+      before_ = g_patching.Relaxed();
+      holds_ = IsIdle(before_) && g_patching.CompareSwap(before_, before_ + 1);
+      if (holds_ || patience == Patience::kNone) return;
+      // The other thread has a lower priority, perhaps.
+      Native(Nr::sched_yield);
+    }
+  }
   ~Patcher() {
     if (holds_) g_patching.Release(before_ + 2);
   }
@@ -51,8 +63,8 @@ class Patcher {
   static bool IsIdle(uint32_t sequence) { return (sequence & 1) == 0; }
 
  private:
-  const uint32_t before_;
-  const bool holds_;
+  uint32_t before_;
+  bool holds_;
 };
 
 bool IsAlone(const ThreadBlock* block) {
@@ -158,7 +170,8 @@ void RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
 enum class Patched { kDone, kLater, kNever };
 
 Patched Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
-  const Patcher patcher;
+  // A second one leaves its site for another call.
+  const Patcher patcher(Patcher::Patience::kNone);
   if (!patcher.holds()) return Patched::kLater;
   const uint64_t site = after - kSiteSize;
   // What lies on two pages could lose one of them.
@@ -212,9 +225,14 @@ Patched Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   return WriteJump(writer, head, alone) ? Patched::kDone : Patched::kNever;
 }
 
-uint8_t& CountOf(ThreadBlock* block, uint64_t after) {
+// Of the sites that share a count, the one that was caught last has it.
+SiteCalls& CountOf(ThreadBlock* block, uint64_t after) {
   constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
-  return block->site_calls[(after * kMultiplier) >> 56];
+  const uint64_t hash = after * kMultiplier;
+  SiteCalls& calls = block->site_calls[hash >> 56];
+  const auto tag = static_cast<uint8_t>(hash >> 48);
+  if (calls.tag != tag) calls = {.tag = tag, .count = 0};
+  return calls;
 }
 
 }  // namespace
@@ -222,7 +240,7 @@ uint8_t& CountOf(ThreadBlock* block, uint64_t after) {
 void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   const uint32_t wanted = RootReply().published.rewrite_after.Relaxed();
   if (wanted == 0 || block->cookie == 0 || block->filters.Acquire() != nullptr) return;
-  uint8_t& count = CountOf(block, after);
+  uint8_t& count = CountOf(block, after).count;
   if (count == kNever) return;
   ++count;
   // With other threads a rewriting costs barriers that interrupt all of them.
@@ -274,8 +292,9 @@ uint64_t NativeCallOf(uint32_t index) {
 void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore) {
   ForgetText(start, size);
   if (!restore || g_rewritten.Acquire() == 0) return;
+  // Who is at a site in the range is done with it then, and no other begins.
+  const Patcher patcher(Patcher::Patience::kWaits);
   const bool alone = IsAlone(block);
-  // Waits for a thread that is at another site; nobody waits for this one.
   ForStubs([&](const StubHead* head) {
     const uint64_t site = SiteOf(head);
     if (site + kJumpSize <= start || site >= start + size || StubOf(head->after) != head || !HoldsJump(head, 2)) return;

@@ -37,6 +37,12 @@ struct GuestDispatch {
   uint64_t selector;  // address of a byte, or 0
 };
 
+// How often the calls of a site were caught, see rewrite/rewrite.cc.
+struct SiteCalls {
+  uint8_t tag;  // another part of the hash
+  uint8_t count;
+};
+
 struct ThreadBlock {
   GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
   SignalSet mask;             // of the guest, at the site
@@ -83,8 +89,8 @@ struct ThreadBlock {
   uint64_t clone_stack;    // the child's stack pointer, or 0: the parent's
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
-  uint64_t clone_args[11];  // clone3's, edited
-  uint8_t site_calls[256];  // how often calls at sites were caught, by a hash of the site; see rewrite/rewrite.cc
+  uint64_t clone_args[11];    // clone3's, edited
+  SiteCalls site_calls[256];  // by a hash of the site
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
 static_assert(offsetof(ThreadBlock, regs.rax) == GUISE_RAX && offsetof(ThreadBlock, regs.rsp) == GUISE_RSP);
