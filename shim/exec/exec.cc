@@ -301,7 +301,7 @@ void guise_exec_failed(guise::shim::ThreadBlock* block, int64_t error) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   CleanUp(block);
   TakeThreadRecord(block);
-  TakeGs(block);
+  if (block->cookie != 0) TakeGs(block);
   block->regs.rax = static_cast<uint64_t>(error);
   block->resume = AfterCall(block->regs.rip);
 }

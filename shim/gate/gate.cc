@@ -87,6 +87,9 @@ bool AnswerSignals(ThreadBlock* block, const GuestCall& call, Outcome* outcome) 
   return true;
 }
 
+// Whether nothing of the guest's memory is read or written for the call before it is made.
+bool CopiesNothing(Nr nr) { return RouteOf(nr) != Route::kGate || nr == Nr::madvise; }
+
 // False: the thread has to be caught.
 bool AnswerHere(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
   if (!IsOpen(block)) return false;
@@ -97,12 +100,14 @@ bool AnswerHere(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
     return true;
   }
   // A blocked fault of a copy would kill, and opening them would let in what others have sent.
-  if (block->blocked_faults != 0) return false;
+  const bool faults_kill = block->blocked_faults != 0;
+  if (faults_kill && !CopiesNothing(call->nr)) return false;
   if (AnswerSignals(block, *call, outcome)) return true;
   if (!IsForGate(call->nr) || (block->blocks_sigsys && HasTrait(*call, syscall::Trait::MayBlock))) return false;
   if (AnswerView(block, call, outcome)) return true;
   const Decision decision = EnterGate(block, static_cast<uint32_t>(call->nr));
-  const bool here = decision.placement != wire::Placement::kServer;
+  const bool copies = decision.action.verb == wire::ActionVerb::kOverlay;
+  const bool here = decision.placement != wire::Placement::kServer && !(faults_kill && copies);
   if (here) {
     CountCall(block, decision.placement, decision.epoch);
     if (decision.placement == wire::Placement::kShim) *outcome = Act(block, *call, decision);

@@ -93,6 +93,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
     case Nr::clone:
     case Nr::clone3:
       count(wire::Placement::kShim);
+      NoteGs(block);
       *outcome = StartClone(block, context, call);
       return true;
     case Nr::execve:

@@ -6,6 +6,7 @@
 
 #include "proto/wire/layout.h"
 #include "shim/arch/x86_64/cpu.h"
+#include "shim/arch/x86_64/gates.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/thread/records.h"
@@ -46,6 +47,26 @@ bool NeedsContext(Nr nr) {
       return row->Has(Trait::CallerOnly) || NeedsFilter(nr);
   }
 }
+
+// Of %gs. ABI: FSGSBASE lets programs change it; arch_prctl(2) does on every CPU.
+bool SetBase(uint64_t base) {
+  if (!g_has_fsgsbase) return !IsError(Native(Nr::arch_prctl, ARCH_SET_GS, base));
+  SetGsBase(base);
+  return true;
+}
+
+// As execve(2) leaves it.
+bool IsUnused() {
+  uint64_t base = 0;
+  if (g_has_fsgsbase) {
+    base = GsBase();
+  } else {
+    Native(Nr::arch_prctl, ARCH_GET_GS, &base);
+  }
+  return base == 0 && GsSelector() == 0;
+}
+
+bool HoldsGs(const ThreadBlock* block) { return guise_gs_self() == block; }
 
 void TellBelowGuarded(const ProcessState* process, int32_t below) {
   for (ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
@@ -100,16 +121,24 @@ void NoteHardware(uint64_t hwcap2) {
 }
 
 void TakeGs(ThreadBlock* block) {
-  if (!g_has_fsgsbase || block->leaves_gs || RootReply().published.rewrite_after.Relaxed() == 0) return;
+  if (RootReply().published.rewrite_after.Relaxed() == 0) return;
+  if (block->cookie == 0 && !block->inherits_gs && !IsUnused()) block->leaves_gs = true;
+  if (block->leaves_gs) {
+    block->cookie = 0;
+    return;
+  }
+  // A fork child has its parent's.
+  if (block->cookie == 0 && !SetBase(reinterpret_cast<uint64_t>(block))) return;
   block->cookie = GUISE_COOKIE_VALUE;
   block->self = block;
   block->calls = &RecordOf(block).calls[static_cast<uint32_t>(wire::Placement::kKernel)][0];
   UpdateRoutes(block);
   UpdateGuarded(block->process);
-  SetGsBase(reinterpret_cast<uint64_t>(block));
 }
 
-bool HoldsGs(const ThreadBlock* block) { return block->cookie == 0 || GsBase() == reinterpret_cast<uint64_t>(block); }
+void NoteGs(ThreadBlock* block) {
+  if (block->cookie != 0 && !HoldsGs(block)) block->leaves_gs = true;
+}
 
 void UpdateRoutes(ThreadBlock* block) {
   if (block->cookie == 0) return;

@@ -18,13 +18,16 @@ Route RouteOf(syscall::Nr nr);
 // holds what the call changes or reads (mask, handlers, all of the guest's state).
 bool IsForGate(syscall::Nr nr);
 
-// Whether this CPU and kernel let programs set %gs; then sites are rewritten. REQUIRES: called before TakeGs.
+// Whether this CPU and kernel let programs set %gs. REQUIRES: called before TakeGs.
 void NoteHardware(uint64_t hwcap2);
 
-// Gives this thread's stubs what they need. REQUIRES: the thread's record has been taken.
+// Gives this thread's stubs what they need, or renews it; block->cookie stays 0 when %gs is the guest's. A thread that
+// has it not is caught at rewritten sites, twice, so all of a process have it that may come to one: from the first site
+// or the second thread on. On some CPUs it costs a system call, and more at each switch of threads.
+// REQUIRES: the thread's record has been taken.
 void TakeGs(ThreadBlock* block);
-// This thread's %gs is the block's, or was never taken.
-bool HoldsGs(const ThreadBlock* block);
+// The thread was caught, and may have changed %gs: notes that it is the guest's then. REQUIRES: as ReadGuest.
+void NoteGs(ThreadBlock* block);
 // What the stubs of the thread are told changes with the guest's filters, dispatch and mask, and guarded fds.
 void UpdateRoutes(ThreadBlock* block);
 void UpdateGuarded(const ProcessState* process);

@@ -171,7 +171,6 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
   NameProcessRecord(process, comm);
   TakeThreadRecord(block);
-  TakeGs(block);
   Check(SetBlockStack(block), "the alternate signal stack cannot be set");
   Check(Arm(), "the kernel refuses Syscall User Dispatch");
 }

@@ -239,7 +239,7 @@ SiteCalls& CountOf(ThreadBlock* block, uint64_t after) {
 
 void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   const uint32_t wanted = RootReply().published.rewrite_after.Relaxed();
-  if (wanted == 0 || block->cookie == 0 || block->filters.Acquire() != nullptr) return;
+  if (wanted == 0 || block->leaves_gs || block->filters.Acquire() != nullptr) return;
   uint8_t& count = CountOf(block, after).count;
   if (count == kNever) return;
   ++count;
@@ -251,7 +251,8 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   // ABI: uprobe and uretprobe(2) of kernel/events/uprobes.c look at the place that they are called from.
   constexpr uint32_t kProbes[] = {335, 336};
   const auto nr = static_cast<uint32_t>(call.nr);
-  const bool movable = nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
+  if (block->cookie == 0) TakeGs(block);
+  const bool movable = block->cookie != 0 && nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
   switch (movable ? Rewrite(block, call, after) : Patched::kNever) {
     case Patched::kDone:
       count = 0;
@@ -264,6 +265,8 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
       break;
   }
 }
+
+bool HasRewritten() { return g_rewritten.Relaxed() != 0; }
 
 void ForgetStale(uint64_t after) {
   const uint32_t sequence = g_patching.Acquire();

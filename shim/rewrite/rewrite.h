@@ -23,6 +23,9 @@ namespace guise::shim {
 // The thread has made `call` at the site in front of `after`, and was caught: rewrites the site, perhaps.
 void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after);
 
+// Whether some site is rewritten, or was.
+bool HasRewritten();
+
 // The thread was caught at the site in front of `after`. Other text than that which the site was rewritten in has come
 // to lie there, perhaps.
 void ForgetStale(uint64_t after);

@@ -64,7 +64,7 @@ bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* conte
 }
 
 bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
-  const uint64_t rip = RegsOf(context)->rip;
+  uint64_t& rip = RegsOf(context)->rip;
   const bool arrives = rip >= Label(guise_gate) && rip < Label(guise_gate_leave);
   if (block->has_interruption) return false;
   if (!arrives && !(block->in_gate && InImage(rip))) return false;
@@ -73,6 +73,7 @@ bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
   block->restarts = false;
   block->was_open = true;
   block->open_mask = context->uc_sigmask;
+  if (rip >= Label(guise_mask_gate_checked) && rip <= Label(guise_mask_gate_call)) rip = Label(guise_mask_gate_kept);
   // The way out is by dispatch.
   context->uc_sigmask = kShimMask & ~Bit(SIGSYS);
   return true;

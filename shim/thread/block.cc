@@ -37,7 +37,7 @@ ThreadBlock* TakeBlock() {
     ThreadBlock* const next = block->next;
     // `used` stays 1 throughout: another thread may be looking.
     memset(&block->regs, 0, offsetof(ThreadBlock, used));
-    memset(&block->cookie, 0, sizeof(ThreadBlock) - offsetof(ThreadBlock, cookie));
+    memset(&block->cookie, 0, offsetof(ThreadBlock, site_calls) - offsetof(ThreadBlock, cookie));
     block->next = next;
     block->thread = kNoRecord;
     block->exec_fd = -1;

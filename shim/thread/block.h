@@ -78,6 +78,7 @@ struct ThreadBlock {
   SignalSet open_mask;
   SignalSet blocked_faults;  // what of SIGSEGV and SIGBUS the guest blocks
   bool leaves_gs;            // %gs is the guest's
+  bool inherits_gs;          // until it is taken, %gs is that of the maker, a block
   int32_t exec_fd;           // opened for an exec that failed or is under way, or -1
   int32_t tid;
   void* exec_scratch;  // memory of that exec
@@ -90,7 +91,7 @@ struct ThreadBlock {
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
   uint64_t clone_args[11];    // clone3's, edited
-  SiteCalls site_calls[256];  // by a hash of the site
+  SiteCalls site_calls[256];  // by a hash of the site; kept for the next thread, which may live as shortly
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
 static_assert(offsetof(ThreadBlock, regs.rax) == GUISE_RAX && offsetof(ThreadBlock, regs.rsp) == GUISE_RSP);
@@ -110,7 +111,7 @@ inline constexpr size_t kBlockSize = 64 << 10;
 // The stack; the block lies right above it.
 inline constexpr size_t kBlockStackSize = kBlockSize - ((sizeof(ThreadBlock) + 63) & ~size_t{63});
 
-// Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used`.
+// Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used` and site_calls.
 ThreadBlock* TakeBlock();
 // In a fork child: gives back what belonged to the parent's other threads, and unlocks what they had locked.
 void KeepOnly(ThreadBlock* kept);

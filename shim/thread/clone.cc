@@ -68,7 +68,8 @@ ThreadBlock* MakeChild(ThreadBlock* parent, uint64_t flags) {
       return nullptr;
     }
   }
-  child->leaves_gs = parent->leaves_gs || !HoldsGs(parent);
+  child->leaves_gs = parent->leaves_gs;
+  child->inherits_gs = parent->cookie != 0;
   child->blocks_sigsys = parent->blocks_sigsys;
   child->filters.StoreRelaxed(parent->filters.Acquire());
   // ABI: clone(2): a child that shares memory starts without an alternate stack, but for vfork's.
@@ -109,6 +110,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
   }
   ThreadBlock* child = block;
   if (SharesMemory(made.flags)) {
+    if (!IsVfork(made.flags) && block->cookie == 0) TakeGs(block);
     child = MakeChild(block, made.flags);
     if (child == nullptr) return Outcome::Done(-ENOMEM);
   }
@@ -151,6 +153,8 @@ void guise_clone_parent(ThreadBlock* block, int64_t result) {
   block->resume = AfterCall(block->regs.rip);
   ThreadBlock* const child = block->child;
   block->child = nullptr;
+  // A vfork child has rewritten a site, perhaps.
+  if (block->cookie == 0 && HasRewritten()) TakeGs(block);
   if (child == nullptr) return;
   // A vfork child has exec'ed or ended by now; a child that was not made never ran.
   if (IsError(result) || IsVfork(block->clone_flags)) FreeChild(child);
@@ -186,14 +190,14 @@ void guise_clone_child(ThreadBlock* block) {
     });
     KeepOnly(block);
     ForgetPatcher();
-    if (!HoldsGs(block)) block->leaves_gs = true;
     TakeProcessRecord(process, parent, generation);
   } else if ((flags & CLONE_SIGHAND) == 0) {
     TakeProcessRecord(process, block->parent_record, block->parent_generation);
   }
   if ((flags & CLONE_CLEAR_SIGHAND) != 0) ClearHandlers(process);
   TakeThreadRecord(block);
-  TakeGs(block);
+  const bool meets_sites = SharesMemory(flags) && (!IsVfork(flags) || HasRewritten());
+  if (meets_sites || block->cookie != 0) TakeGs(block);
 }
 }
 #pragma GCC visibility pop

@@ -6,7 +6,8 @@
 
 namespace guise::shim {
 
-// Sends the thread to the clone gate with all signals blocked, or answers with an error.
+// Sends the thread to the clone gate with all signals blocked, or answers with an error. REQUIRES: block->leaves_gs is
+// right (gate/routes.h).
 Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call);
 
 }  // namespace guise::shim

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -98,10 +97,8 @@ int SetMemoryMap() {
   return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0 ? 0 : errno;
 }
 
-// What rewriting call sites takes: a register for the shim, writing to text, and making other threads see it.
+// What rewriting call sites takes: writing to text, and making other threads see it.
 int WriteText() {
-  constexpr unsigned long kFsgsbase = 2;  // HWCAP2_FSGSBASE; NOLINT(google-runtime-int): what getauxval gives
-  if ((getauxval(AT_HWCAP2) & kFsgsbase) == 0) return ENOTSUP;
   if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0) != 0) return errno;
   const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   void* const text = mmap(nullptr, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -121,8 +118,8 @@ std::vector<Finding> ProbeInterception() {
   findings.push_back(FindingOf("Syscall User Dispatch", TryInChild(ArmAndCall), "a call was caught",
                                Severity::kRequired, "use Linux 5.11 or later on x86_64 with CONFIG_GENERIC_ENTRY"));
   findings.push_back(FindingOf("rewriting call sites", TryInChild(WriteText), "text was written", Severity::kDegraded,
-                               "each call costs a signal, at least in programs with threads; use a CPU and kernel with "
-                               "FSGSBASE (Linux 5.9), and mount /proc"));
+                               "each call costs a signal, at least in programs with threads; mount /proc, and use a "
+                               "kernel with CONFIG_MEMBARRIER"));
   // The exec replaces the child, so success shows as the probe's exit code.
   Trial exec = TryInChild(ExecuteByPathFd);
   exec.error = exec.error == kProbeExit ? 0 : exec.error == 0 ? ENOEXEC : exec.error;

@@ -1,5 +1,7 @@
 // Copies to and from guest memory. A fault at an instruction of the fault table continues at its fixup (signal/fault.cc),
 // so a bad guest pointer is a result, not a death.
+#include "shim/arch/x86_64/offsets.h"
+
     .text
     .macro fault_entry at, fixup
     .pushsection .rodata.guise_faults, "a", @progbits
@@ -49,6 +51,17 @@ guise_copy_string:
 4:  ret
     fault_entry 2b, 3b
     .size guise_copy_string, . - guise_copy_string
+
+// const void* guise_gs_self(): the block that %gs says it is; null where there is no memory.
+    .globl guise_gs_self
+    .hidden guise_gs_self
+    .type guise_gs_self, @function
+guise_gs_self:
+    xor %eax, %eax
+1:  mov %gs:GUISE_SELF, %rax
+2:  ret
+    fault_entry 1b, 2b
+    .size guise_gs_self, . - guise_gs_self
 
     .section .rodata.guise_faults, "a", @progbits
     .globl guise_faults_end

@@ -21,6 +21,11 @@ inline uint64_t GsBase() {
   __asm__ volatile("rdgsbase %0" : "=r"(base));
   return base;
 }
+inline uint16_t GsSelector() {
+  uint16_t selector = 0;
+  __asm__ volatile("mov %%gs, %0" : "=r"(selector));
+  return selector;
+}
 inline void SetGsBase(uint64_t base) { __asm__ volatile("wrgsbase %0" : : "r"(base) : "memory"); }
 
 // A guest may run with alignment checks on; handlers inherit the flag, and the shim's code does not keep to it.

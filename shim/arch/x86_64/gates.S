@@ -215,6 +215,21 @@ gate guise_step_gate_end
     pop %rbx
     ret
 
+// The guest's mask, from the gate of rewritten sites (see gates.h). A signal that comes between the look and the call is
+// kept, and the call not made (KeepForGate of signal/interrupt.h).
+gate guise_mask_gate
+    mov $14, %eax
+    mov $8, %r10d
+    cmpb $0, GUISE_HAS_INTERRUPTION(%rcx)
+gate guise_mask_gate_checked
+    jne guise_mask_gate_kept
+gate guise_mask_gate_call
+    syscall
+    ret
+gate guise_mask_gate_kept
+    mov $-4, %rax
+    ret
+
 // A thread's end. All signals are blocked: from the store on, another thread may take the block.
 gate guise_thread_exit_gate
     movl $0, GUISE_IN_USE(%rbx)

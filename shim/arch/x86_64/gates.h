@@ -16,6 +16,7 @@ extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_en
 extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[],
     guise_exit_gate_end[];
 extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
+extern const char guise_mask_gate_checked[], guise_mask_gate_call[], guise_mask_gate_kept[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
 extern const char guise_fault_base[];
 extern const char __executable_start[], etext[], _end[];
@@ -24,9 +25,15 @@ extern const char __executable_start[], etext[], _end[];
 // leaves with `closed`. Returns the call's result; -EINTR also when a signal came before the call was made.
 int64_t guise_step_gate(const void* call, const uint64_t* open, const uint64_t* closed);
 
+// See gates.S. Changes the kernel's signal mask as rt_sigprocmask(2) does, with the guest's pointer for the old one;
+// -EINTR: not done, a signal waits in the block. REQUIRES: called from the gate of rewritten sites.
+int64_t guise_mask_gate(uint64_t how, const uint64_t* set, uint64_t old, const void* block);
+
 // See copy.S.
 size_t guise_copy(void* to, const void* from, size_t size);
 int64_t guise_copy_string(char* to, const char* from, size_t size);
+// What %gs says that it is (a block's first byte); null where there is no memory.
+const void* guise_gs_self();
 }
 #pragma GCC visibility pop
 
