@@ -85,8 +85,8 @@ const wire::Action& ActionAt(uint32_t index) {
   return reinterpret_cast<const wire::Action*>(g_reply.base.Relaxed() + wire::kActionsOffset)[index % wire::kActions];
 }
 
-const Cell<uint16_t>* DirectTable() {
-  return reinterpret_cast<const Cell<uint16_t>*>(g_reply.base.Relaxed() + wire::kDirectOffset);
+const Cell<uint64_t>* DirectTable() {
+  return reinterpret_cast<const Cell<uint64_t>*>(g_reply.base.Relaxed() + wire::kDirectOffset);
 }
 
 const Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2) {

@@ -5,7 +5,7 @@
 //   offset    request memory (guests write)         reply memory (the server writes)
 //   0         group pages                           group pages; page 0 holds the published page too
 //   480 pages panic records                         action table
-//   481 pages unused                                direct table
+//   481 pages unused                                direct table, two pages
 //   2 MiB     inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
 //   62 MiB    unused                                identities, one a process record
 //   64 MiB    end                                   overlay tables, up to the session's limit
@@ -35,7 +35,8 @@ inline constexpr uint64_t kPayloadSize = 16384;
 
 inline constexpr uint64_t kGroupsOffset = 0;
 inline constexpr uint64_t kActionsOffset = uint64_t{kGroups} * kPageSize;  // reply: the shim action table, one page
-inline constexpr uint64_t kDirectOffset = kActionsOffset + kPageSize;      // reply: the direct table, one page
+inline constexpr uint64_t kDirectOffset = kActionsOffset + kPageSize;      // reply: the direct table, two pages
+inline constexpr uint64_t kDirectSize = 2 * kPageSize;
 inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;    // request: inside every guest's first window
 inline constexpr uint64_t kPayloadOffset = uint64_t{2} << 20;
 inline constexpr uint64_t kIdentityOffset = uint64_t{62} << 20;  // reply
@@ -53,7 +54,7 @@ inline constexpr uint32_t kTableNumbers = 1024;
 
 constexpr uint64_t PayloadOffset(uint32_t slot) { return kPayloadOffset + uint64_t{slot} * kPayloadSize; }
 
-static_assert(kDirectOffset + kPageSize <= kPayloadOffset);
+static_assert(kDirectOffset + kDirectSize <= kPayloadOffset);
 static_assert(PayloadOffset(kSlots) == kIdentityOffset);
 
 }  // namespace guise::wire

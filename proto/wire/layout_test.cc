@@ -89,7 +89,7 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
               kRequestSize);
   ExpectApart({{kGroupsOffset, kGroupsOffset + groups},
                {kActionsOffset, kActionsOffset + kActions * sizeof(Action)},
-               {kDirectOffset, kDirectOffset + kTableNumbers * sizeof(uint16_t)},
+               {kDirectOffset, kDirectOffset + kDirectSize},
                {kPayloadOffset, PayloadOffset(kSlots)},
                {kIdentityOffset, kIdentityOffset + kProcesses * sizeof(Identity)},
                {kTablesOffset, kReplySizeDefault}},
@@ -106,7 +106,7 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
 TEST(LayoutTest, FirstWindowHoldsGroupsActionsAndPanicRecords) {
   EXPECT_LE(kGroupsOffset + uint64_t{kGroups} * kPageSize, kFirstWindow);
   EXPECT_LE(kActionsOffset + kActions * sizeof(Action), kFirstWindow);
-  EXPECT_LE(kDirectOffset + kTableNumbers * sizeof(uint16_t), kFirstWindow);
+  EXPECT_LE(kDirectOffset + kDirectSize, kFirstWindow);
   EXPECT_LE(kPanicOffset + kPanics * sizeof(PanicRecord), kFirstWindow);
 }
 

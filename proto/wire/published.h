@@ -107,13 +107,21 @@ static_assert(sizeof(Action) == 32);
 inline constexpr uint32_t kActions = 128;
 static_assert(kActions * sizeof(Action) == kPageSize);
 
-// Direct table, by number: the placement (0: native) and where the call is counted, which may not part. Only kKernel
-// needs the second.
-constexpr uint16_t DirectWord(Placement placement, uint32_t epoch) {
-  constexpr uint32_t kCounterShift = 8;
-  return static_cast<uint16_t>(static_cast<uint32_t>(placement) | (epoch % kParities * sizeof(uint64_t))
-                                                                      << kCounterShift);
-}
+enum class DirectWay : uint8_t {
+  kNative = 0,
+  kValue = 1,
+  kLook = 2,  // at placement and action
+};
+
+// Direct table, by number: how the call is answered, where it is counted, and the answer, which may not part.
+struct DirectWord {
+  DirectWay way;
+  uint8_t counter;  // bytes from calls[kKernel][0] of the thread's record
+  uint16_t reserved;
+  int32_t value;  // kValue: sign-extended
+};
+static_assert(sizeof(DirectWord) == sizeof(uint64_t));
+static_assert(kTableNumbers * sizeof(DirectWord) == kDirectSize);
 
 // One page of reply memory: reply lines of a group; in group 0 also the published page.
 struct ReplyGroup {

@@ -1,5 +1,7 @@
 #include "server/channel/reply_view.h"
 
+#include <bit>
+
 #include "server/channel/futex.h"
 
 namespace guise::server {
@@ -15,6 +17,25 @@ void StoreAction(wire::Action& to, const ActionRow& from) {
   } else {
     to.value.StoreRelaxed(from.value);
   }
+}
+
+// See DirectWord. Only values of 32 bits have room.
+uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
+  const wire::Placement placement = tables.placement[nr];
+  const uint32_t counter = static_cast<uint32_t>(placement) * wire::kParities + tables.epoch % wire::kParities;
+  wire::DirectWord word = {};
+  word.counter = static_cast<uint8_t>(counter * sizeof(uint64_t));
+  word.way = wire::DirectWay::kLook;
+  if (placement == wire::Placement::kKernel) word.way = wire::DirectWay::kNative;
+  if (placement == wire::Placement::kShim) {
+    const ActionRow& action = tables.actions[tables.action[nr]];
+    const bool is_value = action.verb == wire::ActionVerb::kConstant || action.verb == wire::ActionVerb::kDeny;
+    if (is_value && static_cast<int32_t>(action.value) == action.value) {
+      word.way = wire::DirectWay::kValue;
+      word.value = static_cast<int32_t>(action.value);
+    }
+  }
+  return std::bit_cast<uint64_t>(word);
 }
 
 }  // namespace
@@ -58,10 +79,10 @@ void ReplyView::Publish(const Tables& tables, uint32_t bells) {
   page.group_from.StoreRelaxed(tables.group_from);
   page.group_to.StoreRelaxed(tables.group_to);
   page.rewrite_after.StoreRelaxed(tables.rewrite_after);
-  // SAFETY: the direct table is half a page at a page's offset.
-  auto* direct = reinterpret_cast<wire::Cell<uint16_t>*>(base_ + wire::kDirectOffset);
+  // SAFETY: the direct table is two pages at a page's offset.
+  auto* direct = reinterpret_cast<wire::Cell<uint64_t>*>(base_ + wire::kDirectOffset);
   for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
-    direct[nr].StoreRelaxed(wire::DirectWord(tables.placement[nr], tables.epoch));
+    direct[nr].StoreRelaxed(DirectWordOf(tables, nr));
     group.placement[nr].StoreRelaxed(static_cast<uint8_t>(tables.placement[nr]));
     group.action[nr].StoreRelaxed(tables.action[nr]);
   }

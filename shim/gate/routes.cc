@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "proto/wire/layout.h"
+#include "proto/wire/published.h"
 #include "shim/arch/x86_64/cpu.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/guest_memory.h"
@@ -20,11 +21,15 @@ using syscall::Nr;
 using syscall::Trait;
 using wire::Cell;
 
+static_assert(wire::kTableNumbers == GUISE_TABLE_NUMBERS);
+static_assert(static_cast<uint8_t>(wire::DirectWay::kValue) == GUISE_WAY_VALUE);
+static_assert(offsetof(wire::DirectWord, way) == 0 && offsetof(wire::DirectWord, counter) == 1);
+
 bool g_has_fsgsbase;
 
 // Lets nothing through.
 struct ClosedTable {
-  Cell<uint16_t> words[wire::kTableNumbers];
+  Cell<uint64_t> words[wire::kTableNumbers];
 };
 ClosedTable g_closed;
 
@@ -143,11 +148,13 @@ void NoteGs(ThreadBlock* block) {
 void UpdateRoutes(ThreadBlock* block) {
   if (block->cookie == 0) return;
   const bool open = block->filters.Acquire() == nullptr && !block->dispatch.on && !block->blocks_sigsys;
-  const Cell<uint16_t>* wanted = DirectTable();
+  const Cell<uint64_t>* wanted = DirectTable();
   if (!open) {
     wanted = g_closed.words;
     if (g_closed.words[0].Relaxed() == 0) {
-      for (Cell<uint16_t>& word : g_closed.words) word.StoreRelaxed(0xff);
+      for (Cell<uint64_t>& word : g_closed.words) {
+        word.StoreRelaxed(static_cast<uint64_t>(wire::DirectWay::kLook));
+      }
     }
   }
   if (block->direct.Relaxed() != wanted) block->direct.Release(wanted);

@@ -1,6 +1,6 @@
 #include "shim/rewrite/stub_code.h"
 
-#include "proto/wire/layout.h"
+#include "proto/wire/published.h"
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/memory.h"
 
@@ -81,8 +81,8 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
     jump_to_gate();
     emit.Bytes({0x65, 0x4c, 0x8b, 0x1c, 0x25});  // mov %gs:direct,%r11
     emit.Word32(GUISE_DIRECT);
-    emit.Bytes({0x45, 0x0f, 0xb7, 0x9b});  // movzwl 2*nr(%r11),%r11d
-    emit.Word32(plan.nr * 2);
+    emit.Bytes({0x45, 0x0f, 0xb7, 0x9b});  // movzwl 8*nr(%r11),%r11d
+    emit.Word32(plan.nr * sizeof(wire::DirectWord));
     emit.Bytes({0x41, 0x0f, 0xb6, 0xcb});  // movzbl %r11b,%ecx
     emit.Bytes({0xe3, 0x02});              // jrcxz over
     emit.Bytes({0xeb});                    // jmp slow

@@ -65,7 +65,8 @@ bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* conte
 
 bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
   uint64_t& rip = RegsOf(context)->rip;
-  const bool arrives = rip >= Label(guise_gate) && rip < Label(guise_gate_leave);
+  const bool arrives = (rip >= Label(guise_gate) && rip < Label(guise_gate_leave)) ||
+                       (rip >= Label(guise_value_gate) && rip < Label(guise_value_gate_open));
   if (block->has_interruption) return false;
   if (!arrives && !(block->in_gate && InImage(rip))) return false;
   block->interruption = *info;

@@ -12,6 +12,19 @@ constexpr uint64_t kSiteSize = 2;
 
 bool Between(uint64_t rip, const char* first, const char* end) { return rip >= Label(first) && rip < Label(end); }
 
+// In the gate, with a value of the direct table in the block.
+Presented PresentValue(const ThreadBlock& block, GuestRegs& regs) {
+  const bool counted = regs.rip >= Label(guise_value_gate_counted);
+  regs.rax = counted ? block.tail[0] : block.regs.rax;
+  regs.rbx = block.regs.rbx;
+  regs.rsp = block.regs.rsp;
+  regs.eflags = block.regs.eflags;
+  regs.r11 = regs.eflags;
+  regs.rcx = SiteEnd(block.site);
+  regs.rip = counted ? regs.rcx : regs.rcx - kSiteSize;
+  return {.in_shim = false, .after_call = counted};
+}
+
 // In the stub of a rewritten site.
 Presented PresentStub(const StubHead& head, GuestRegs& regs) {
   const uint64_t at = regs.rip - CodeOf(&head);
@@ -39,6 +52,10 @@ Presented Present(ThreadBlock* block, ucontext* context) {
   if (regs.rip >= Label(guise_traps) && regs.rip < Label(guise_deliver_trap)) {
     regs.rip = SiteEnd(static_cast<uint32_t>((regs.rip - Label(guise_traps)) / kSiteSize)) - kSiteSize;
     return {.in_shim = false, .after_call = false};
+  }
+  // On the way out to what was kept, nothing else is let in.
+  if (!block->has_interruption && Between(regs.rip, guise_value_gate_open, guise_value_gate_end)) {
+    return PresentValue(*block, regs);
   }
   if (Between(regs.rip, guise_gate_leave, guise_gate_end)) {
     const bool before = block->gate_before || regs.rip >= Label(guise_gate_tail);

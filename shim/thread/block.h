@@ -49,7 +49,7 @@ struct ThreadBlock {
   wire::Cell<uint32_t> used;  // 0: free for another thread
   // What stubs of rewritten sites and the gate reach by %gs (gate/routes.h).
   uint32_t cookie;                                 // GUISE_COOKIE_VALUE, or 0: nothing of this holds
-  wire::Cell<const wire::Cell<uint16_t>*> direct;  // direct table, or one that lets nothing through
+  wire::Cell<const wire::Cell<uint64_t>*> direct;  // direct table, or one that lets nothing through
   wire::Cell<uint64_t>* calls;                     // of the thread's record: the native ones
   ThreadBlock* self;                               //
   wire::Cell<int32_t> below_guarded;               // - the lowest guarded fd

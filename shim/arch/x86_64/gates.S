@@ -47,6 +47,17 @@ gate guise_gate
     lea -64(%rbx), %rsp
     pushfq
     popq GUISE_EFLAGS(%rbx)
+    mov %rax, GUISE_RAX(%rbx)
+    // Has the direct table the answer? A DirectWord: way, counter, value.
+    cmp $GUISE_TABLE_NUMBERS, %eax
+    jae 2f
+    mov %eax, %r11d
+    mov GUISE_DIRECT(%rbx), %rcx
+    mov (%rcx,%r11,8), %rcx
+    cmp $GUISE_WAY_VALUE, %cl
+    je guise_value_gate
+gate guise_gate_look
+2:
     mov %r8, GUISE_R8(%rbx)
     mov %r9, GUISE_R9(%rbx)
     mov %r10, GUISE_R10(%rbx)
@@ -58,7 +69,6 @@ gate guise_gate
     mov %rsi, GUISE_RSI(%rbx)
     mov %rbp, GUISE_RBP(%rbx)
     mov %rdx, GUISE_RDX(%rbx)
-    mov %rax, GUISE_RAX(%rbx)
     pushq $2
     popfq
     movb $1, GUISE_IN_GATE(%rbx)
@@ -111,6 +121,35 @@ gate guise_gate_thread_exit
     mov %gs:GUISE_SELF, %rbx
     jmp guise_thread_exit_gate
 gate guise_gate_end
+
+// The rest of the gate for a call with a value, rcx its word. A signal before guise_value_gate_open is kept; from there
+// on it finds the guest before the call, behind the count after it.
+gate guise_value_gate
+    movb $0, GUISE_HAS_TEMP_MASK(%rbx)
+    movzbl %ch, %eax
+    add GUISE_CALLS(%rbx), %rax
+    sar $32, %rcx
+    mov %rcx, GUISE_TAIL(%rbx)
+    mov GUISE_SITE(%rbx), %ecx
+    shl $GUISE_STUB_ENTRY_SHIFT, %rcx
+    lea guise_stub_entries(%rip), %r11
+    mov (%r11,%rcx), %rcx
+    mov GUISE_EFLAGS(%rbx), %r11
+    cmpb $0, GUISE_HAS_INTERRUPTION(%rbx)
+gate guise_value_gate_open
+    jne 1f
+    incq (%rax)
+gate guise_value_gate_counted
+    mov GUISE_TAIL(%rbx), %rax
+    push %r11
+    popfq
+    mov GUISE_RSP(%rbx), %rsp
+    mov GUISE_RBX(%rbx), %rbx
+    jmp *%rcx
+gate guise_value_gate_end
+1:
+    mov GUISE_RAX(%rbx), %rax
+    jmp guise_gate_look
 
 // The image's execveat; it comes back only when it has failed. All signals are blocked. rbx: the block.
 gate guise_exec_gate

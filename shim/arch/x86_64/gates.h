@@ -12,6 +12,7 @@ extern uint64_t guise_stub_entries[];
 extern const char guise_near_area[], guise_traps[], guise_deliver_trap[], guise_traps_end[];
 extern const char guise_gate[], guise_gate_leave[], guise_gate_tail[], guise_gate_clone[], guise_gate_thread_exit[],
     guise_gate_end[];
+extern const char guise_value_gate[], guise_value_gate_open[], guise_value_gate_counted[], guise_value_gate_end[];
 extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
 extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[],
     guise_exit_gate_end[];

@@ -42,7 +42,12 @@
 
 #define GUISE_STUBS 8192
 #define GUISE_STUB_SIZE 16
+#define GUISE_STUB_ENTRY_SHIFT 4
 #define GUISE_STUB_ENTRY_SIZE 16
+
+// Of the wire: kTableNumbers, DirectWay::kValue.
+#define GUISE_TABLE_NUMBERS 1024
+#define GUISE_WAY_VALUE 1
 
 #define GUISE_NEAR_AREA 0x40000
 
