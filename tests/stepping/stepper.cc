@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include "proto/wire/layout.h"
@@ -37,6 +38,30 @@ std::unique_ptr<Group> Peek(int memory, uint64_t address) {
   auto group = std::make_unique<Group>();
   const ssize_t size = pread(memory, static_cast<void*>(group.get()), sizeof(Group), static_cast<off_t>(address));
   return size == sizeof(Group) ? std::move(group) : nullptr;
+}
+
+constexpr uint8_t kInt3 = 0xcc;
+
+// What the registers are tried on.
+__attribute__((noinline)) void Landmark() { __asm__ volatile("" ::: "memory"); }
+
+// A byte of text that is not the program's own, which the shim reads: nullopt there.
+std::optional<uint8_t> ShimText(pid_t pid, uint64_t rip) {
+  std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+  for (std::string line; std::getline(maps, line);) {
+    char dash = 0;
+    uint64_t start = 0;
+    uint64_t end = 0;
+    std::istringstream(line) >> std::hex >> start >> dash >> end;
+    if (rip < start || rip >= end) continue;
+    if (line.find("stepped") != std::string::npos) return std::nullopt;
+    uint8_t byte = 0;
+    const int memory = open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
+    const bool read = pread(memory, &byte, sizeof(byte), static_cast<off_t>(rip)) == sizeof(byte);
+    close(memory);
+    return read ? std::optional(byte) : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -83,7 +108,13 @@ Stepper::Stop Stepper::Wait(Way way) {
     int handed_on = event == 0 ? signal : 0;
     if (signal == SIGTRAP && event == 0) {
       ptrace(PTRACE_GETSIGINFO, pid_, nullptr, &info);
-      if (info.si_code == SI_KERNEL) return Stop::kMark;
+      if (info.si_code == SI_KERNEL) {
+        user_regs_struct registers = Registers();
+        if (breakpoint_ != Breakpoint::kText || registers.rip != breakpoint_rip_ + 1) return Stop::kMark;
+        registers.rip = breakpoint_rip_;
+        ptrace(PTRACE_SETREGS, pid_, nullptr, &registers);
+        return Stop::kBreak;
+      }
       if (way == kStep) return Stop::kStepped;
       if (info.si_code == TRAP_HWBKPT) return Stop::kBreak;
       handed_on = 0;
@@ -93,7 +124,87 @@ Stepper::Stop Stepper::Wait(Way way) {
   }
 }
 
-int Stepper::SetBreakpoint(uint64_t rip) const {
+Stepper::Stop Stepper::Run() {
+  switch (breakpoint_) {
+    case Breakpoint::kStepped:
+      return StepToBreakpoint();
+    case Breakpoint::kText:
+      if (Registers().rip == breakpoint_rip_) {
+        // Over it, and again.
+        WriteText(breakpoint_rip_, breakpoint_byte_);
+        const Stop stop = Step();
+        if (stop != Stop::kStepped) return stop;
+        WriteText(breakpoint_rip_, kInt3);
+      }
+      return Go(kRun, 0);
+    case Breakpoint::kNone:
+    case Breakpoint::kRegister:
+      break;
+  }
+  return Go(kRun, 0);
+}
+
+Stepper::Stop Stepper::StepToBreakpoint() {
+  uint64_t last = Registers().rip;
+  while (true) {
+    const Stop stop = Step();
+    if (stop != Stop::kStepped) return stop;
+    const uint64_t rip = Registers().rip;
+    // An instruction that repeats itself is one place.
+    if (rip == breakpoint_rip_ && rip != last) return Stop::kBreak;
+    last = rip;
+  }
+}
+
+void Stepper::SetBreakpoint(uint64_t rip) {
+  if (breakpoint_ == Breakpoint::kRegister) SetRegister(0);
+  if (breakpoint_ == Breakpoint::kText) WriteText(breakpoint_rip_, breakpoint_byte_);
+  breakpoint_ = Breakpoint::kNone;
+  breakpoint_rip_ = rip;
+  if (rip == 0) return;
+  if (RegistersWork() && SetRegister(rip) == 0) {
+    breakpoint_ = Breakpoint::kRegister;
+  } else if (const auto byte = ShimText(pid_, rip); !keeps_text_ && byte.has_value() && WriteText(rip, kInt3)) {
+    breakpoint_ = Breakpoint::kText;
+    breakpoint_byte_ = *byte;
+  } else {
+    breakpoint_ = Breakpoint::kStepped;
+  }
+}
+
+bool Stepper::WriteText(uint64_t rip, uint8_t byte) const {
+  const int memory = open(("/proc/" + std::to_string(pid_) + "/mem").c_str(), O_RDWR | O_CLOEXEC);
+  const bool written = pwrite(memory, &byte, sizeof(byte), static_cast<off_t>(rip)) == sizeof(byte);
+  close(memory);
+  return written;
+}
+
+bool Stepper::RegistersWork() {
+  static const bool kWork = [] {
+    const pid_t child = fork();
+    if (child == 0) {
+      ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+      raise(SIGSTOP);
+      Landmark();
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    const Stepper stepper(child);
+    const bool set = stepper.SetRegister(reinterpret_cast<uint64_t>(&Landmark)) == 0;
+    ptrace(PTRACE_CONT, child, nullptr, nullptr);
+    waitpid(child, &status, 0);
+    const bool works = set && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP;
+    if (WIFSTOPPED(status)) {
+      kill(child, SIGKILL);
+      waitpid(child, &status, 0);
+    }
+    return works;
+  }();
+  return kWork;
+}
+
+int Stepper::SetRegister(uint64_t rip) const {
   constexpr uint64_t kLocalExecute0 = 1;
   const auto set = [this](int index, uint64_t value) {
     const uint64_t offset = offsetof(user, u_debugreg) + static_cast<uint64_t>(index) * sizeof(value);

@@ -34,10 +34,13 @@ class Stepper {
   // Of one that runs: waits for its next mark, fork or end. Signals reach it.
   Stop Await() { return Wait(kRun); }
   // Of one that stands.
-  Stop Run() { return Go(kRun, 0); }
+  Stop Run();
   Stop Step() { return Go(kStep, 0); }
-  // One breakpoint, in a debug register; 0: none. errno of ptrace(2).
-  int SetBreakpoint(uint64_t rip) const;
+  // One breakpoint; 0: none. In a debug register, or, on virtual machines that have none that work, as an int3 in the
+  // shim's text, or by stepping.
+  void SetBreakpoint(uint64_t rip);
+  // Of one that forks: a child inherits an int3, so none is used.
+  void KeepTextClean() { keeps_text_ = true; }
   // Sends a signal to its thread; it arrives when the tracee goes on.
   void Send(int signal) const;
   user_regs_struct Registers() const;
@@ -48,10 +51,22 @@ class Stepper {
  private:
   enum Way { kRun, kStep };
   explicit Stepper(pid_t pid) : pid_(pid) {}
+  enum class Breakpoint { kNone, kRegister, kText, kStepped };
   Stop Go(Way way, int signal);
   Stop Wait(Way way);
+  Stop StepToBreakpoint();
+  // errno of ptrace(2).
+  int SetRegister(uint64_t rip) const;
+  // False: it cannot be written.
+  bool WriteText(uint64_t rip, uint8_t byte) const;
+  // Whether debug registers stop anybody here.
+  static bool RegistersWork();
 
   pid_t pid_;
+  Breakpoint breakpoint_ = Breakpoint::kNone;
+  uint64_t breakpoint_rip_ = 0;
+  uint8_t breakpoint_byte_ = 0;  // kText: what was there
+  bool keeps_text_ = false;
   pid_t child_ = 0;
   int status_ = 0;    // of waitpid(2)
   bool own_ = false;  // a child of this process
