@@ -51,12 +51,36 @@ struct Totals {
 };
 static_assert(sizeof(Totals) == kLineSize);
 
+// Why a call site that is used often is not rewritten.
+enum class SiteKept : uint32_t {
+  kNextInstruction = 0,  // it cannot be moved, or is too short
+  kPageEnd = 1,          // the jump would lie on two pages
+  kText = 2,             // not a private mapping of a file, executable and not writable
+  kNumber = 3,           // of a call that looks at the place that it comes from, or of none
+  kRoom = 4,             // no place for a stub
+  kHost = 5,             // the kernel refuses to write text, to synchronize threads, or %gs is the guest's
+};
+inline constexpr uint32_t kSiteKept = 6;
+
+// Call sites, counted by the guests since the session began; once in each process.
+struct SiteTotals {
+  Cell<uint64_t> caught;      // calls that took a signal; a thread adds kCaughtStep at a time, and the rest at its end
+  Cell<uint64_t> near;        // rewritten, with a stub in the image
+  Cell<uint64_t> far;         // rewritten, with a stub beside the text
+  Cell<uint64_t> stub_bytes;  // of both
+  Cell<uint64_t> kept[kSiteKept];
+  uint64_t reserved[6];
+};
+static_assert(sizeof(SiteTotals) == 2 * kLineSize);
+inline constexpr uint32_t kCaughtStep = 64;
+
 // The rest of the first group's page.
 struct RequestRoot {
   RequestHeader header;
   Totals totals;
   Bell bells[kBells];
-  uint8_t reserved[320];
+  SiteTotals sites;
+  uint8_t reserved[192];
 };
 
 struct GroupHeader {

@@ -54,6 +54,40 @@ void WriteCounts(const char* key, const v1::CallCounts& counts, JsonWriter& json
   json.EndObject();
 }
 
+// The reasons of SiteCounts, for people and for scripts.
+struct Kept {
+  const char* name;
+  const char* key;
+  uint64_t sites;
+};
+std::vector<Kept> KeptOf(const v1::SiteCounts& sites) {
+  return {{"next", "next_instruction", sites.kept_next_instruction()},
+          {"page", "page_end", sites.kept_page_end()},
+          {"text", "text", sites.kept_text()},
+          {"number", "number", sites.kept_number()},
+          {"room", "room", sites.kept_room()},
+          {"host", "host", sites.kept_host()}};
+}
+
+void WriteSites(const v1::SiteCounts& sites, JsonWriter& json) {
+  json.Key("sites").BeginObject();
+  json.Key("caught_calls").Number(sites.caught_calls());
+  json.Key("near").Number(sites.near());
+  json.Key("far").Number(sites.far());
+  json.Key("stub_bytes").Number(sites.stub_bytes());
+  json.Key("kept").BeginObject();
+  for (const Kept& kept : KeptOf(sites)) json.Key(kept.key).Number(kept.sites);
+  json.EndObject().EndObject();
+}
+
+std::string KeptText(const v1::SiteCounts& sites) {
+  std::vector<std::string> parts;
+  for (const Kept& kept : KeptOf(sites)) {
+    if (kept.sites != 0) parts.push_back(absl::StrCat(kept.name, ":", kept.sites));
+  }
+  return parts.empty() ? "-" : absl::StrJoin(parts, " ");
+}
+
 void WriteSession(const v1::Session& session, JsonWriter& json) {
   json.BeginObject();
   json.Key("id").String(session.id());
@@ -81,6 +115,7 @@ void WriteSession(const v1::Session& session, JsonWriter& json) {
   json.EndArray();
   json.Key("heap_frames").Number(session.heap_frames());
   json.Key("panics").Number(session.panics());
+  WriteSites(session.sites(), json);
   json.EndObject();
 }
 
@@ -94,7 +129,7 @@ std::string GuestsText(const v1::Session& session) {
   return parts.empty() ? "-" : absl::StrJoin(parts, " ");
 }
 
-int Ps(bool as_json) {
+int Ps(bool as_json, bool wide) {
   v1::ListSessionsResponse sessions;
   absl::StatusOr<Client> client = Client::Connect();
   if (client.ok()) {
@@ -113,11 +148,26 @@ int Ps(bool as_json) {
     fputs(json.Take().c_str(), stdout);
     return 0;
   }
-  Table table({"SESSION", "NAME", "STACK", "EPOCH", "STATE", "KERNEL", "SHIM", "SERVER", "GUESTS"});
+  std::vector<std::string> head = {"SESSION", "NAME", "STACK", "EPOCH", "STATE", "KERNEL", "SHIM", "SERVER"};
+  if (wide) head.insert(head.end(), {"CAUGHT", "NEAR", "FAR", "STUBS", "KEPT"});
+  head.push_back("GUESTS");
+  Table table(head);
   for (const v1::Session& s : sessions.sessions()) {
-    table.Add({s.id(), s.name().empty() ? "-" : s.name(), StackText(s.stack()), absl::StrCat(s.epoch()),
-               StateName(s.state()), absl::StrCat(s.calls().kernel()), absl::StrCat(s.calls().shim()),
-               absl::StrCat(s.calls().server()), GuestsText(s)});
+    std::vector<std::string> row = {s.id(),
+                                    s.name().empty() ? "-" : s.name(),
+                                    StackText(s.stack()),
+                                    absl::StrCat(s.epoch()),
+                                    StateName(s.state()),
+                                    absl::StrCat(s.calls().kernel()),
+                                    absl::StrCat(s.calls().shim()),
+                                    absl::StrCat(s.calls().server())};
+    if (wide) {
+      row.insert(row.end(),
+                 {absl::StrCat(s.sites().caught_calls()), absl::StrCat(s.sites().near()), absl::StrCat(s.sites().far()),
+                  absl::StrCat((s.sites().stub_bytes() + 1023) / 1024, "K"), KeptText(s.sites())});
+    }
+    row.push_back(GuestsText(s));
+    table.Add(row);
   }
   fputs(table.Text().c_str(), stdout);
   return 0;
@@ -184,12 +234,18 @@ void AddPs(CLI::App& app, Invocation& invocation) {
   auto as_json = std::make_shared<bool>(false);
   CLI::App* ps = app.add_subcommand("ps", "Lists the sessions that live");
   ps->add_flag("--json", *as_json, "For programs");
+  auto wide = std::make_shared<bool>(false);
+  ps->add_flag("-w,--wide", *wide, "How calls were caught, too");
   ps->footer(
-      "KERNEL, SHIM and SERVER count calls by where they were answered.\n"
+      "KERNEL, SHIM and SERVER count calls by where they were answered. CAUGHT: calls that took a signal. NEAR, FAR:\n"
+      "call sites that were rewritten since, and STUBS the memory for it, added up over processes. KEPT: sites that "
+      "were\n"
+      "not, by the reason: next (instruction), page (end), text, number, room, host.\n"
       "Examples:\n"
       "  guise ps\n"
+      "  guise ps --wide\n"
       "  guise ps --json | jq -r '.sessions[].id'");
-  ps->callback([as_json, &invocation] { invocation.act = [as_json] { return Ps(*as_json); }; });
+  ps->callback([as_json, wide, &invocation] { invocation.act = [as_json, wide] { return Ps(*as_json, *wide); }; });
 }
 
 void AddSwitch(CLI::App& app, Invocation& invocation) {

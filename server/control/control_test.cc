@@ -109,6 +109,22 @@ TEST(TranslateTest, CountsAreSplitByParityAndSummed) {
   EXPECT_EQ(message.calls().kernel(), 0u);
 }
 
+TEST(TranslateTest, SitesAreCountedByWhereTheirStubsLieAndWhyTheyHaveNone) {
+  SessionInfo info;
+  info.sites = {.caught = 1, .near = 2, .far = 3, .stub_bytes = 4, .kept = {5, 6, 7, 8, 9, 10}};
+  const v1::SiteCounts& sites = ToMessage(info).sites();
+  EXPECT_EQ(sites.caught_calls(), 1u);
+  EXPECT_EQ(sites.near(), 2u);
+  EXPECT_EQ(sites.far(), 3u);
+  EXPECT_EQ(sites.stub_bytes(), 4u);
+  EXPECT_EQ(sites.kept_next_instruction(), 5u);
+  EXPECT_EQ(sites.kept_page_end(), 6u);
+  EXPECT_EQ(sites.kept_text(), 7u);
+  EXPECT_EQ(sites.kept_number(), 8u);
+  EXPECT_EQ(sites.kept_room(), 9u);
+  EXPECT_EQ(sites.kept_host(), 10u);
+}
+
 TEST(TranslateTest, APlacementOfALaterVersionIsRefused) {
   v1::PlaceRequest request;
   request.add_overrides()->set_syscall("getuid");

@@ -46,6 +46,20 @@ void FillCounts(const SessionInfo& info, Parity parity, v1::CallCounts* counts) 
   counts->set_server(Count(info.totals, wire::Placement::kServer, parity));
 }
 
+void FillSites(const SiteCounts& counts, v1::SiteCounts* sites) {
+  const auto kept = [&](wire::SiteKept why) { return counts.kept[static_cast<size_t>(why)]; };
+  sites->set_caught_calls(counts.caught);
+  sites->set_near(counts.near);
+  sites->set_far(counts.far);
+  sites->set_stub_bytes(counts.stub_bytes);
+  sites->set_kept_next_instruction(kept(wire::SiteKept::kNextInstruction));
+  sites->set_kept_page_end(kept(wire::SiteKept::kPageEnd));
+  sites->set_kept_text(kept(wire::SiteKept::kText));
+  sites->set_kept_number(kept(wire::SiteKept::kNumber));
+  sites->set_kept_room(kept(wire::SiteKept::kRoom));
+  sites->set_kept_host(kept(wire::SiteKept::kHost));
+}
+
 }  // namespace
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -80,6 +94,7 @@ v1::Session ToMessage(const SessionInfo& info) {
   }
   message.set_heap_frames(info.heap_frames);
   message.set_panics(info.panics);
+  FillSites(info.sites, message.mutable_sites());
   return message;
 }
 

@@ -89,6 +89,7 @@ SessionInfo Session::Info() {
   info.totals = strand_->Totals();
   info.heap_frames = strand_->HeapFrames();
   info.panics = strand_->Panics();
+  info.sites = strand_->Sites();
   info.number = number();
   info.id = absl::StrFormat("%08x", number());
   info.name = name();

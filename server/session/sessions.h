@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/wire/records.h"
+#include "proto/wire/request.h"
 #include "server/stack/epoch.h"
 
 namespace guise::server {
@@ -58,6 +59,15 @@ struct CallTotals {
   uint64_t calls[wire::kPlacements][wire::kParities] = {};
 };
 
+// wire::SiteTotals, as the guests say it.
+struct SiteCounts {
+  uint64_t caught = 0;
+  uint64_t near = 0;
+  uint64_t far = 0;
+  uint64_t stub_bytes = 0;
+  uint64_t kept[wire::kSiteKept] = {};
+};
+
 struct SessionInfo {
   uint32_t number = 0;  // as the fd socket names it
   std::string id;       // the number in 8 hex digits
@@ -72,6 +82,7 @@ struct SessionInfo {
   std::vector<Override> overrides;
   uint64_t heap_frames = 0;
   uint64_t panics = 0;
+  SiteCounts sites;
 };
 
 // Compiles a stack: Epoch::Compile with the server's registry.

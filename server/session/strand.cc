@@ -313,6 +313,16 @@ uint64_t Strand::HeapFrames() const {
   return parts_.heap_frames;
 }
 
+SiteCounts Strand::Sites() const {
+  const wire::SiteTotals& totals = request_.Root().sites;
+  SiteCounts counts = {.caught = totals.caught.Relaxed(),
+                       .near = totals.near.Relaxed(),
+                       .far = totals.far.Relaxed(),
+                       .stub_bytes = totals.stub_bytes.Relaxed()};
+  for (uint32_t i = 0; i < wire::kSiteKept; ++i) counts.kept[i] = totals.kept[i].Relaxed();
+  return counts;
+}
+
 uint64_t Strand::Panics() const { return request_.Root().totals.panics.Relaxed(); }
 
 void Strand::Close() {

@@ -92,6 +92,7 @@ class Strand final : public Sweepable, private Processes {
   CallTotals Totals() const;
   uint64_t HeapFrames() const;
   uint64_t Panics() const;
+  SiteCounts Sites() const;
   int store_fd() const { return store_->fd(); }
 
   // Ends all conversations without an answer; sweeps do nothing from now on.

@@ -19,6 +19,7 @@ namespace {
 
 using syscall::Nr;
 using wire::Cell;
+using wire::SiteKept;
 
 constexpr uint64_t kPage = 4096;
 constexpr size_t kSiteSize = 2;
@@ -168,33 +169,43 @@ void RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
 }
 
 enum class Patched { kDone, kLater, kNever };
+struct Verdict {
+  Patched patched;
+  wire::SiteKept why;  // kNever
+};
+constexpr Verdict Never(wire::SiteKept why) { return {Patched::kNever, why}; }
+constexpr Verdict kDone = {Patched::kDone, {}};
 
-Patched Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
+Verdict Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   // A second one leaves its site for another call.
   const Patcher patcher(Patcher::Patience::kNone);
-  if (!patcher.holds()) return Patched::kLater;
+  if (!patcher.holds()) return {Patched::kLater, {}};
   const uint64_t site = after - kSiteSize;
   // What lies on two pages could lose one of them.
   uint8_t text[kSiteSize + kLongestInstruction + kJumpSize] = {};
   const uint64_t in_page = kPage - (site & (kPage - 1));
   const size_t size = in_page < sizeof(text) ? in_page : sizeof(text);
-  if (size < kJumpSize || !IsText(site, size)) return Patched::kNever;
+  if (size < kJumpSize) return Never(SiteKept::kPageEnd);
+  if (!IsText(site, size)) return Never(SiteKept::kText);
   const bool alone = IsAlone(block);
-  if (!alone && !CanSynchronize()) return Patched::kNever;
+  if (!alone && !CanSynchronize()) return Never(SiteKept::kHost);
 
   const StubHead* const old = StubOf(after);
   if (old != nullptr && IsDisplaced(old)) {
     // Another thread has just finished, or its process has forked away in the middle.
     TextWriter writer(alone);
-    return WriteJump(writer, old, alone) ? Patched::kDone : Patched::kNever;
+    return WriteJump(writer, old, alone) ? kDone : Never(SiteKept::kHost);
   }
-  if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return Patched::kNever;
+  if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) {
+    return Never(SiteKept::kText);
+  }
   const size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
   // Two bytes are not one write; with other threads such a site stays.
   const size_t in_nop = body_size == 0 && alone ? JumpInNop(text + kSiteSize, size - kSiteSize) : 0;
   const size_t jump_at = in_nop == 0 ? 0 : kSiteSize + in_nop;
   const uint64_t entry_stub = StubFor(after);
-  if ((body_size == 0 && jump_at == 0) || entry_stub == 0) return Patched::kNever;
+  if (body_size == 0 && jump_at == 0) return Never(SiteKept::kNextInstruction);
+  if (entry_stub == 0) return Never(SiteKept::kRoom);
 
   StubPlan plan = {.code = site,
                    .after = after,
@@ -212,17 +223,21 @@ Patched Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   const size_t far_size = AssembleStub(plan, code);
   const Place place =
       TakePlace(site + jump_at, jump_at == 0 ? JumpPlace::kSite : JumpPlace::kApart, near_size, far_size);
-  if (place.head == 0) return Patched::kNever;
+  if (place.head == 0) return Never(SiteKept::kRoom);
   plan.code = place.head + sizeof(StubHead);
   plan.far_call = place.far ? entry_stub : 0;
   const size_t stub_size = AssembleStub(plan, code);
   TextWriter writer(alone);
-  if (stub_size == 0 || !writer.Write(place.head, code, stub_size)) return Patched::kNever;
+  if (stub_size == 0 || !writer.Write(place.head, code, stub_size)) return Never(SiteKept::kHost);
   const auto* const head = reinterpret_cast<const StubHead*>(place.head);
   // From here on, who comes back from a call of before goes on in the stub.
   g_rewritten.Release(1);
   SetTarget(after, plan.code + head->after_at);
-  return WriteJump(writer, head, alone) ? Patched::kDone : Patched::kNever;
+  if (!WriteJump(writer, head, alone)) return Never(SiteKept::kHost);
+  wire::SiteTotals& totals = RootRequest().root.sites;
+  (place.far ? totals.far : totals.near).Add(1);
+  totals.stub_bytes.Add(stub_size);
+  return kDone;
 }
 
 // Of the sites that share a count, the one that was caught last has it.
@@ -252,8 +267,10 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   constexpr uint32_t kProbes[] = {335, 336};
   const auto nr = static_cast<uint32_t>(call.nr);
   if (block->cookie == 0) TakeGs(block);
-  const bool movable = block->cookie != 0 && nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
-  switch (movable ? Rewrite(block, call, after) : Patched::kNever) {
+  const bool movable = nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
+  Verdict verdict = Never(movable ? SiteKept::kHost : SiteKept::kNumber);
+  if (movable && block->cookie != 0) verdict = Rewrite(block, call, after);
+  switch (verdict.patched) {
     case Patched::kDone:
       count = 0;
       break;
@@ -262,6 +279,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
       break;
     case Patched::kNever:
       count = kNever;
+      RootRequest().root.sites.kept[static_cast<uint32_t>(verdict.why)].Add(1);
       break;
   }
 }

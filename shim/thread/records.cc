@@ -159,7 +159,15 @@ wire::ThreadRecord& RecordOf(const ThreadBlock* block) {
   return group == nullptr ? g_unread : group->threads[block->thread % wire::kThreadsPerGroup];
 }
 
+void CountCaught(ThreadBlock* block) {
+  if (++block->caught != wire::kCaughtStep) return;
+  RootRequest().root.sites.caught.Add(block->caught);
+  block->caught = 0;
+}
+
 void GiveBackThreadRecord(ThreadBlock* block) {
+  if (block->caught != 0) RootRequest().root.sites.caught.Add(block->caught);
+  block->caught = 0;
   if (block->thread == kNoRecord) return;
   wire::ThreadRecord& record = RecordOf(block);
   block->thread = kNoRecord;

@@ -24,6 +24,8 @@ void GiveBackThreadRecord(ThreadBlock* block);
 // The thread's record, or one that nobody reads when it has none.
 wire::ThreadRecord& RecordOf(const ThreadBlock* block);
 
+// The thread's call took a signal.
+void CountCaught(ThreadBlock* block);
 void CountCall(const ThreadBlock* block, wire::Placement placement, uint32_t epoch);
 
 }  // namespace guise::shim

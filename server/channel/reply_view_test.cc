@@ -1,0 +1,75 @@
+#include "server/channel/reply_view.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+
+#include "proto/wire/published.h"
+
+namespace guise::server {
+namespace {
+
+class DirectTableTest : public testing::Test {
+ protected:
+  wire::DirectWord Published(wire::Placement placement, const ActionRow& action, uint32_t epoch) {
+    constexpr uint32_t kNr = 102;
+    constexpr uint8_t kRow = 3;
+    auto tables = std::make_unique<Tables>();
+    tables->epoch = epoch;
+    tables->placement[kNr] = placement;
+    tables->action[kNr] = kRow;
+    tables->actions[kRow] = action;
+    ReplyView(memory_.get()).Publish(*tables, 1);
+    const auto* words = reinterpret_cast<const wire::Cell<uint64_t>*>(memory_.get() + wire::kDirectOffset);
+    return std::bit_cast<wire::DirectWord>(words[kNr].Relaxed());
+  }
+
+  struct Free {
+    void operator()(char* memory) const { free(memory); }
+  };
+  std::unique_ptr<char, Free> memory_{static_cast<char*>(aligned_alloc(wire::kPageSize, wire::kFirstWindow))};
+};
+
+ActionRow ValueRow(wire::ActionVerb verb, int64_t value) {
+  ActionRow row;
+  row.verb = verb;
+  row.value = value;
+  return row;
+}
+
+TEST_F(DirectTableTest, NativeCallsAreCountedByTheEpochsParity) {
+  for (const uint32_t epoch : {4u, 5u}) {
+    const wire::DirectWord word = Published(wire::Placement::kKernel, {}, epoch);
+    EXPECT_EQ(word.way, wire::DirectWay::kNative);
+    EXPECT_EQ(word.counter, (epoch % 2) * sizeof(uint64_t));
+  }
+}
+
+TEST_F(DirectTableTest, AConstantAndAnErrorStandThereWithTheirCounter) {
+  constexpr uint8_t kShimCounters = wire::kParities * sizeof(uint64_t);
+  const wire::DirectWord constant = Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kConstant, 4711), 5);
+  EXPECT_EQ(constant.way, wire::DirectWay::kValue);
+  EXPECT_EQ(constant.value, 4711);
+  EXPECT_EQ(constant.counter, kShimCounters + sizeof(uint64_t));
+  const wire::DirectWord error = Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kDeny, -38), 6);
+  EXPECT_EQ(error.way, wire::DirectWay::kValue);
+  EXPECT_EQ(error.value, -38);
+  EXPECT_EQ(error.counter, kShimCounters);
+}
+
+TEST_F(DirectTableTest, WhatTakesMoreThanAValueIsLookedAt) {
+  constexpr int64_t kLarge = int64_t{std::numeric_limits<int32_t>::max()} + 1;
+  EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kConstant, kLarge), 1).way,
+            wire::DirectWay::kLook);
+  EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kOverlay, 0), 1).way, wire::DirectWay::kLook);
+  EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kFold, 0), 1).way, wire::DirectWay::kLook);
+  EXPECT_EQ(Published(wire::Placement::kServer, ValueRow(wire::ActionVerb::kConstant, 1), 1).way,
+            wire::DirectWay::kLook);
+}
+
+}  // namespace
+}  // namespace guise::server

@@ -1,0 +1,74 @@
+// `guise ps --wide` and --json say how a session's calls were caught.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/guise.h"
+#include "tests/support/json.h"
+#include "tests/support/stage.h"
+
+namespace guise::tests {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kCalls = 2000;
+// A shell's builtin makes so many calls at one site.
+const char kScript[] = "n=0; while test $n -lt 2000; do test -e /; n=$((n + 1)); done; echo up; read x";
+
+class SiteCountsTest : public testing::Test {
+ protected:
+  void SetUp() override { GUISE_NEEDS_TREE(); }
+
+  // The session's counts when the script has come to its end, by `guise ps --json`; and what --wide shows.
+  Json Counts(const std::vector<std::string>& options, const std::string& before = "") {
+    Guise& guise = Guise::Shared(OrdinaryUser());
+    std::vector<std::string> arguments = {"run", "--name", "counted"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    for (const char* word : {"--", "dash", "-c"}) arguments.emplace_back(word);
+    arguments.push_back(before + kScript);
+    Command command = guise.Cli(arguments);
+    command.keep_stdin_open = true;
+    const std::unique_ptr<Process> program = Process::Start(command);
+    EXPECT_TRUE(program->AwaitOutput("up\n")) << program->Wait();
+    const std::optional<Json> json = ParseJson(RunToEnd(guise.Cli({"ps", "--json"})).out);
+    wide_ = RunToEnd(guise.Cli({"ps", "--wide"})).out;
+    program->CloseInput();
+    program->Wait();
+    if (!json.has_value()) return {};
+    for (const Json& session : (*json)["sessions"].items) {
+      if (session["name"].text == "counted") return session["sites"];
+    }
+    return {};
+  }
+
+  std::string wide_;
+};
+
+TEST_F(SiteCountsTest, ASiteInUseIsRewrittenAndNoLongerCaught) {
+  const Json sites = Counts({});
+  EXPECT_GT(sites["near"].Number(), 0);
+  EXPECT_GT(sites["stub_bytes"].Number(), sites["near"].Number() * 24);
+  EXPECT_LT(sites["caught_calls"].Number(), kCalls);
+  for (const char* head : {"CAUGHT", "NEAR", "FAR", "STUBS", "KEPT"}) EXPECT_THAT(wide_, HasSubstr(head));
+}
+
+TEST_F(SiteCountsTest, WithDispatchAloneEachCallIsCaught) {
+  const Json sites = Counts({"--mechanism", "sud"});
+  EXPECT_TRUE(sites.Has("near"));
+  EXPECT_EQ(sites["near"].Number(), 0);
+  EXPECT_EQ(sites["far"].Number(), 0);
+  EXPECT_GE(sites["caught_calls"].Number(), kCalls - 64);
+}
+
+TEST_F(SiteCountsTest, AProgramAtAFixedAddressHasStubsBesideIt) {
+  const std::string guest = Stage::Get().Guest("tests/guests/site_numbers_static.elf");
+  const Json sites = Counts({}, "GUEST_UID=$(id -u) '" + guest + "' && ");
+  EXPECT_GT(sites["far"].Number(), 0);
+}
+
+}  // namespace
+}  // namespace guise::tests
