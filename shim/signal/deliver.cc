@@ -64,6 +64,8 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   const uint64_t guest_fpstate = fpstate != 0 ? (sp - fp_size) & ~uint64_t{63} : 0;
   if (fpstate != 0) sp = guest_fpstate;
   sp = ((sp - sizeof(SignalFrame)) & ~uint64_t{15}) - 8;
+  // ABI: arch/x86/kernel/signal_64.c, x64_setup_rt_frame(): no restorer, no frame.
+  if ((action.flags & SA_RESTORER) == 0) return ForceSegv(block, signal, context);
   // A frame that would leave the alternate stack would lie over whatever is below.
   if ((nested || entering) && !WithinAltStack(old_stack, sp)) return ForceSegv(block, signal, context);
   if (fpstate != 0 && !WriteGuest(guest_fpstate, reinterpret_cast<const void*>(fpstate), fp_size)) {
@@ -77,6 +79,8 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   memcpy(&frame.context.uc_stack, &old_stack, sizeof(old_stack));
   frame.context.uc_mcontext.fpstate = reinterpret_cast<_fpstate*>(guest_fpstate);
   if (block->blocks_sigsys) frame.context.uc_sigmask |= Bit(SIGSYS);
+  // ABI: setup_sigcontext().
+  frame.context.uc_mcontext.oldmask = frame.context.uc_sigmask;
   frame.info = *info;
   if (!WriteGuest(sp, frame)) return ForceSegv(block, signal, context);
   if ((static_cast<uint32_t>(old_stack.flags) & SS_AUTODISARM) != 0) block->alt_stack = kNoAltStack;
