@@ -110,6 +110,7 @@ int main(int argc, char** argv) {
   sigset_t set;
   CHECK(pipe(ends) == 0);
   sigemptyset(&set);
+  sigaddset(&set, SIGWINCH);
   const pid_t self = getpid();
   const struct Call {
     const char* name;
@@ -162,6 +163,7 @@ int main(int argc, char** argv) {
   }
   while (waitpid(-1, NULL, 0) > 0) {
   }
+  CHECK(sigprocmask(SIG_SETMASK, &hup, NULL) == 0);
 
   for (g_told = kQuiet; g_told != kEnd;) {
     if (kill_me) {
@@ -199,6 +201,8 @@ int main(int argc, char** argv) {
     sigset_t now;
     CHECK(sigprocmask(SIG_BLOCK, NULL, &now) == 0);
     CHECK(sigismember(&now, SIGHUP) && !sigismember(&now, SIGUSR1) && !sigismember(&now, SIGTERM));
+    if (jumped == 0) CHECK(sigismember(&now, SIGWINCH) == (call->nr == SYS_rt_sigprocmask));
+    CHECK(sigprocmask(SIG_SETMASK, &hup, NULL) == 0);
     stack_t shown;
     CHECK(sigaltstack(NULL, &shown) == 0);
     CHECK(altstack ? shown.ss_sp == g_altstack && shown.ss_flags == 0 : shown.ss_flags == SS_DISABLE);
