@@ -21,10 +21,12 @@ static long CallOn(uint64_t sp, long nr) {
 
 int main(void) {
   static char small[64];
-  const uint64_t stacks[] = {0, 1, 7, 4096, 0xfffffffffffffff8u, 0x800000000000u, (uint64_t)(uintptr_t)small + 3};
+  // The first is not canonical: a kernel that has its hypervisor return to user mode faults there.
+  const uint64_t stacks[] = {0x800000000000u, 0, 1, 7, 4096, 0xfffffffffffffff8u, (uint64_t)(uintptr_t)small + 3};
+  const unsigned first = HasInt80() ? 0 : 1;
   const long uid = ExpectedUid();
   const long pid = getpid();
-  for (unsigned i = 0; i < sizeof(stacks) / sizeof(stacks[0]); ++i) {
+  for (unsigned i = first; i < sizeof(stacks) / sizeof(stacks[0]); ++i) {
     for (int round = 0; round < 3; ++round) {
       CHECK(CallOn(stacks[i], SYS_getuid) == uid);
       CHECK(CallOn(stacks[i], SYS_getpid) == pid);

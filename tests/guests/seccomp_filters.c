@@ -135,7 +135,8 @@ int main(int argc, char** argv) {
     _exit(1);
   }
   CHECK(ExitOf(child) == 6);
-  // int 0x80 is looked at by its own architecture.
+  if (!HasInt80()) return Pass();
+  // It is looked at by its own architecture.
   child = fork();
   if (child == 0) {
     const struct sock_filter native_only[] = {
