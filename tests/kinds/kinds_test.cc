@@ -77,6 +77,8 @@ class KindsTest : public testing::TestWithParam<Case> {
     if (way.native) argv.emplace_back("check");
     Command command = Guise::For(way, account).In(way, argv);
     command.cwd = directory;
+    // Thousands of cases, each of which forks, reflected twice over.
+    command.patience_seconds = 5 * kPatienceSeconds;
     answers.end = RunToEnd(command);
     answers.answers = ByRow(answers.end.out, ' ');
     answers.broken = ByRow(answers.end.err, ':');
