@@ -17,7 +17,6 @@ struct StubEntry {
   Cell<uint64_t> target;  // where stub i goes on
   Cell<uint64_t> key;     // behind its site
 };
-static_assert(sizeof(StubEntry) == 1 << GUISE_STUB_ENTRY_SHIFT);
 static_assert(sizeof(StubEntry) == GUISE_STUB_ENTRY_SIZE && offsetof(StubEntry, target) == 0);
 
 constexpr uint64_t kWays = 8;

@@ -32,6 +32,11 @@ uint64_t Mapped(pid_t pid, const std::string& name) {
   return 0;
 }
 
+// An fd of the process's memory, for pread and pwrite; -1: errno.
+int OpenMemory(pid_t pid, int access) {
+  return open(("/proc/" + std::to_string(pid) + "/mem").c_str(), access | O_CLOEXEC);
+}
+
 template <typename Group>
 std::unique_ptr<Group> Peek(int memory, uint64_t address) {
   static_assert(sizeof(Group) == wire::kPageSize);
@@ -56,7 +61,7 @@ std::optional<uint8_t> ShimText(pid_t pid, uint64_t rip) {
     if (rip < start || rip >= end) continue;
     if (line.find("stepped") != std::string::npos) return std::nullopt;
     uint8_t byte = 0;
-    const int memory = open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
+    const int memory = OpenMemory(pid, O_RDONLY);
     const bool read = pread(memory, &byte, sizeof(byte), static_cast<off_t>(rip)) == sizeof(byte);
     close(memory);
     return read ? std::optional(byte) : std::nullopt;
@@ -173,7 +178,7 @@ void Stepper::SetBreakpoint(uint64_t rip) {
 }
 
 bool Stepper::WriteText(uint64_t rip, uint8_t byte) const {
-  const int memory = open(("/proc/" + std::to_string(pid_) + "/mem").c_str(), O_RDWR | O_CLOEXEC);
+  const int memory = OpenMemory(pid_, O_RDWR);
   const bool written = pwrite(memory, &byte, sizeof(byte), static_cast<off_t>(rip)) == sizeof(byte);
   close(memory);
   return written;
@@ -232,7 +237,7 @@ void Stepper::SetR10(uint64_t value) const {
 std::optional<int> Stepper::HeldSlots() const {
   const uint64_t request = Mapped(pid_, "guise-request");
   const uint64_t reply = Mapped(pid_, "guise-reply");
-  const int memory = open(("/proc/" + std::to_string(pid_) + "/mem").c_str(), O_RDONLY | O_CLOEXEC);
+  const int memory = OpenMemory(pid_, O_RDONLY);
   std::optional<int> held;
   const auto root = Peek<wire::RequestGroup>(memory, request);
   if (root != nullptr && request != 0 && reply != 0) {

@@ -43,7 +43,7 @@
 #define GUISE_STUBS 8192
 #define GUISE_STUB_SIZE 16
 #define GUISE_STUB_ENTRY_SHIFT 4
-#define GUISE_STUB_ENTRY_SIZE 16
+#define GUISE_STUB_ENTRY_SIZE (1 << GUISE_STUB_ENTRY_SHIFT)
 
 // Of the wire: kTableNumbers, DirectWay::kValue.
 #define GUISE_TABLE_NUMBERS 1024
