@@ -2,6 +2,7 @@
 //
 // A guest is started by its absolute path (argv[0]), in a fresh directory that it may write to, with
 //   GUEST_UID  the uid that it must see: 0 under fakeroot, so a process that has escaped its session sees another one
+// It ends with "pass" and exit code 0, or with Unsupported() on a machine that natively lacks what it is about.
 #ifndef GUISE_TESTS_GUESTS_GUEST_H_
 #define GUISE_TESTS_GUESTS_GUEST_H_
 
@@ -80,6 +81,13 @@ static inline int HasInt80(void) {
 static inline int Pass(void) {
   puts("pass");
   return fflush(stdout) == 0 ? 0 : 1;
+}
+
+// What main() returns where the machine, not Guise, lacks what the guest is about: the test then holds the guest's
+// native run to saying the same.
+static inline int Unsupported(const char* what) {
+  printf("unsupported: %s\n", what);
+  return fflush(stdout) == 0 ? 77 : 1;
 }
 
 #endif  // GUISE_TESTS_GUESTS_GUEST_H_
