@@ -1,9 +1,12 @@
 // guised: the server. The only place that names concrete personalities.
 #include "personalities/fakeroot/fakeroot.h"
+#include "personalities/legacy/legacy.h"
 #include "personalities/linux/linux.h"
 #include "server/daemon_main.h"
 
 int main(int argc, char** argv) {
   return guise::server::DaemonMain(
-      argc, argv, {guise::personalities::Linux::Register(), guise::personalities::Fakeroot::Register()});
+      argc, argv,
+      {guise::personalities::Linux::Register(), guise::personalities::Fakeroot::Register(),
+       guise::personalities::Legacy::Register()});
 }

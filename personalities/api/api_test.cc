@@ -88,15 +88,17 @@ TEST(FrameArenaTest, IsAStackWithTheHeapBehindIt) {
 }
 
 TEST(RegistryTest, RefusesNamesThatAreNoneOrTaken) {
-  const auto make = [] { return std::unique_ptr<Personality>(std::make_unique<Any>()); };
+  const auto make = &MakeWithoutArgument<Any>;
   Registry registry;
   EXPECT_TRUE(registry.Add({"any", make}).ok());
   EXPECT_EQ(registry.Add({"any", make}).code(), absl::StatusCode::kAlreadyExists);
   for (const char* name : {"", "Any", "a,b", "1a", "a b"}) {
     EXPECT_EQ(registry.Add({name, make}).code(), absl::StatusCode::kInvalidArgument) << name;
   }
-  EXPECT_NE(registry.Make("any"), nullptr);
-  EXPECT_EQ(registry.Make("other"), nullptr);
+  EXPECT_TRUE(registry.Make("any").ok());
+  EXPECT_EQ(registry.Make("other").status().message(), "there is no personality 'other'; this server has any");
+  EXPECT_EQ(registry.Make("any:thing").status().message(),
+            "personality 'any:thing': it takes no argument; leave out the colon and what follows");
   EXPECT_EQ(registry.Names(), std::vector<std::string_view>{"any"});
 }
 

@@ -54,15 +54,19 @@ struct Bytes {
 // Room for what a native call writes: in the guest's inbound payload. Read with Call::Read() after the Run.
 template <typename T>
 class Room {
-  static_assert(std::is_trivially_copyable_v<T>);
+  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 0xffff);
 
  public:
+  static constexpr uint32_t kNoOffset = 0xffffffff;
   constexpr Room() = default;
-  explicit constexpr Room(uint32_t offset) : offset_(offset) {}
+  explicit constexpr Room(uint32_t offset, uint32_t first = kNoOffset) : offset_(offset), first_(first) {}
   constexpr uint32_t offset() const { return offset_; }
+  // Where in the outbound payload what is there before the call lies; kNoOffset: nothing.
+  constexpr uint32_t first() const { return first_; }
 
  private:
-  uint32_t offset_ = 0xffffffff;
+  uint32_t offset_ = kNoOffset;
+  uint32_t first_ = kNoOffset;
 };
 
 // An argument of a native call.
@@ -71,6 +75,7 @@ struct Argument {
     kValue,     // as it is: a number, a descriptor, the guest's own pointer
     kOutbound,  // offset into the outbound payload, which the server wrote
     kInbound,   // offset into the inbound payload, which the native call may write
+    kInOut,     // as kInbound; before the call `length` bytes from `first` of the outbound payload are put there
     kNoRoom,    // the payload was full: a Run with it fails with ENOMEM and is not done
   };
   static constexpr uint8_t kNoOrigin = 0xff;
@@ -79,6 +84,8 @@ struct Argument {
   uint64_t value = 0;
   Space space = Space::kValue;
   uint8_t origin = kNoOrigin;  // the argument of the guest's call that this one is
+  uint16_t length = 0;         // kInOut
+  uint32_t first = 0;          // kInOut
 
   constexpr Argument() = default;
   // Sign-extends, as the kernel's callers do.
@@ -89,7 +96,12 @@ struct Argument {
   template <typename T>
   constexpr Argument(GuestPtr<T> pointer) : value(pointer.address()) {}  // NOLINT
   template <typename T>
-  constexpr Argument(Room<T> room) : Argument(Space::kInbound, room.offset()) {}  // NOLINT
+  constexpr Argument(Room<T> room) : Argument(Space::kInbound, room.offset()) {  // NOLINT
+    if (room.first() == Room<T>::kNoOffset || space == Space::kNoRoom) return;
+    space = Space::kInOut;
+    first = room.first();
+    length = sizeof(T);
+  }
   constexpr Argument(Space in, uint32_t offset) : value(offset), space(offset == kNoOffset ? Space::kNoRoom : in) {}
 
   friend constexpr bool operator==(const Argument&, const Argument&) = default;

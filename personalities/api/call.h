@@ -67,6 +67,13 @@ class Call {
   Room<T> MakeRoom() {
     return Room<T>(port_->ReserveInbound(sizeof(T)));
   }
+  // Likewise, for a call that reads `value` there before it writes.
+  template <typename T>
+  Room<T> MakeRoom(const T& value) {
+    const Argument first = Put({reinterpret_cast<const char*>(&value), sizeof(value)});
+    if (first.space == Argument::Space::kNoRoom) return Room<T>();
+    return Room<T>(port_->ReserveInbound(sizeof(T)), static_cast<uint32_t>(first.value));
+  }
   // What was written there. REQUIRES: a Run with `room` has been awaited.
   template <typename T>
   T Read(Room<T> room) const {
@@ -99,6 +106,14 @@ class Call {
   template <typename T>
   requires std::is_trivially_copyable_v<T>
   void CopyOut(size_t i, const T& value) { CopyOut(i, {reinterpret_cast<const char*>(&value), sizeof(value)}); }
+
+  // As CopyOut, also when the call fails with the guest's own error; a bad address is then no error.
+  template <typename T>
+  requires std::is_trivially_copyable_v<T>
+  void CopyOutAlways(size_t i, const T& value) {
+    port_->CopyOut(args_[i].origin, {reinterpret_cast<const char*>(&value), sizeof(value)});
+    port_->CopyOutOnFailure();
+  }
 
   // --- State of the session, as it was before this call's own commits.
 

@@ -14,8 +14,10 @@
 #ifndef GUISE_PERSONALITIES_API_CLAIMS_H_
 #define GUISE_PERSONALITIES_API_CLAIMS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -71,6 +73,18 @@ struct Folding {
   uint8_t count = 0;
   uint8_t from[6] = {};  // 0..5: position in the old call; 6..9: constants[from - 6]
   int32_t constants[kConstants] = {};
+  uint8_t differ[2] = {};  // arguments of the old call that must differ, else its handler answers; the same: none must
+
+  // Whether arguments like `args` are folded.
+  constexpr bool Fits(uint64_t first, uint64_t second) const {
+    return differ[0] == differ[1] || static_cast<uint32_t>(first) != static_cast<uint32_t>(second);
+  }
+};
+
+// What guests are told of the kernel, by uname(2) under an Overlay claim and by files of /proc. At most 63 bytes each.
+struct KernelLook {
+  std::string release;
+  std::string version;
 };
 
 struct Claim {
@@ -79,7 +93,7 @@ struct Claim {
   bool until_diverged = false;  // kConstant, while no process has changed its identity; `handler` from then on
   int64_t value = 0;            // kConstant: the result; kDeny: the errno, positive
   Folding folding;              // kFold
-  Handler handler = nullptr;    // kServe
+  Handler handler = nullptr;    // kServe; kFold: of calls whose arguments do not differ
   Guard guard = nullptr;        // kGuard
 };
 
@@ -92,19 +106,23 @@ concept Claimable = !syscall::Get(kNr).Has(syscall::Trait::CallerOnly);
 template <Nr kNr>
 concept TellsFileStatus =
     kNr == Nr::stat || kNr == Nr::lstat || kNr == Nr::fstat || kNr == Nr::newfstatat || kNr == Nr::statx;
+template <Nr kNr>
+concept Overlayable = TellsFileStatus<kNr> || kNr == Nr::uname;
 
 namespace internal {
 
 constexpr bool Foldable(Nr from, Nr to, std::initializer_list<FoldArgument> args) {
-  int constants = 0;
+  int32_t constants[8] = {};
+  int count = 0;
+  if (args.size() > 6) return false;
   for (const FoldArgument& arg : args) {
     if (arg.is_constant) {
-      ++constants;
+      if (std::find(constants, constants + count, arg.value) == constants + count) constants[count++] = arg.value;
     } else if (arg.value < 0 || static_cast<size_t>(arg.value) >= syscall::Find(static_cast<uint32_t>(from))->Arity()) {
       return false;
     }
   }
-  return constants <= Folding::kConstants && args.size() == syscall::Find(static_cast<uint32_t>(to))->Arity();
+  return count <= Folding::kConstants && args.size() == syscall::Find(static_cast<uint32_t>(to))->Arity();
 }
 
 constexpr Folding MakeFolding(Nr to, std::initializer_list<FoldArgument> args) {
@@ -113,8 +131,9 @@ constexpr Folding MakeFolding(Nr to, std::initializer_list<FoldArgument> args) {
   int constants = 0;
   for (const FoldArgument& arg : args) {
     if (arg.is_constant) {
-      folding.from[folding.count++] = static_cast<uint8_t>(Folding::kFirstConstant + constants);
-      folding.constants[constants++] = arg.value;
+      const auto at = std::find(folding.constants, folding.constants + constants, arg.value) - folding.constants;
+      folding.from[folding.count++] = static_cast<uint8_t>(Folding::kFirstConstant + at);
+      if (at == constants) folding.constants[constants++] = arg.value;
     } else {
       folding.from[folding.count++] = static_cast<uint8_t>(arg.value);
     }
@@ -159,19 +178,39 @@ class Claims {
     return {this, claims_.size() - 1};
   }
 
+  // What follows Fold().
+  class FoldClaim {
+   public:
+    // Calls whose arguments i and j have the same low 32 bits are not folded: `kHandler` serves them.
+    template <auto kHandler, typename P>
+    void UnlessSame(uint8_t i, uint8_t j, const P&) {
+      Claim& claim = claims_->claims_[index_];
+      claim.folding.differ[0] = i;
+      claim.folding.differ[1] = j;
+      claim.handler = &internal::CallHandler<kHandler, P>;
+    }
+
+   private:
+    friend class Claims;
+    FoldClaim(Claims* claims, size_t index) : claims_(claims), index_(index) {}
+    Claims* claims_;
+    size_t index_;
+  };
+
   // REQUIRES: 1 <= error <= 4095.
   template <Nr kNr>
   requires Claimable<kNr>
   void Deny(int error) { Add(ClaimVerb::kDeny, kNr).value = error; }
 
   template <Nr kOld, Nr kNew, FoldArgument... kArgs>
-  requires(Claimable<kOld>&& Claimable<kNew>&& internal::Foldable(kOld, kNew, {kArgs...})) void Fold() {
+  requires(Claimable<kOld>&& Claimable<kNew>&& internal::Foldable(kOld, kNew, {kArgs...})) FoldClaim Fold() {
     constexpr Folding kFolding = internal::MakeFolding(kNew, {kArgs...});
     Add(ClaimVerb::kFold, kOld).folding = kFolding;
+    return {this, claims_.size() - 1};
   }
 
   template <Nr kNr>
-  requires(Claimable<kNr>&& TellsFileStatus<kNr>) void Overlay() { Add(ClaimVerb::kOverlay, kNr); }
+  requires(Claimable<kNr>&& Overlayable<kNr>) void Overlay() { Add(ClaimVerb::kOverlay, kNr); }
 
   // kGuard: Verdict (P::*)(Call&) const.
   template <Nr kNr, auto kGuard, typename P>
@@ -187,6 +226,10 @@ class Claims {
 
   // Files that belong to the session's owner and group, and that no overlay names, are shown with this one.
   void ShowOwnFilesAs(Owner owner) { own_files_ = owner; }
+  // REQUIRES: neither string is longer than 63 bytes.
+  void ShowKernelAs(KernelLook look) { kernel_ = std::move(look); }
+  // Calls to the page at `base`, a multiple of 4096, are those of the vsyscall page, which kernels may lack.
+  void EmulateVsyscallAt(uint64_t base) { vsyscall_ = base; }
   // Credentials of processes that have not changed them.
   void StartAs(Identity identity) { start_identity_ = std::move(identity); }
   void OnLossOfServer(OnLoss policy) { on_loss_ = policy; }
@@ -195,6 +238,8 @@ class Claims {
   const std::optional<Owner>& own_files() const { return own_files_; }
   const std::optional<Identity>& start_identity() const { return start_identity_; }
   OnLoss on_loss() const { return on_loss_; }
+  const std::optional<KernelLook>& kernel() const { return kernel_; }
+  uint64_t vsyscall() const { return vsyscall_; }  // 0: the kernel's own
 
  private:
   Claim& Add(ClaimVerb verb, Nr nr) {
@@ -208,6 +253,8 @@ class Claims {
   std::optional<Owner> own_files_;
   std::optional<Identity> start_identity_;
   OnLoss on_loss_ = OnLoss::kNative;
+  std::optional<KernelLook> kernel_;
+  uint64_t vsyscall_ = 0;
 };
 
 }  // namespace guise::api

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "personalities/api/claims.h"
 
 namespace guise::api {
@@ -25,7 +26,25 @@ class Personality {
 // The one entry through which personalities come into a server, in tree or plugin.
 struct Registration {
   std::string_view name;  // lives for ever
-  std::unique_ptr<Personality> (*make)();
+  // `argument`: what a layer says behind the name's colon; empty: nothing. INVALID_ARGUMENT: it says nothing to this
+  // personality; the message names the argument, the cause and the remedy.
+  absl::StatusOr<std::unique_ptr<Personality>> (*make)(std::string_view argument);
+};
+
+// For Registration::make: a personality that takes no argument.
+template <typename P>
+absl::StatusOr<std::unique_ptr<Personality>> MakeWithoutArgument(std::string_view argument) {
+  if (!argument.empty()) return absl::InvalidArgumentError("it takes no argument; leave out the colon and what follows");
+  return std::unique_ptr<Personality>(std::make_unique<P>());
+}
+
+// A layer of a stack as people write it: "fakeroot", "legacy:el6".
+struct Layer {
+  std::string_view name;
+  std::string_view argument;  // empty: none
+  explicit Layer(std::string_view text) : name(text.substr(0, text.find(':'))) {
+    if (name.size() < text.size()) argument = text.substr(name.size() + 1);
+  }
 };
 
 // Filled by the main of the server before anything reads it; then read by any thread.
@@ -33,8 +52,8 @@ class Registry {
  public:
   // ALREADY_EXISTS; INVALID_ARGUMENT: the name is none.
   absl::Status Add(const Registration& registration);
-  // Null: no such personality.
-  std::unique_ptr<Personality> Make(std::string_view name) const;
+  // The personality of a layer. INVALID_ARGUMENT: there is none of this name, or it refuses the argument.
+  absl::StatusOr<std::unique_ptr<Personality>> Make(std::string_view layer) const;
   // In order of registration.
   std::vector<std::string_view> Names() const;
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "personalities/api/personality.h"
 
 namespace guise::api {
@@ -32,11 +33,19 @@ absl::Status Registry::Add(const Registration& registration) {
   return absl::OkStatus();
 }
 
-std::unique_ptr<Personality> Registry::Make(std::string_view name) const {
+absl::StatusOr<std::unique_ptr<Personality>> Registry::Make(std::string_view text) const {
+  const Layer layer(text);
   for (const Registration& registration : registrations_) {
-    if (registration.name == name) return registration.make();
+    if (registration.name != layer.name) continue;
+    absl::StatusOr<std::unique_ptr<Personality>> personality = registration.make(layer.argument);
+    if (personality.ok()) return personality;
+    return absl::Status(personality.status().code(),
+                        absl::StrCat("personality '", std::string(text), "': ", personality.status().message()));
   }
-  return nullptr;
+  std::vector<std::string> known;
+  for (const std::string_view name : Names()) known.emplace_back(name);
+  return absl::InvalidArgumentError(absl::StrCat("there is no personality '", std::string(layer.name),
+                                                 "'; this server has ", absl::StrJoin(known, ", ")));
 }
 
 std::vector<std::string_view> Registry::Names() const {

@@ -118,20 +118,29 @@ constexpr uint32_t kSeeds = 200;
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ConformanceTest);
 
 ConformanceTest::ConformanceTest() {
-  (void)registry_.Add(GetParam());
+  (void)registry_.Add(GetParam().registration);
   (void)registry_.Add(Through::Register());
-  GetParam().make()->Claim(claims_);
+  Make()->Claim(claims_);
+}
+
+std::string ConformanceTest::Layer() const {
+  const std::string name(GetParam().registration.name);
+  return GetParam().argument.empty() ? name : name + ":" + GetParam().argument;
+}
+
+std::unique_ptr<api::Personality> ConformanceTest::Make() const {
+  return GetParam().registration.make(GetParam().argument).value();
 }
 
 TEST_P(ConformanceTest, IsRegisteredUnderItsOwnName) {
   api::Registry registry;
-  EXPECT_TRUE(registry.Add(GetParam()).ok());
-  EXPECT_EQ(GetParam().make()->Name(), GetParam().name);
+  EXPECT_TRUE(registry.Add(GetParam().registration).ok());
+  EXPECT_EQ(Make()->Name(), GetParam().registration.name);
 }
 
 TEST_P(ConformanceTest, ClaimsTheSameEachTime) {
   api::Claims second;
-  GetParam().make()->Claim(second);
+  Make()->Claim(second);
   ASSERT_EQ(claims_.all().size(), second.all().size());
   for (size_t i = 0; i < claims_.all().size(); ++i) {
     const api::Claim& a = claims_.all()[i];
@@ -143,8 +152,8 @@ TEST_P(ConformanceTest, ClaimsTheSameEachTime) {
 
 TEST_P(ConformanceTest, CompilesAloneAndBeneathAnother) {
   for (const std::vector<std::string>& layers :
-       {std::vector<std::string>{Name()}, std::vector<std::string>{"through", Name()}}) {
-    if (Name() == "linux" && layers.size() > 1) continue;  // stands alone
+       {std::vector<std::string>{Layer()}, std::vector<std::string>{"through", Layer()}}) {
+    if (Layer() == "linux" && layers.size() > 1) continue;  // stands alone
     server::EpochSpec spec;
     spec.layers = layers;
     EXPECT_TRUE(Epoch::Compile(registry_, spec).ok()) << Epoch::Compile(registry_, spec).status();
@@ -152,7 +161,7 @@ TEST_P(ConformanceTest, CompilesAloneAndBeneathAnother) {
 }
 
 TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
-  RandomGuest guest(registry_, {Name()});
+  RandomGuest guest(registry_, {Layer()});
   ASSERT_TRUE(guest.ok());
   for (const api::Claim& claim : claims_.all()) {
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
@@ -166,8 +175,8 @@ TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
 
 TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest first(registry_, {Name()});
-    RandomGuest second(registry_, {Name()});
+    RandomGuest first(registry_, {Layer()});
+    RandomGuest second(registry_, {Layer()});
     ASSERT_TRUE(first.ok() && second.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
       EXPECT_TRUE(Same(first.Call(claim.nr, seed), second.Call(claim.nr, seed))) << syscall::Name(claim.nr);
@@ -177,8 +186,8 @@ TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
 
 TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest cancelled(registry_, {Name()});
-    RandomGuest whole(registry_, {Name()});
+    RandomGuest cancelled(registry_, {Layer()});
+    RandomGuest whole(registry_, {Layer()});
     ASSERT_TRUE(cancelled.ok() && whole.ok());
     for (uint32_t seed = 0; seed < kSeeds / 10; ++seed) {
       const std::vector<Answer> expected = whole.Call(claim.nr, seed);
@@ -189,10 +198,10 @@ TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
 }
 
 TEST_P(ConformanceTest, AnswersTheSameBeneathALayerThatPassesOn) {
-  if (Name() == "linux") GTEST_SKIP() << "linux is the empty stack and stands alone";
+  if (Layer() == "linux") GTEST_SKIP() << "linux is the empty stack and stands alone";
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest alone(registry_, {Name()});
-    RandomGuest beneath(registry_, {"through", Name()});
+    RandomGuest alone(registry_, {Layer()});
+    RandomGuest beneath(registry_, {"through", Layer()});
     ASSERT_TRUE(alone.ok() && beneath.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
       std::vector<Answer> expected = alone.Call(claim.nr, seed);

@@ -1,6 +1,6 @@
 // What every personality must hold, in tree or plugin. A test of one personality is this suite and one line:
 //
-//   INSTANTIATE_TEST_SUITE_P(Fakeroot, ConformanceTest, testing::Values(Fakeroot::Register()));
+//   INSTANTIATE_TEST_SUITE_P(Fakeroot, ConformanceTest, testing::Values(Subject{Fakeroot::Register()}));
 //
 // The promises are README.md's; the tests' names say them. The guest is scripted: its arguments, memory and results of
 // native calls are random bytes, the same ones for the same seed.
@@ -9,17 +9,25 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 #include "personalities/api/personality.h"
 
 namespace guise::personalities {
 
-class ConformanceTest : public testing::TestWithParam<api::Registration> {
+struct Subject {
+  api::Registration registration;
+  std::string argument = {};
+};
+
+class ConformanceTest : public testing::TestWithParam<Subject> {
  protected:
   ConformanceTest();
 
-  std::string Name() const { return std::string(GetParam().name); }
+  // The personality as a stack names it.
+  std::string Layer() const;
+  std::unique_ptr<api::Personality> Make() const;
 
   api::Registry registry_;  // with the personality, and `through`, which claims all and passes it on
   api::Claims claims_;      // the personality's

@@ -4,6 +4,6 @@
 
 namespace guise::personalities {
 
-INSTANTIATE_TEST_SUITE_P(Fakeroot, ConformanceTest, testing::Values(Fakeroot::Register()));
+INSTANTIATE_TEST_SUITE_P(Fakeroot, ConformanceTest, testing::Values(Subject{Fakeroot::Register()}));
 
 }  // namespace guise::personalities

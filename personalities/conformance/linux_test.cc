@@ -4,6 +4,6 @@
 
 namespace guise::personalities {
 
-INSTANTIATE_TEST_SUITE_P(Linux, ConformanceTest, testing::Values(Linux::Register()));
+INSTANTIATE_TEST_SUITE_P(Linux, ConformanceTest, testing::Values(Subject{Linux::Register()}));
 
 }  // namespace guise::personalities

@@ -1,7 +1,5 @@
 #include "personalities/conformance/through.h"
 
-#include <memory>
-
 namespace guise::personalities {
 
 using api::Below;
@@ -11,7 +9,7 @@ using api::SysTask;
 using syscall::Nr;
 
 api::Registration Through::Register() {
-  return {"through", [] { return std::unique_ptr<api::Personality>(std::make_unique<Through>()); }};
+  return {"through", &api::MakeWithoutArgument<Through>};
 }
 
 template <Nr kNr>

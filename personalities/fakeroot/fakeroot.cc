@@ -5,7 +5,7 @@ namespace guise::personalities {
 using api::Nr;
 
 api::Registration Fakeroot::Register() {
-  return {"fakeroot", [] { return std::unique_ptr<api::Personality>(std::make_unique<Fakeroot>()); }};
+  return {"fakeroot", &api::MakeWithoutArgument<Fakeroot>};
 }
 
 void Fakeroot::Claim(api::Claims& claims) const {

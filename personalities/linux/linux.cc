@@ -3,7 +3,7 @@
 namespace guise::personalities {
 
 api::Registration Linux::Register() {
-  return {"linux", [] { return std::unique_ptr<api::Personality>(std::make_unique<Linux>()); }};
+  return {"linux", &api::MakeWithoutArgument<Linux>};
 }
 
 void Linux::Claim(api::Claims&) const {}

@@ -80,7 +80,21 @@ enum PublishedFlag : uint32_t {
   kExactSeccomp = 1u << 2,
   // A program that cannot run inside is not run; else it runs outside, with a notice.
   kRefuseUnshimmed = 1u << 3,
+  // KernelLook::release and version are what guests are told of the kernel.
+  kShowKernel = 1u << 4,
 };
+
+// What guests see of the kernel where it is not the host's; under the sequence of Published. Strings end with a NUL.
+struct KernelLook {
+  static constexpr uint32_t kText = 64;  // bytes of a string; uname(2) tells no longer ones
+
+  Cell<uint64_t> release[kText / 8];  // with kShowKernel
+  Cell<uint64_t> version[kText / 8];  // with kShowKernel
+  // Calls to this page, at 0x000, 0x400 and 0x800, are gettimeofday, time and getcpu, whether or not the kernel has a
+  // vsyscall page; 0: they are the kernel's.
+  Cell<uint64_t> vsyscall;
+};
+static_assert(sizeof(KernelLook) == 136);
 
 // What the shim does for a number whose placement is kShim.
 enum class ActionVerb : uint8_t {
@@ -88,7 +102,7 @@ enum class ActionVerb : uint8_t {
   kConstant = 1,  // result: value
   kDeny = 2,      // result: value, a -errno
   kFold = 3,      // do nr with arguments from `from` natively
-  kOverlay = 4,   // do it natively, then lay the published owners and modes over the result
+  kOverlay = 4,   // do it natively, then lay what is published over the result: owners and modes, or the kernel's look
 };
 
 // 128 of them in the action table; 0 is kNone.
@@ -97,7 +111,9 @@ struct Action {
   Cell<uint8_t> count;    // kFold: how many arguments the new call has
   Cell<uint8_t> from[6];  // kFold: 0..5: argument of the old call; 6..9: constants[from - 6]
   Cell<uint32_t> nr;      // kFold: the new number
-  Cell<uint32_t> reserved;
+  // kFold: two arguments whose low 32 bits must differ, else the server answers; the same twice: none must.
+  Cell<uint8_t> differ[2];
+  uint16_t reserved;
   union {
     Cell<int64_t> value;         // kConstant, kDeny
     Cell<int32_t> constants[4];  // kFold, sign-extended
@@ -136,7 +152,9 @@ struct ReplyGroup {
   Cell<uint8_t> placement[kTableNumbers];  // group 0: Placement, by number
   Cell<uint8_t> action[kTableNumbers];     // group 0: index into the action table, by number
   Cell<uint32_t> reclaims;                 // group 0: futex; how often slots were given back, see request.h
-  uint8_t reserved[892];
+  uint32_t reserved;
+  KernelLook kernel;  // group 0
+  uint8_t reserved_too[752];
 };
 static_assert(sizeof(ReplyGroup) == kPageSize);
 static_assert(offsetof(ReplyGroup, keeper) == 64);
@@ -149,6 +167,7 @@ static_assert(offsetof(ReplyGroup, parked) == 1024);
 static_assert(offsetof(ReplyGroup, placement) == 1152);
 static_assert(offsetof(ReplyGroup, action) == 2176);
 static_assert(offsetof(ReplyGroup, reclaims) == 3200);
+static_assert(offsetof(ReplyGroup, kernel) == 3208);
 
 // The fake credentials of a process, indexed by process record. Reserved for answering get*id of processes whose
 // identity differs from the stack's constants; a stack publishes kServer placements for those numbers meanwhile.

@@ -136,10 +136,19 @@ enum class ArgFlag : uint32_t {
   kValue = 0,     // as it is
   kOutbound = 1,  // offset into this slot's outbound payload (reply memory, read-only)
   kInbound = 2,   // offset into this slot's inbound payload (request memory: room for results)
+  kInOut = 3,     // an InOut: room for results, into which bytes of the outbound payload are copied first
 };
 constexpr uint32_t PackNr(uint32_t nr, uint32_t flags) { return (nr & 0xffff) | flags << 16; }
 constexpr uint32_t NrOf(uint32_t packed) { return packed & 0xffff; }
 constexpr ArgFlag FlagOf(uint32_t packed, uint32_t arg) { return static_cast<ArgFlag>(packed >> (16 + 2 * arg) & 3); }
+
+// An argument that the call reads and writes.
+constexpr uint64_t InOut(uint32_t inbound, uint32_t outbound, uint32_t length) {
+  return uint64_t{length & 0xffff} << 48 | uint64_t{outbound & 0xffffff} << 24 | (inbound & 0xffffff);
+}
+constexpr uint32_t InOutInbound(uint64_t word) { return static_cast<uint32_t>(word) & 0xffffff; }
+constexpr uint32_t InOutOutbound(uint64_t word) { return static_cast<uint32_t>(word >> 24) & 0xffffff; }
+constexpr uint32_t InOutLength(uint64_t word) { return static_cast<uint32_t>(word >> 48); }
 
 // A result that the shim copies to guest memory before it returns: `length` bytes of the outbound payload at `offset`
 // go to the address in the call's argument `arg`. A bad address makes the call's result -EFAULT.

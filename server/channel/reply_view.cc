@@ -12,11 +12,19 @@ void StoreAction(wire::Action& to, const ActionRow& from) {
   to.count.StoreRelaxed(from.count);
   for (int i = 0; i < 6; ++i) to.from[i].StoreRelaxed(from.from[i]);
   to.nr.StoreRelaxed(from.nr);
+  for (int i = 0; i < 2; ++i) to.differ[i].StoreRelaxed(from.differ[i]);
   if (from.verb == wire::ActionVerb::kFold) {
     for (int i = 0; i < 4; ++i) to.constants[i].StoreRelaxed(from.constants[i]);
   } else {
     to.value.StoreRelaxed(from.value);
   }
+}
+
+// REQUIRES: `text` is shorter than the field.
+void StoreText(wire::Cell<uint64_t> (&to)[wire::KernelLook::kText / 8], const std::string& text) {
+  uint64_t words[wire::KernelLook::kText / 8] = {};
+  std::memcpy(words, text.data(), text.size());
+  for (size_t i = 0; i < wire::KernelLook::kText / 8; ++i) to[i].StoreRelaxed(words[i]);
 }
 
 // See DirectWord. Only values of 32 bits have room.
@@ -79,6 +87,9 @@ void ReplyView::Publish(const Tables& tables, uint32_t bells) {
   page.group_from.StoreRelaxed(tables.group_from);
   page.group_to.StoreRelaxed(tables.group_to);
   page.rewrite_after.StoreRelaxed(tables.rewrite_after);
+  StoreText(group.kernel.release, tables.kernel_release);
+  StoreText(group.kernel.version, tables.kernel_version);
+  group.kernel.vsyscall.StoreRelaxed(tables.vsyscall);
   // SAFETY: the direct table is two pages at a page's offset.
   auto* direct = reinterpret_cast<wire::Cell<uint64_t>*>(base_ + wire::kDirectOffset);
   for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {

@@ -61,7 +61,7 @@ ControlServer::ControlServer(Reactor& reactor, Sessions& sessions, int listener,
     : reactor_(reactor),
       sessions_(sessions),
       listener_(listener),
-      sessions_service_(sessions, callers_, facts.personalities),
+      sessions_service_(sessions, callers_),
       server_service_(sessions, std::move(facts)),
       refusal_(std::make_unique<Refusal>()) {}
 

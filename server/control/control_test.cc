@@ -270,7 +270,7 @@ TEST_F(ControlServerTest, AnUnknownPersonalityIsToldTheKnownOnes) {
   v1::Session session;
   const grpc::Status status = stub->Create(&context, request, &session);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(status.error_message(), "unknown personality \"gamma\"; this server knows: linux, alpha, beta");
+  EXPECT_EQ(status.error_message(), "stack: there is no personality 'gamma'; this server has alpha, beta, linux");
 }
 
 TEST_F(ControlServerTest, ACallThatWaitsEndsWithItsDeadlineAndWithTheServer) {

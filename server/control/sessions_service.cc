@@ -20,15 +20,6 @@ constexpr uint32_t kDefaultGraceMillis = 2000;
 
 }  // namespace
 
-absl::Status SessionsService::CheckLayers(const std::vector<std::string>& layers) const {
-  for (const std::string& layer : layers) {
-    if (std::find(personalities_.begin(), personalities_.end(), layer) != personalities_.end()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("unknown personality \"", layer, "\"; this server knows: ", absl::StrJoin(personalities_, ", ")));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SessionsService::WaitInSlices(const grpc::ServerContext& context,
                                            absl::FunctionRef<absl::Status(absl::Time)> wait) const {
   const absl::Time deadline = absl::FromChrono(context.deadline());
@@ -49,7 +40,6 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   SessionOptions options;
   options.layers = ToLayers(request->stack());
   if (options.layers.empty()) options.layers = {"linux"};
-  if (absl::Status status = CheckLayers(options.layers); !status.ok()) return ToGrpc(status);
   options.name = request->name();
   options.owner_uid = caller->uid;
   options.owner_gid = caller->gid;
@@ -84,7 +74,6 @@ grpc::Status SessionsService::PublishStack(grpc::ServerContext* context, const v
                                            v1::PublishStackResponse* response) {
   std::vector<std::string> layers = ToLayers(request->stack());
   if (layers.empty()) layers = {"linux"};
-  if (absl::Status status = CheckLayers(layers); !status.ok()) return ToGrpc(status);
   const absl::StatusOr<uint32_t> epoch = sessions_.PublishStack(request->session(), layers);
   if (!epoch.ok()) return ToGrpc(epoch.status());
   Log(absl::StrCat("session ", request->session(), " epoch ", *epoch, ": ", absl::StrJoin(layers, ",")));

@@ -19,9 +19,8 @@ namespace guise::server {
 // called.
 class SessionsService final : public v1::Sessions::Service {
  public:
-  // `personalities`: names that a stack may be made of. REQUIRES: the references outlive this.
-  SessionsService(Sessions& sessions, const Callers& callers, std::vector<std::string> personalities)
-      : sessions_(sessions), callers_(callers), personalities_(std::move(personalities)) {}
+  // REQUIRES: the references outlive this.
+  SessionsService(Sessions& sessions, const Callers& callers) : sessions_(sessions), callers_(callers) {}
 
   // Ends calls that wait, with UNAVAILABLE.
   void Quit() { quit_.store(true); }
@@ -43,14 +42,12 @@ class SessionsService final : public v1::Sessions::Service {
   grpc::Status Wait(grpc::ServerContext* context, const v1::WaitRequest* request, v1::WaitResponse* response) override;
 
  private:
-  absl::Status CheckLayers(const std::vector<std::string>& layers) const;
   // Calls `wait` with a deadline not far away, until it answers something but DEADLINE_EXCEEDED or nobody waits for the
   // answer any more.
   absl::Status WaitInSlices(const grpc::ServerContext& context, absl::FunctionRef<absl::Status(absl::Time)> wait) const;
 
   Sessions& sessions_;
   const Callers& callers_;
-  const std::vector<std::string> personalities_;
   std::atomic<bool> quit_ = false;
 };
 

@@ -79,18 +79,13 @@ class Greedy : public api::Personality {
   }
 };
 
-template <typename P>
-std::unique_ptr<api::Personality> Make() {
-  return std::make_unique<P>();
-}
-
 class AllocationTest : public testing::TestWithParam<std::vector<std::string>> {
  protected:
   AllocationTest() {
     (void)registry_.Add(personalities::Fakeroot::Register());
-    (void)registry_.Add({"through", &Make<Through>});
-    (void)registry_.Add({"through2", &Make<Through2>});
-    (void)registry_.Add({"greedy", &Make<Greedy>});
+    (void)registry_.Add({"through", &api::MakeWithoutArgument<Through>});
+    (void)registry_.Add({"through2", &api::MakeWithoutArgument<Through2>});
+    (void)registry_.Add({"greedy", &api::MakeWithoutArgument<Greedy>});
     guest_.set_host([this](uint32_t, const std::array<uint64_t, 6>&) { return SysResult::Ok(host_result_); });
   }
 

@@ -40,6 +40,8 @@ wire::ArgFlag FlagOf(Argument::Space space) {
       return wire::ArgFlag::kOutbound;
     case Argument::Space::kInbound:
       return wire::ArgFlag::kInbound;
+    case Argument::Space::kInOut:
+      return wire::ArgFlag::kInOut;
     default:
       return wire::ArgFlag::kValue;
   }
@@ -81,6 +83,7 @@ class Conversation::Impl final : public api::Port {
   uint32_t ReserveInbound(size_t bytes) override;
   void ReadInbound(uint32_t offset, void* to, size_t bytes) const override;
   void CopyOut(uint8_t origin, std::string_view bytes) override;
+  void CopyOutOnFailure() override { copies_out_on_failure_ = true; }
   const api::Identity& Credentials() override;
   api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
   void Commit(const api::SetOwner& change) override;
@@ -135,6 +138,7 @@ class Conversation::Impl final : public api::Port {
   size_t change_count_ = 0;
   std::array<uint64_t, kMaxCopyOuts> copy_outs_ = {};
   size_t copy_out_count_ = 0;
+  bool copies_out_on_failure_ = false;
   int failure_ = 0;                           // an effect that has no place: the call cannot succeed
   std::optional<api::Identity> credentials_;  // as of the last await
 };
@@ -204,13 +208,21 @@ void Conversation::Impl::Enter(Call call, uint32_t layer, std::coroutine_handle<
         return Deliver(SysResult::FromRaw(static_cast<uint64_t>(claim.value)), waiter);
       case api::ClaimVerb::kDeny:
         return Deliver(SysResult::Error(static_cast<int>(claim.value)), waiter);
-      case api::ClaimVerb::kFold:
-        call = Folded(call, claim.folding);
+      case api::ClaimVerb::kFold: {
+        const api::Folding& folding = claim.folding;
+        if (!folding.Fits(call.Pass(folding.differ[0]).value, call.Pass(folding.differ[1]).value)) {
+          return Start(*row, call, waiter);
+        }
+        call = Folded(call, folding);
         break;
-      case api::ClaimVerb::kOverlay:
-        // A layer beneath answers without looking at a file, or overlays too: the look-up is the same.
-        if (epoch_->Find(claim.nr, layer) == nullptr) return Start(*row, call, waiter);
+      }
+      case api::ClaimVerb::kOverlay: {
+        // A layer beneath answers without looking at a file, or overlays too: the look-up is the same. Or it says in
+        // other words what the overlay does not say.
+        const Epoch::Row* const beneath = epoch_->Find(claim.nr, layer);
+        if (beneath == nullptr || beneath->claim.verb == api::ClaimVerb::kFold) return Start(*row, call, waiter);
         break;
+      }
       case api::ClaimVerb::kGuard: {
         const api::Verdict verdict = claim.guard(*row->personality, call);
         if (verdict.error() != 0) return Deliver(SysResult::Error(verdict.error()), waiter);
@@ -227,7 +239,7 @@ void Conversation::Impl::Start(const Epoch::Row& row, const Call& call, std::cor
   // A layer's place is free: what is above waits or is gone. See activations_.
   Call& kept = calls_[row.layer].emplace(call);
   api::SysTask task = row.claim.verb == api::ClaimVerb::kOverlay
-                          ? ServeOverlay(kept)
+                          ? ServeOverlay(*epoch_, kept)
                           : row.claim.handler(*row.personality, kept, api::Below(row.layer + 1));
   activations_[depth_++] = {task.Release(), waiter};
   Continue(activations_[depth_ - 1].handle);
@@ -254,7 +266,9 @@ std::optional<Answer> Conversation::Impl::Host() {
       Deliver(SysResult::Error(ENOMEM), wanted.waiter);
       return std::nullopt;
     }
-    answer.args[i] = argument.value;
+    answer.args[i] = argument.space == Argument::Space::kInOut
+                         ? wire::InOut(static_cast<uint32_t>(argument.value), argument.first, argument.length)
+                         : argument.value;
     answer.flags |= static_cast<uint32_t>(FlagOf(argument.space)) << (2 * i);
   }
   if (!wanted.waiter && !HasEffects()) {
@@ -290,7 +304,7 @@ Answer Conversation::Impl::Finish() {
     if (error != 0) result = SysResult::FromRaw(static_cast<uint64_t>(int64_t{error}));
   }
   answer.args[0] = result.raw();
-  if (result.ok()) std::copy_n(copy_outs_.begin(), copy_out_count_, answer.args + 1);
+  if (result.ok() || copies_out_on_failure_) std::copy_n(copy_outs_.begin(), copy_out_count_, answer.args + 1);
   Close();
   return answer;
 }
@@ -318,6 +332,7 @@ void Conversation::Impl::Close() {
   outbound_used_ = inbound_used_ = steps_ = 0;
   finished_ = false;
   change_count_ = copy_out_count_ = 0;
+  copies_out_on_failure_ = false;
   failure_ = 0;
   credentials_.reset();
   parts_.heap_frames += frames().heap_frames() - heap_frames_seen_;

@@ -133,16 +133,11 @@ class Upper : public api::Personality {
   SysTask Tails(Call& call, Below below) const { co_return below.Tail(call); }
 };
 
-template <typename P>
-std::unique_ptr<api::Personality> Make() {
-  return std::make_unique<P>();
-}
-
 class ConversationTest : public testing::Test {
  protected:
   ConversationTest() {
-    (void)registry_.Add({"lower", &Make<Lower>});
-    (void)registry_.Add({"upper", &Make<Upper>});
+    (void)registry_.Add({"lower", &api::MakeWithoutArgument<Lower>});
+    (void)registry_.Add({"upper", &api::MakeWithoutArgument<Upper>});
     guest_.set_host([this](uint32_t nr, const std::array<uint64_t, 6>& args) {
       asked_.emplace_back(nr, args[0]);
       return SysResult::Ok(asked_.size());

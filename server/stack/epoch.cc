@@ -45,11 +45,13 @@ ActionRow FoldAction(const api::Folding& folding) {
   std::copy(std::begin(folding.from), std::end(folding.from), row.from);
   static_assert(sizeof(row.constants) == sizeof(folding.constants));
   std::copy(std::begin(folding.constants), std::end(folding.constants), row.constants);
+  std::copy(std::begin(folding.differ), std::end(folding.differ), row.differ);
   return row;
 }
 
 bool Same(const ActionRow& a, const ActionRow& b) {
   return a.verb == b.verb && a.count == b.count && a.nr == b.nr && std::memcmp(a.from, b.from, sizeof(a.from)) == 0 &&
+         std::memcmp(a.differ, b.differ, sizeof(a.differ)) == 0 &&
          std::memcmp(a.constants, b.constants, sizeof(a.constants)) == 0;
 }
 
@@ -102,6 +104,8 @@ class Epoch::Compiler {
   std::unique_ptr<Epoch> epoch_{new Epoch};
   api::OnLoss on_loss_ = api::OnLoss::kNative;
   std::optional<api::Owner> own_files_;
+  std::optional<api::KernelLook> kernel_;
+  uint64_t vsyscall_ = 0;
   struct Moved {
     std::optional<Placement> to;
     bool by_name = false;  // not by "all": an impossible placement is an error
@@ -118,26 +122,31 @@ absl::Status Epoch::Compiler::MakeLayers() {
   std::optional<api::Identity> start;
   for (uint32_t layer = 0; layer < names.size(); ++layer) {
     const std::string& name = names[layer];
-    if (std::count(names.begin(), names.end(), name) > 1) {
+    const auto is_same = [&](const std::string& other) { return api::Layer(other).name == api::Layer(name).name; };
+    if (std::count_if(names.begin(), names.end(), is_same) > 1) {
       return absl::InvalidArgumentError(absl::StrCat("stack: layer '", name, "' is named twice; name it once"));
     }
     if (name == "linux" && names.size() > 1) {
       return absl::InvalidArgumentError("stack: 'linux' is the empty stack and stands alone; leave it out");
     }
-    std::unique_ptr<api::Personality> personality = registry_.Make(name);
-    if (personality == nullptr) {
-      std::vector<std::string> known;
-      for (const std::string_view other : registry_.Names()) known.emplace_back(other);
-      return absl::InvalidArgumentError(
-          absl::StrCat("stack: there is no personality '", name, "'; this server has ", absl::StrJoin(known, ", ")));
+    absl::StatusOr<std::unique_ptr<api::Personality>> personality = registry_.Make(name);
+    if (!personality.ok()) {
+      return absl::Status(personality.status().code(), absl::StrCat("stack: ", personality.status().message()));
     }
     api::Claims claims;
-    personality->Claim(claims);
-    if (absl::Status status = AddClaims(layer, *personality, claims); !status.ok()) return status;
+    (*personality)->Claim(claims);
+    if (absl::Status status = AddClaims(layer, **personality, claims); !status.ok()) return status;
     if (!start.has_value()) start = claims.start_identity();
     if (!own_files_.has_value()) own_files_ = claims.own_files();
+    if (claims.kernel().has_value() &&
+        std::max(claims.kernel()->release.size(), claims.kernel()->version.size()) >= wire::KernelLook::kText) {
+      return absl::InvalidArgumentError(absl::StrCat("stack: '", name, "' shows a kernel release or version of more than ",
+                                                     wire::KernelLook::kText - 1, " bytes; uname(2) has no room for it"));
+    }
+    if (!kernel_.has_value()) kernel_ = claims.kernel();
+    if (vsyscall_ == 0) vsyscall_ = claims.vsyscall();
     on_loss_ = std::max(on_loss_, claims.on_loss());
-    epoch_->personalities_.push_back(std::move(personality));
+    epoch_->personalities_.push_back(*std::move(personality));
   }
   if (!start.has_value()) {
     start.emplace();
@@ -171,6 +180,9 @@ absl::Status Epoch::Compiler::AddClaims(uint32_t layer, const api::Personality& 
     if (claim.verb == ClaimVerb::kDeny && (claim.value < 1 || claim.value > 4095)) {
       return absl::InvalidArgumentError(absl::StrCat(what, claim.value, " is no errno"));
     }
+    if (claim.verb == ClaimVerb::kFold && claim.folding.differ[0] != claim.folding.differ[1] && claim.handler == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(what, "a fold of arguments that differ needs a handler"));
+    }
     seen[claim.nr] = true;
     epoch_->rows_.push_back({layer, &personality, claim});
   }
@@ -185,6 +197,9 @@ absl::Status Epoch::Compiler::CheckStacking() {
         beneath->claim.verb == ClaimVerb::kConstant || beneath->claim.verb == ClaimVerb::kDeny) {
       continue;
     }
+    // Overlays of the stat family ask statx(2): how the old calls are expressed is nothing to them.
+    const bool folds = beneath->claim.verb == ClaimVerb::kFold;
+    if (folds && epoch_->Find(static_cast<uint32_t>(syscall::Nr::statx), row.layer + 1) == nullptr) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "stack: '", epoch_->names_[row.layer], "' overlays ", NameOf(row.claim.nr), ", which '",
         epoch_->names_[beneath->layer], "' beneath it serves; put '", epoch_->names_[beneath->layer], "' to its left"));
@@ -233,8 +248,9 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bo
     }
     case ClaimVerb::kOverlay: {
       const Decision beneath = Decide(nr, row->layer + 1, diverged);
-      if (beneath.placement != Placement::kKernel)
-        return beneath;  // CheckStacking: answers without a file, or the same
+      // CheckStacking: answers without a file, or the same, or says the same in other words.
+      const bool asks_statx = beneath.action.verb == ActionVerb::kFold;
+      if (beneath.placement != Placement::kKernel && !asks_statx) return beneath;
       return {Placement::kShim, ValueAction(ActionVerb::kOverlay, 0)};
     }
     case ClaimVerb::kGuard:
@@ -260,6 +276,12 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
   tables.flags |= spec_.flags;
   tables.rewrite_after = spec_.rewrite_after;
   if (diverged) tables.flags |= wire::kDiverged;
+  if (kernel_.has_value()) {
+    tables.flags |= wire::kShowKernel;
+    tables.kernel_release = kernel_->release;
+    tables.kernel_version = kernel_->version;
+  }
+  tables.vsyscall = vsyscall_;
   if (own_files_.has_value()) {
     tables.flags |= wire::kMapOwner;
     tables.owner_from = spec_.owner_uid;

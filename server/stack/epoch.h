@@ -7,7 +7,7 @@
 // How a number is placed, from what its topmost claim says:
 //   Constant, Deny    shim, unless the constant holds only until identities diverge and they have: then server
 //   Fold              shim, when no layer beneath claims the new number; else server, where the layer beneath answers
-//   Overlay           shim
+//   Overlay           shim, when no layer beneath claims what it is made of: statx(2), or uname(2)
 //   Guard, Serve      server
 // An override moves a number: to the server (what the shim would have done is done by the server), to the shim (when
 // the claim allows it), or to the kernel (the stack is passed by). Calls that are the caller's own (Trait::CallerOnly)
@@ -59,6 +59,7 @@ struct ActionRow {
   uint8_t count = 0;
   uint8_t from[6] = {};
   uint32_t nr = 0;
+  uint8_t differ[2] = {};
   union {
     int64_t value = 0;
     int32_t constants[4];
@@ -75,6 +76,9 @@ struct Tables {
   uint32_t group_from = 0;
   uint32_t group_to = 0;
   uint32_t rewrite_after = 0;  // see wire::Published
+  std::string kernel_release;  // with wire::kShowKernel; see wire::KernelLook
+  std::string kernel_version;
+  uint64_t vsyscall = 0;
   std::array<wire::Placement, wire::kTableNumbers> placement = {};
   std::array<uint8_t, wire::kTableNumbers> action = {};  // index into `actions`; 0: none
   std::array<ActionRow, wire::kActions> actions = {};

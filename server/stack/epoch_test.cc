@@ -58,11 +58,6 @@ class Twice : public api::Personality {
   }
 };
 
-template <typename P>
-std::unique_ptr<api::Personality> Make() {
-  return std::make_unique<P>();
-}
-
 uint32_t Number(Nr nr) { return static_cast<uint32_t>(nr); }
 
 class EpochTest : public testing::Test {
@@ -70,8 +65,8 @@ class EpochTest : public testing::Test {
   EpochTest() {
     for (const api::Registration& registration :
          {personalities::Linux::Register(), personalities::Fakeroot::Register(),
-          api::Registration{"folding", &Make<Folding>}, api::Registration{"serving", &Make<Serving>},
-          api::Registration{"twice", &Make<Twice>}}) {
+          api::Registration{"folding", &api::MakeWithoutArgument<Folding>}, api::Registration{"serving", &api::MakeWithoutArgument<Serving>},
+          api::Registration{"twice", &api::MakeWithoutArgument<Twice>}}) {
       EXPECT_TRUE(registry_.Add(registration).ok());
     }
   }

@@ -105,6 +105,11 @@ api::SysResult NativeGuest::Obey(const Answer& answer) {
     args[i] = answer.args[i];
     const auto flag = static_cast<wire::ArgFlag>(answer.flags >> (2 * i) & 3);
     if (flag == wire::ArgFlag::kOutbound) args[i] = reinterpret_cast<uint64_t>(outbound_.data() + answer.args[i]);
+    if (flag == wire::ArgFlag::kInOut) {
+      char* const room = inbound_.data() + wire::InOutInbound(answer.args[i]);
+      std::memcpy(room, outbound_.data() + wire::InOutOutbound(answer.args[i]), wire::InOutLength(answer.args[i]));
+      args[i] = reinterpret_cast<uint64_t>(room);
+    }
     if (flag == wire::ArgFlag::kInbound) args[i] = reinterpret_cast<uint64_t>(inbound_.data() + answer.args[i]);
   }
   ++runs_;

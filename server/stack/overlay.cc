@@ -2,9 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <string>
 
 #include "personalities/api/files.h"
 #include "proto/wire/overlay.h"
@@ -89,9 +93,7 @@ void LayOver(Call& call, const StatxRequest& request, api::Room<struct statx> ro
   call.CopyOut(request.out, status);
 }
 
-}  // namespace
-
-api::SysTask ServeOverlay(Call& call) {
+api::SysTask ServeStatus(Call& call) {
   const StatxRequest request = RequestOf(call);
   if (request.error != 0) co_return SysResult::Error(request.error);
   const api::Room<struct statx> room = call.MakeRoom<struct statx>();
@@ -100,6 +102,35 @@ api::SysTask ServeOverlay(Call& call) {
   if (!result.ok()) co_return result;
   LayOver(call, request, room);
   co_return result;
+}
+
+// `text` is shorter than the field: Epoch::Compile.
+template <size_t kSize>
+void SetText(char (&field)[kSize], const std::string& text) {
+  std::memset(field, 0, kSize);
+  std::memcpy(field, text.data(), std::min(text.size(), kSize - 1));
+}
+
+// REQUIRES: `epoch` outlives the call.
+api::SysTask ServeUname(const Epoch& epoch, Call& call) {
+  const api::Room<utsname> room = call.MakeRoom<utsname>();
+  const SysResult result = co_await call.Run(Nr::uname, room);
+  if (!result.ok()) co_return result;
+  utsname name = call.Read(room);
+  const Tables& tables = epoch.tables(false);
+  if ((tables.flags & wire::kShowKernel) != 0) {
+    SetText(name.release, tables.kernel_release);
+    SetText(name.version, tables.kernel_version);
+  }
+  call.CopyOut(0, name);
+  co_return result;
+}
+
+}  // namespace
+
+api::SysTask ServeOverlay(const Epoch& epoch, Call& call) {
+  if (call.nr() == Nr::uname) return ServeUname(epoch, call);
+  return ServeStatus(call);
 }
 
 }  // namespace guise::server

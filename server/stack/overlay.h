@@ -5,11 +5,13 @@
 
 #include "personalities/api/call.h"
 #include "personalities/api/task.h"
+#include "server/stack/epoch.h"
 
 namespace guise::server {
 
-// stat, lstat, fstat, newfstatat or statx: one native statx, and the owners that guests are shown laid over it.
-api::SysTask ServeOverlay(api::Call& call);
+// stat, lstat, fstat, newfstatat or statx: one native statx, and the owners that guests are shown laid over it. uname:
+// the native one, and the kernel's look laid over it.
+api::SysTask ServeOverlay(const Epoch& epoch, api::Call& call);
 
 }  // namespace guise::server
 

@@ -5,9 +5,12 @@
 #include "shim/rewrite/mappings.h"
 #include "shim/signal/interrupt.h"
 #include "shim/view/fds.h"
+#include "shim/view/kernel_look.h"
 
 namespace guise::shim {
 namespace {
+
+using syscall::Nr;
 
 // Native calls that are made here: results to be looked through; and, while the guest blocks SIGSYS, what may wait for
 // a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest waits for by sigwait(3) or
@@ -27,7 +30,7 @@ Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision)
     case wire::ActionVerb::kFold:
       return Outcome::Tail(FoldedCall(call, action));
     case wire::ActionVerb::kOverlay:
-      return StatWithOverlay(block, call, decision.overlay);
+      return call.nr == Nr::uname ? UnameWithLook(call) : StatWithOverlay(block, call, decision.overlay);
     case wire::ActionVerb::kNone:
       break;
   }

@@ -9,6 +9,7 @@
 #include "shim/gate/published.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
+#include "shim/memory.h"
 #include "shim/panic.h"
 #include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
@@ -137,6 +138,16 @@ uint64_t Argument(const Held& held, uint64_t word, wire::ArgFlag flag) {
       return Word(OutboundPayload(held.index) + word % wire::kPayloadSize);
     case wire::ArgFlag::kInbound:
       return Word(InboundPayload(held.index) + word % wire::kPayloadSize);
+    case wire::ArgFlag::kInOut: {
+      const uint64_t length = wire::InOutLength(word);
+      const uint64_t from = wire::InOutOutbound(word);
+      const uint64_t to = wire::InOutInbound(word);
+      if (length > wire::kPayloadSize || from > wire::kPayloadSize - length || to > wire::kPayloadSize - length) {
+        Panic(wire::PanicKind::kProtocol, "an argument of the server lies outside its slot", {});
+      }
+      memcpy(InboundPayload(held.index) + to, OutboundPayload(held.index) + from, length);
+      return Word(InboundPayload(held.index) + to);
+    }
     case wire::ArgFlag::kValue:
       break;
   }
@@ -154,6 +165,7 @@ GuestCall CallOf(const Held& held) {
 
 int64_t Return(const Held& held, const GuestCall& call) {
   const wire::ReplyLine& line = held.line();
+  const auto result = static_cast<int64_t>(line.args[0].Relaxed());
   for (uint32_t i = 1; i < 6; ++i) {
     const uint64_t word = line.args[i].Relaxed();
     if (!wire::IsCopyOut(word)) continue;
@@ -164,9 +176,11 @@ int64_t Return(const Held& held, const GuestCall& call) {
       Panic(wire::PanicKind::kProtocol, "a result of the server lies outside its slot",
             {.nr = static_cast<uint64_t>(call.nr)});
     }
-    if (!WriteGuest(call.args[argument], OutboundPayload(held.index) + offset, length)) return -EFAULT;
+    if (!WriteGuest(call.args[argument], OutboundPayload(held.index) + offset, length) && !IsError(result)) {
+      return -EFAULT;
+    }
   }
-  return static_cast<int64_t>(line.args[0].Relaxed());
+  return result;
 }
 
 void RunStep(ThreadBlock* block, const Held& held, uint64_t key) {

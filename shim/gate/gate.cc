@@ -105,7 +105,7 @@ bool AnswerHere(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
   if (AnswerSignals(block, *call, outcome)) return true;
   if (!IsForGate(call->nr) || (block->blocks_sigsys && HasTrait(*call, syscall::Trait::MayBlock))) return false;
   if (AnswerView(block, call, outcome)) return true;
-  const Decision decision = EnterGate(block, static_cast<uint32_t>(call->nr));
+  const Decision decision = EnterGate(block, *call);
   const bool copies = decision.action.verb == wire::ActionVerb::kOverlay;
   const bool here = decision.placement != wire::Placement::kServer && !(faults_kill && copies);
   if (here) {

@@ -1,6 +1,7 @@
 #include "shim/gate/published.h"
 
 #include "shim/memories.h"
+#include "shim/memory.h"
 #include "shim/thread/records.h"
 
 namespace guise::shim {
@@ -15,9 +16,25 @@ ActionCopy CopyAction(const wire::Action& action) {
   copy.count = action.count.Relaxed();
   for (int i = 0; i < 6; ++i) copy.from[i] = action.from[i].Relaxed();
   copy.nr = action.nr.Relaxed();
+  for (int i = 0; i < 2; ++i) copy.differ[i] = action.differ[i].Relaxed();
   copy.value = action.value.Relaxed();
   for (int i = 0; i < 4; ++i) copy.constants[i] = action.constants[i].Relaxed();
   return copy;
+}
+
+// Whether the server answers what would be folded.
+bool IsServers(const GuestCall& call, const ActionCopy& action) {
+  if (action.verb != wire::ActionVerb::kFold || action.differ[0] == action.differ[1]) return false;
+  const auto low = [&](int i) { return static_cast<uint32_t>(call.args[action.differ[i] % 6]); };
+  return low(0) == low(1);
+}
+
+void CopyText(char (&to)[wire::KernelLook::kText], const wire::Cell<uint64_t> (&from)[wire::KernelLook::kText / 8]) {
+  for (size_t i = 0; i < wire::KernelLook::kText / 8; ++i) {
+    const uint64_t word = from[i].Relaxed();
+    memcpy(to + i * 8, &word, 8);
+  }
+  to[wire::KernelLook::kText - 1] = 0;
 }
 
 // REQUIRES: within a round of the sequence lock.
@@ -41,8 +58,25 @@ bool ServerAlive() { return RootReply().keeper.server_alive.Acquire() != 0; }
 
 wire::OnLoss LossPolicy() { return static_cast<wire::OnLoss>(RootReply().published.on_loss.Relaxed()); }
 
-Decision EnterGate(ThreadBlock* block, uint32_t nr) {
+bool ReadKernelLook(KernelLookCopy* look) {
   const wire::ReplyGroup& root = RootReply();
+  for (uint32_t round = 0; round < kPatience; ++round) {
+    const uint32_t sequence = root.published.sequence.Acquire();
+    const bool shown = (root.published.flags.Relaxed() & wire::kShowKernel) != 0;
+    CopyText(look->release, root.kernel.release);
+    CopyText(look->version, root.kernel.version);
+    wire::AcquireFence();
+    if ((sequence & 1) == 0 && root.published.sequence.Relaxed() == sequence) return shown;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
+uint64_t VsyscallPage() { return RootReply().kernel.vsyscall.Relaxed(); }
+
+Decision EnterGate(ThreadBlock* block, const GuestCall& call) {
+  const wire::ReplyGroup& root = RootReply();
+  const auto nr = static_cast<uint32_t>(call.nr);
   wire::ThreadRecord& record = RecordOf(block);
   for (uint32_t round = 1;; ++round) {
     const uint32_t sequence = root.published.sequence.Acquire();
@@ -57,6 +91,7 @@ Decision EnterGate(ThreadBlock* block, uint32_t nr) {
       if (decision.placement == wire::Placement::kShim)
         decision.action = CopyAction(ActionAt(root.action[nr].Relaxed()));
       if (decision.action.verb == wire::ActionVerb::kOverlay) decision.overlay = CopyOverlayView(root.published);
+      if (IsServers(call, decision.action)) decision.placement = wire::Placement::kServer;
       wire::AcquireFence();
       if (root.published.sequence.Relaxed() == sequence) return decision;
     }

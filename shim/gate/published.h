@@ -4,6 +4,7 @@
 
 #include "proto/wire/published.h"
 #include "proto/wire/records.h"
+#include "shim/gate/call.h"
 #include "shim/thread/block.h"
 
 namespace guise::shim {
@@ -14,6 +15,7 @@ struct ActionCopy {
   uint8_t count;
   uint8_t from[6];
   uint32_t nr;
+  uint8_t differ[2];
   int64_t value;
   int32_t constants[4];
 };
@@ -36,11 +38,20 @@ struct Decision {
 
 // While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or
 // an action that denies with EIO.
-Decision EnterGate(ThreadBlock* block, uint32_t nr);
+Decision EnterGate(ThreadBlock* block, const GuestCall& call);
 void LeaveGate(ThreadBlock* block);
 
 // For counting calls that no epoch decides.
 uint32_t CurrentEpoch();
+
+// What guests are told of the kernel. False: the host's own.
+struct KernelLookCopy {
+  char release[wire::KernelLook::kText];
+  char version[wire::KernelLook::kText];
+};
+bool ReadKernelLook(KernelLookCopy* look);
+// The page whose calls the shim answers; 0: none.
+uint64_t VsyscallPage();
 
 bool ServerAlive();
 wire::OnLoss LossPolicy();

@@ -58,7 +58,7 @@ void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
 }
 
 Outcome Answer(ThreadBlock* block, const GuestCall& call) {
-  const Decision decision = EnterGate(block, static_cast<uint32_t>(call.nr));
+  const Decision decision = EnterGate(block, call);
   CountCall(block, decision.placement, decision.epoch);
   Outcome outcome;
   switch (decision.placement) {

@@ -30,6 +30,7 @@
 #include "shim/signal/fault.h"
 #include "shim/thread/block.h"
 #include "shim/thread/records.h"
+#include "shim/view/kernel_look.h"
 #include "shim/view/proc.h"
 
 namespace guise::shim {
@@ -68,6 +69,7 @@ void LoadInterpreter(const char* path, Loaded* loaded) {
   if (ReadElf(static_cast<int32_t>(fd), &elf) != ElfError::kNone) Fail("the ELF interpreter has changed", -ELIBBAD);
   Check(MapElf(static_cast<int32_t>(fd), elf, &loaded->interpreter), "the ELF interpreter cannot be mapped");
   NoteTexts(elf, loaded->interpreter);
+  NoteKernelNeeded(static_cast<int32_t>(fd), elf);
   Native(Nr::close, fd);
   loaded->has_interpreter = true;
 }
@@ -80,6 +82,7 @@ void Load(int32_t fd, Loaded* loaded) {
   Check(length, "the program has changed");
   Check(MapElf(fd, elf, &loaded->program), "the program cannot be mapped");
   NoteTexts(elf, loaded->program);
+  NoteKernelNeeded(fd, elf);
   loaded->headers = elf.header.e_phnum;
   loaded->has_interpreter = false;
   if (length != 0) LoadInterpreter(interpreter, loaded);

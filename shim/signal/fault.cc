@@ -13,6 +13,7 @@
 #include "shim/signal/deliver.h"
 #include "shim/signal/interrupt.h"
 #include "shim/signal/present.h"
+#include "shim/signal/vsyscall.h"
 
 #pragma GCC visibility push(hidden)
 extern "C" {
@@ -124,6 +125,14 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
     if (elsewhere != rip) {
       regs.rip = elsewhere;
       return;
+    }
+    if (signal == SIGSEGV && IsVsyscall(rip)) {
+      const FaultsOpen open(block, context);
+      const Vsyscall answered = AnswerVsyscall(&regs);
+      if (answered == Vsyscall::kAnswered) return;
+      // ABI: force_sig(SIGSEGV).
+      info->si_code = SI_KERNEL;
+      info->si_addr = nullptr;
     }
   }
   if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;

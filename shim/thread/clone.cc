@@ -90,8 +90,13 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
   Child made = {.flags = SIGCHLD, .stack = 0};
   GuestCall native = call;
   switch (call.nr) {
+    // ABI: kernel/fork.c: both are this clone, which every architecture has.
+    case Nr::fork:
+      native = {Nr::clone, {made.flags, 0}};
+      break;
     case Nr::vfork:
       made.flags |= CLONE_VFORK | CLONE_VM;
+      native = {Nr::clone, {made.flags, 0}};
       break;
     case Nr::clone:
       made = {.flags = call.args[0] & 0xffffffff, .stack = call.args[1]};

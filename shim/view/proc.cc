@@ -3,6 +3,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/view/fds.h"
+#include "shim/view/kernel_look.h"
 
 namespace guise::shim {
 namespace {
@@ -109,6 +110,7 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
     if (!ReadGuest(path, call.args[i], kPrefix)) continue;
     if (memcmp(path, "/proc", kPrefix) != 0 && memcmp(path, "/dev/", kPrefix) != 0) continue;
     if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) continue;
+    if (OpenKernelFile(call, KernelFileOf(path), outcome)) return true;
     switch (MeaningOf(*block->process, path)) {
       case Meaning::kNothing:
         continue;

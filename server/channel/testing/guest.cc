@@ -221,6 +221,11 @@ uint64_t TestThread::Obey(uint32_t slot, uint32_t* nr) {
     args[i] = line.args[i].Relaxed();
     const wire::ArgFlag flag = wire::FlagOf(packed, i);
     if (flag == wire::ArgFlag::kOutbound) args[i] += reinterpret_cast<uint64_t>(memory_.Outbound(slot));
+    if (flag == wire::ArgFlag::kInOut) {
+      char* const room = memory_.Inbound(slot) + wire::InOutInbound(args[i]);
+      std::memcpy(room, memory_.Outbound(slot) + wire::InOutOutbound(args[i]), wire::InOutLength(args[i]));
+      args[i] = reinterpret_cast<uint64_t>(room);
+    }
     if (flag == wire::ArgFlag::kInbound) args[i] += reinterpret_cast<uint64_t>(memory_.Inbound(slot));
   }
   if (native_) return native_(*nr, args);

@@ -83,18 +83,13 @@ class Linux : public Personality {
   void Claim(Claims&) const override {}
 };
 
-template <typename P>
-std::unique_ptr<Personality> Make() {
-  return std::make_unique<P>();
-}
-
 }  // namespace
 
 EpochCompiler TestCompiler() {
   auto registry = std::make_shared<api::Registry>();
-  registry->Add({.name = "alpha", .make = Make<Alpha>}).IgnoreError();
-  registry->Add({.name = "beta", .make = Make<Beta>}).IgnoreError();
-  registry->Add({.name = "linux", .make = Make<Linux>}).IgnoreError();
+  registry->Add({.name = "alpha", .make = api::MakeWithoutArgument<Alpha>}).IgnoreError();
+  registry->Add({.name = "beta", .make = api::MakeWithoutArgument<Beta>}).IgnoreError();
+  registry->Add({.name = "linux", .make = api::MakeWithoutArgument<Linux>}).IgnoreError();
   return [registry](const EpochSpec& spec) { return Epoch::Compile(*registry, spec); };
 }
 
