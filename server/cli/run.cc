@@ -20,6 +20,7 @@
 #include "server/cli/client.h"
 #include "server/cli/command.h"
 #include "server/launch/fd_socket.h"
+#include "server/launch/generic_kernel.h"
 #include "server/launch/guest_start.h"
 #include "server/launch/installed.h"
 #include "server/launch/keeper.h"
@@ -67,8 +68,13 @@ absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string
   return Keeper::Start(*std::move(attachment));
 }
 
+struct Joined {
+  Keeper keeper;
+  v1::Kernel kernel;
+};
+
 // A new session, with this process as its keeper.
-absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
+absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
   absl::Status last;
   for (int i = 0; i < kTries; ++i) {
     absl::StatusOr<Client> client = Client::ConnectOrStart(signals, kIdleExitSeconds);
@@ -77,7 +83,7 @@ absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const
     last = session.status();
     if (session.ok()) {
       absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
-      if (keeper.ok()) return keeper;
+      if (keeper.ok()) return Joined{*std::move(keeper), session->kernel()};
       last = keeper.status();
     }
     if (!absl::IsUnavailable(last)) break;
@@ -86,7 +92,7 @@ absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const
 }
 
 // A session that lives. Where its keeper has gone, this process becomes the next one.
-absl::StatusOr<Keeper> ExistingSession(const std::string& name) {
+absl::StatusOr<Joined> ExistingSession(const std::string& name) {
   absl::StatusOr<Client> client = Client::Connect();
   if (!client.ok()) return client.status();
   v1::ExecIntoRequest request;
@@ -95,8 +101,11 @@ absl::StatusOr<Keeper> ExistingSession(const std::string& name) {
       Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
   if (!session.ok()) return session.status();
   absl::StatusOr<Keeper> keeper = Join(client->directory(), session->session(), wire::FdOp::kAttach);
-  if (keeper.ok() || absl::IsUnavailable(keeper.status())) return keeper;
-  return Join(client->directory(), session->session(), wire::FdOp::kGuest);
+  if (!keeper.ok() && !absl::IsUnavailable(keeper.status())) {
+    keeper = Join(client->directory(), session->session(), wire::FdOp::kGuest);
+  }
+  if (!keeper.ok()) return keeper.status();
+  return Joined{*std::move(keeper), session->kernel()};
 }
 
 struct Command {
@@ -117,7 +126,8 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
   return command;
 }
 
-int RunGuest(Command command, const SignalInbox& inbox, Keeper keeper, const SignalState& signals, rlim_t open_files) {
+int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
+  Keeper& keeper = joined.keeper;
   GuestStart start = {command.image.get(),
                       keeper.attachment().request.get(),
                       keeper.attachment().reply.get(),
@@ -125,7 +135,13 @@ int RunGuest(Command command, const SignalInbox& inbox, Keeper keeper, const Sig
                       std::move(command.words),
                       {},
                       signals,
-                      open_files};
+                      open_files,
+                      {}};
+  if (joined.kernel == v1::KERNEL_GENERIC) {
+    absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
+    if (!filter.ok()) return Fail(filter.status(), kExitOwnFailure);
+    start.filter = *std::move(filter);
+  }
   for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
   inbox.DieIfAskedTo();
   const absl::StatusOr<pid_t> guest = StartGuest(start);
@@ -142,7 +158,7 @@ int RunGuest(Command command, const SignalInbox& inbox, Keeper keeper, const Sig
 
 // `join` makes or finds the session.
 int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& signals,
-           const std::function<absl::StatusOr<Keeper>()>& join) {
+           const std::function<absl::StatusOr<Joined>()>& join) {
   if (!words.ok()) return Fail(words.status(), kExitOwnFailure);
   const rlim_t open_files = RaiseOpenFiles();
   absl::StatusOr<Command> command = Prepare(*std::move(words));
@@ -154,9 +170,9 @@ int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& si
   command->path = *std::move(path);
   absl::StatusOr<SignalInbox> inbox = SignalInbox::Open();
   if (!inbox.ok()) return Fail(inbox.status(), kExitOwnFailure);
-  absl::StatusOr<Keeper> keeper = join();
-  if (!keeper.ok()) return Fail(keeper.status(), kExitOwnFailure);
-  return RunGuest(*std::move(command), *inbox, *std::move(keeper), signals, open_files);
+  absl::StatusOr<Joined> joined = join();
+  if (!joined.ok()) return Fail(joined.status(), kExitOwnFailure);
+  return RunGuest(*std::move(command), *inbox, *std::move(joined), signals, open_files);
 }
 
 // The command's words: those that the parser left over, "--" if there were both, those behind it. INVALID_ARGUMENT:
@@ -180,6 +196,7 @@ struct RunOptions {
   std::string guest_seccomp = "shim";
   std::string unshimmed = "run";
   std::string mechanism = "rewrite";
+  std::string kernel = "host";
   uint32_t rewrite_after = 0;
 };
 
@@ -193,6 +210,7 @@ absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
   request.set_refuse_unshimmed(options.unshimmed == "refuse");
   request.set_mechanism(options.mechanism == "sud" ? v1::MECHANISM_SUD : v1::MECHANISM_REWRITE);
   request.set_rewrite_after(options.rewrite_after);
+  request.set_kernel(options.kernel == "generic" ? v1::KERNEL_GENERIC : v1::KERNEL_HOST);
   for (const std::string& place : options.places) {
     absl::StatusOr<v1::PlacementOverride> parsed = ParsePlacement(place);
     if (!parsed.ok()) return parsed.status();
@@ -236,11 +254,17 @@ void AddRun(CLI::App& app, Invocation& invocation) {
                   "With rewrite: the call at which a place in the text is rewritten (default: Guise chooses)")
       ->type_name("CALLS")
       ->check(CLI::Range(1, 127));
+  run->add_option("--kernel", options->kernel,
+                  "What the kernel itself answers: host, all that it has; generic, only what newer architectures have,\n"
+                  "too (no open, stat, fork, poll, ...): the stack's layer legacy answers the others")
+      ->check(CLI::IsMember({"host", "generic"}))
+      ->capture_default_str();
   run->footer(
       "Examples:\n"
       "  guise run -- make -j2\n"
       "  guise run --personality fakeroot -- sh -c 'chown 1:2 f; tar cf f.tar f'\n"
       "  guise run --name build --place getuid=server -- ./program\n"
+      "  guise run --personality legacy:el6 -- ./old-program\n"
       "Exit code: the program's; 125 when Guise fails, 126 when the program cannot be executed, 127 when it is not\n"
       "found, 128+n when signal n ended it.");
   run->callback([run, options, &invocation] {

@@ -49,6 +49,7 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   options.exact_guest_seccomp = request->exact_guest_seccomp();
   options.refuse_unshimmed = request->refuse_unshimmed();
   options.rewrite_after = RewriteAfter(*request);
+  options.generic_kernel = request->kernel() == v1::KERNEL_GENERIC;
   const absl::StatusOr<SessionInfo> session = sessions_.Create(options);
   if (!session.ok()) return ToGrpc(session.status());
   Log(absl::StrCat("session ", session->id, " created for uid ", caller->uid, ": ",
@@ -107,6 +108,7 @@ grpc::Status SessionsService::ExecInto(grpc::ServerContext*, const v1::ExecIntoR
   const absl::StatusOr<SessionInfo> session = sessions_.ExecInto(request->session());
   if (!session.ok()) return ToGrpc(session.status());
   response->set_session(session->id);
+  response->set_kernel(ToMessage(*session).kernel());
   return grpc::Status::OK;
 }
 

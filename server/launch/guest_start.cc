@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +41,22 @@ absl::Status DupTo(int fd, int place) {
   return absl::OkStatus();
 }
 
+// Tells the parent why there is no guest.
+[[noreturn]] void Report(int failure) {
+  const int error = errno;
+  [[maybe_unused]] const ssize_t written = write(failure, &error, sizeof(error));
+  _exit(126);
+}
+
+// Async-signal-safe.
+bool Install(const std::vector<sock_filter>& filter) {
+  const sock_fprog program = {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return true;
+  // ABI: seccomp(2): without CAP_SYS_ADMIN, filters bind those only that cannot gain privileges by an exec.
+  return errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
 // REQUIRES: runs in the child. Async-signal-safe.
 [[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
                               char* const* environment, int failure) {
@@ -49,10 +67,9 @@ absl::Status DupTo(int fd, int place) {
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   start.signals.Restore();
+  if (!start.filter.empty() && !Install(start.filter)) Report(failure);
   syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
-  const int error = errno;
-  [[maybe_unused]] const ssize_t written = write(failure, &error, sizeof(error));
-  _exit(126);
+  Report(failure);
 }
 
 }  // namespace

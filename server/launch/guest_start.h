@@ -5,6 +5,7 @@
 #ifndef GUISE_SERVER_LAUNCH_GUEST_START_H_
 #define GUISE_SERVER_LAUNCH_GUEST_START_H_
 
+#include <linux/filter.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -25,6 +26,7 @@ struct GuestStart {
   std::vector<std::string> environment;  // "NAME=value"
   SignalState signals;                   // what the guest starts with
   rlim_t open_files;                     // the soft RLIMIT_NOFILE that the guest starts with; guarded fds stay below it
+  std::vector<sock_filter> filter;       // seccomp's, for the guest and all that it starts; empty: none
 };
 
 // Returns the child's process id once the image runs in it. The guarded fds take the places of

@@ -77,6 +77,7 @@ EpochSpec Session::Spec(uint32_t number, std::vector<std::string> layers, std::v
   if (options_.session.exact_guest_seccomp) spec.flags |= wire::kExactSeccomp;
   if (options_.session.refuse_unshimmed) spec.flags |= wire::kRefuseUnshimmed;
   spec.rewrite_after = options_.session.rewrite_after;
+  spec.generic_kernel = options_.session.generic_kernel;
   return spec;
 }
 
@@ -94,6 +95,7 @@ SessionInfo Session::Info() {
   info.id = absl::StrFormat("%08x", number());
   info.name = name();
   info.owner_uid = owner_uid();
+  info.generic_kernel = options_.session.generic_kernel;
   info.created_unix_nanos = created_unix_nanos_;
   absl::MutexLock lock(&mutex_);
   info.layers = layers_;

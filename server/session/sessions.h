@@ -44,6 +44,7 @@ struct SessionOptions {
   std::vector<Override> overrides;
   bool exact_guest_seccomp = false;  // see proto/control/v1/sessions.proto
   bool refuse_unshimmed = false;
+  bool generic_kernel = false;
   uint32_t rewrite_after = 0;  // see wire::Published
 };
 
@@ -83,6 +84,7 @@ struct SessionInfo {
   uint64_t heap_frames = 0;
   uint64_t panics = 0;
   SiteCounts sites;
+  bool generic_kernel = false;
 };
 
 // Compiles a stack: Epoch::Compile with the server's registry.

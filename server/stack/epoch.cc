@@ -75,7 +75,8 @@ class Epoch::Compiler {
   Compiler(const api::Registry& registry, const EpochSpec& spec) : registry_(registry), spec_(spec) {}
 
   absl::StatusOr<std::shared_ptr<const Epoch>> Run() {
-    for (const auto step : {&Compiler::MakeLayers, &Compiler::CheckStacking, &Compiler::CollectOverrides}) {
+    for (const auto step :
+         {&Compiler::MakeLayers, &Compiler::CheckStacking, &Compiler::CheckKernel, &Compiler::CollectOverrides}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
     for (const bool diverged : {false, true}) {
@@ -94,6 +95,7 @@ class Epoch::Compiler {
   absl::Status MakeLayers();
   absl::Status AddClaims(uint32_t layer, const api::Personality& personality, const api::Claims& claims);
   absl::Status CheckStacking();
+  absl::Status CheckKernel();
   absl::Status CollectOverrides();
   absl::Status Fill(bool diverged);
   Decision Decide(uint32_t nr, uint32_t from, bool diverged) const;
@@ -203,6 +205,20 @@ absl::Status Epoch::Compiler::CheckStacking() {
     return absl::InvalidArgumentError(absl::StrCat(
         "stack: '", epoch_->names_[row.layer], "' overlays ", NameOf(row.claim.nr), ", which '",
         epoch_->names_[beneath->layer], "' beneath it serves; put '", epoch_->names_[beneath->layer], "' to its left"));
+  }
+  return absl::OkStatus();
+}
+
+// What a generic kernel refuses and has a successor, the stack answers. fork and its kin are the shim's.
+absl::Status Epoch::Compiler::CheckKernel() {
+  if (!spec_.generic_kernel) return absl::OkStatus();
+  for (const syscall::Row& row : syscall::kTable) {
+    const bool old = row.Has(syscall::Trait::NotInGeneric) && row.next != syscall::kNoNr && !syscall::IsGone(row);
+    const auto nr = static_cast<uint32_t>(row.nr);
+    if (!old || IsCallerOnly(nr) || epoch_->Find(nr, 0) != nullptr) continue;
+    return absl::FailedPreconditionError(absl::StrCat("stack '", absl::StrJoin(epoch_->names_, ","),
+                                                      "': the session's kernel is generic and refuses ", NameOf(nr),
+                                                      ", which no layer answers; add the layer legacy:modern"));
   }
   return absl::OkStatus();
 }

@@ -51,6 +51,7 @@ struct EpochSpec {
   gid_t owner_gid = 0;
   uint32_t flags = 0;          // wire::PublishedFlag: what is the session's, not the stack's
   uint32_t rewrite_after = 0;  // see wire::Published
+  bool generic_kernel = false;  // the kernel refuses old calls (KERNEL_GENERIC): the stack has to answer them
 };
 
 // A row of the action table, as a plain value; wire::Action holds the same in Cells.
@@ -89,7 +90,8 @@ class Epoch {
   static constexpr size_t kMaxLayers = 8;
 
   // INVALID_ARGUMENT: an unknown or repeated layer, `linux` among others, an unknown syscall, a placement that the
-  // claim or the table forbids, or claims that cannot be stacked. The message names layer or syscall and the remedy.
+  // claim or the table forbids, claims that cannot be stacked, or a call that only a generic kernel lacks and nobody
+  // answers. The message names layer or syscall and the remedy.
   static absl::StatusOr<std::shared_ptr<const Epoch>> Compile(const api::Registry& registry, const EpochSpec& spec);
 
   ~Epoch();

@@ -115,7 +115,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       block->asked_for_trace = true;
       return true;
     case Nr::arch_prctl:
-      if (!AnswerGs(block, call, outcome)) break;
+      if (!AnswerBases(block, call, outcome)) break;
       count(wire::Placement::kShim);
       return true;
     case Nr::seccomp:

@@ -60,6 +60,20 @@ bool SetBase(uint64_t base) {
   return true;
 }
 
+// arch_prctl(2) of a base. ABI: arch/x86/kernel/process_64.c, do_arch_prctl_64().
+int64_t DoWithInstructions(int32_t command, uint64_t argument) {
+  constexpr uint64_t kUserEnd = 0x7ffffffff000;
+  if (command == ARCH_GET_FS) return WriteGuest(argument, FsBase()) ? 0 : -EFAULT;
+  if (command == ARCH_GET_GS) return WriteGuest(argument, GsBase()) ? 0 : -EFAULT;
+  if (argument >= kUserEnd) return -EPERM;
+  if (command == ARCH_SET_FS) {
+    SetFsBase(argument);
+  } else {
+    SetGsBase(argument);
+  }
+  return 0;
+}
+
 // As execve(2) leaves it.
 bool IsUnused() {
   uint64_t base = 0;
@@ -168,18 +182,28 @@ void UpdateGuarded(const ProcessState* process) {
   TellBelowGuarded(process, -lowest);
 }
 
-bool AnswerGs(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+bool AnswerBases(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   const auto command = static_cast<int32_t>(call.args[0]);
-  if (command != ARCH_SET_GS && command != ARCH_GET_GS) return false;
-  if (command == ARCH_GET_GS) {
-    const uint64_t none = 0;
-    if (block->cookie == 0 || !HoldsGs(block)) return false;
-    *outcome = Outcome::Done(WriteGuest(call.args[1], none) ? 0 : -EFAULT);
-    return true;
+  switch (command) {
+    case ARCH_GET_GS:
+      if (block->cookie != 0 && HoldsGs(block)) {
+        const uint64_t none = 0;
+        *outcome = Outcome::Done(WriteGuest(call.args[1], none) ? 0 : -EFAULT);
+        return true;
+      }
+      break;
+    case ARCH_SET_GS:
+    case ARCH_SET_FS:
+    case ARCH_GET_FS:
+      break;
+    default:
+      return false;
   }
-  const int64_t set = Perform(call);
-  if (!IsError(set)) block->leaves_gs = true;
-  *outcome = Outcome::Done(set);
+  int64_t result = Perform(call);
+  // A kernel without the call: the session's floor refuses it.
+  if (result == -ENOSYS && g_has_fsgsbase) result = DoWithInstructions(command, call.args[1]);
+  if (command == ARCH_SET_GS && !IsError(result)) block->leaves_gs = true;
+  *outcome = Outcome::Done(result);
   return true;
 }
 

@@ -34,8 +34,8 @@ void UpdateGuarded(const ProcessState* process);
 // Until UpdateGuarded no fd passes for the guest's own.
 void CloseFdRoutes(const ProcessState* process);
 
-// arch_prctl(2) of %gs; false: another of its commands.
-bool AnswerGs(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
+// arch_prctl(2) of %gs and %fs; false: another of its commands.
+bool AnswerBases(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
 
 }  // namespace guise::shim
 

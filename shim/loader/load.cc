@@ -125,7 +125,7 @@ void NoteProgram(int32_t fd, const char* path) {
   Text<40> link;
   link.Add("/proc/self/fd/").Add(int64_t{fd});
   char target[4096];
-  const int64_t length = Native(Nr::readlink, link.c_str(), target, sizeof(target) - 1);
+  const int64_t length = Native(Nr::readlinkat, kCwd, link.c_str(), target, sizeof(target) - 1);
   if (IsError(length)) return SetProgram(path);
   target[length] = 0;
   SetProgram(target);

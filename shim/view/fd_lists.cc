@@ -1,6 +1,7 @@
 #include "shim/view/fd_lists.h"
 
 #include <linux/poll.h>
+#include <linux/time.h>
 
 #include <initializer_list>
 
@@ -39,7 +40,10 @@ bool Poll(const ProcessState& process, const GuestCall& call, Outcome* outcome) 
     replaced += Replace(call, fd, kNobodys - at++);
   }
   if (replaced == 0) return false;
-  *outcome = Outcome::Done(Perform(call));
+  const timespec at_once = {};
+  GuestCall modern = call;
+  if (call.nr == Nr::poll) modern = {Nr::ppoll, {call.args[0], call.args[1], Word(&at_once), 0, sizeof(SignalSet)}};
+  *outcome = Outcome::Done(Perform(modern));
   at = 0;
   for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd}) Replace(call, kNobodys - at++, fd);
   return true;

@@ -89,7 +89,7 @@ bool IsProcFdDirectory(int32_t fd) {
   Text<40> link;
   link.Add("/proc/self/fd/").Add(int64_t{fd});
   char path[128];
-  const int64_t length = Native(Nr::readlink, link.c_str(), path, sizeof(path) - 1);
+  const int64_t length = Native(Nr::readlinkat, AT_FDCWD, link.c_str(), path, sizeof(path) - 1);
   // Where /proc is not mounted at its place, the name cannot be told; the listing is of processes' fds far more often
   // than of anything else with such names in procfs.
   if (IsError(length)) return true;
@@ -162,7 +162,8 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
       // Done here and not by the session: the number must not be seen between the move and the call.
       int64_t result = MoveAway(&process, to);
       if (!IsError(result)) {
-        result = Perform(call);
+        // Of two numbers that differ.
+        result = Native(Nr::dup3, call.args[0], to, call.nr == Nr::dup3 ? call.args[2] : 0);
         if (IsError(result)) Native(Nr::close, to);
       }
       *outcome = Outcome::Done(result);

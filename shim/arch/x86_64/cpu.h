@@ -27,6 +27,12 @@ inline uint16_t GsSelector() {
   return selector;
 }
 inline void SetGsBase(uint64_t base) { __asm__ volatile("wrgsbase %0" : : "r"(base) : "memory"); }
+inline uint64_t FsBase() {
+  uint64_t base = 0;
+  __asm__ volatile("rdfsbase %0" : "=r"(base));
+  return base;
+}
+inline void SetFsBase(uint64_t base) { __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory"); }
 
 // A guest may run with alignment checks on; handlers inherit the flag, and the shim's code does not keep to it.
 inline void ClearAlignmentCheck(uint64_t eflags) {

@@ -32,9 +32,19 @@ inline uint64_t Word(T* pointer) {
 }
 inline uint64_t Word(decltype(nullptr)) { return 0; }
 
+// A number that the shim may call by itself, checked by the compiler: sessions may have a kernel without those that newer
+// architectures lack. Bases of segments are for CPUs on which no instruction sets them.
+struct OwnNr {
+  syscall::Nr nr;
+  consteval OwnNr(syscall::Nr own) : nr(own) {  // NOLINT(google-explicit-constructor): a number is what is passed
+    const bool old = syscall::Find(static_cast<uint32_t>(own))->Has(syscall::Trait::NotInGeneric);
+    if (old && own != syscall::Nr::arch_prctl) __builtin_unreachable();  // no constant expression
+  }
+};
+
 template <typename A = int, typename B = int, typename C = int, typename D = int, typename E = int, typename F = int>
-inline int64_t Native(syscall::Nr nr, A a = 0, B b = 0, C c = 0, D d = 0, E e = 0, F f = 0) {
-  return RawSyscall(static_cast<uint64_t>(nr), Word(a), Word(b), Word(c), Word(d), Word(e), Word(f));
+inline int64_t Native(OwnNr nr, A a = 0, B b = 0, C c = 0, D d = 0, E e = 0, F f = 0) {
+  return RawSyscall(static_cast<uint64_t>(nr.nr), Word(a), Word(b), Word(c), Word(d), Word(e), Word(f));
 }
 
 // ABI: the kernel's error range, include/linux/err.h MAX_ERRNO.

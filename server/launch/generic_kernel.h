@@ -1,0 +1,23 @@
+// The floor of sessions whose kernel is to be generic: the calls that x86_64 has beyond the asm-generic table, which newer
+// architectures share, are refused with ENOSYS by the kernel itself. What goes around the shim meets it, too.
+#ifndef GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
+#define GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace guise::server {
+
+// The seccomp filter. Not refused: what the kernel's own code in a process calls (uretprobe, uprobe), and arch_prctl
+// where programs cannot set %fs without it (a CPU without FSGSBASE). RESOURCE_EXHAUSTED, INTERNAL.
+absl::StatusOr<std::vector<sock_filter>> GenericKernelFilter();
+
+// Whether arch_prctl is refused, too.
+bool RefusesArchPrctl();
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
