@@ -84,7 +84,8 @@ std::string Unescaped(absl::string_view text) {
   std::string path;
   for (size_t i = 0; i < text.size(); ++i) {
     const bool escaped = text[i] == '\\' && i + 3 < text.size();
-    path += escaped ? static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0') : text[i];
+    path +=
+        escaped ? static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0') : text[i];
     if (escaped) i += 3;
   }
   return path;

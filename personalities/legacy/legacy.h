@@ -4,6 +4,7 @@
 #define GUISE_PERSONALITIES_LEGACY_LEGACY_H_
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "personalities/api/personality.h"

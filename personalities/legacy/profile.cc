@@ -68,14 +68,14 @@ absl::Status Check(const v1::LegacyProfile& profile) {
     uname(&host);
     if (*release > ReleaseOf(host.release).value_or(*release)) {
       return absl::InvalidArgumentError(absl::StrCat("release \"", profile.release(), "\" is newer than the host's ",
-                                                     host.release, ", which has not what it promises; name an older one"));
+                                                     host.release,
+                                                     ", which has not what it promises; name an older one"));
     }
   }
   const uint64_t page = profile.vsyscall_page();
   if (page != 0 && (page % kPage != 0 || page < kKernelHalf)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("vsyscall_page 0x", absl::Hex(page),
-                     " is no page of the kernel's half; Linux has it at 0xffffffffff600000"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "vsyscall_page 0x", absl::Hex(page), " is no page of the kernel's half; Linux has it at 0xffffffffff600000"));
   }
   return absl::OkStatus();
 }

@@ -125,9 +125,17 @@ std::string TextOf(const Call& call, Room<Text> room, SysResult read) {
 }
 
 struct Wanted {
+  const v1::LegacyProfile* profile = nullptr;
   const Setting* setting = nullptr;
   __sysctl_args args = {};
 };
+
+// What the profile says in the file's stead; empty: nothing.
+std::string ShownBy(const Wanted& wanted) {
+  if (wanted.setting->name[0] != CTL_KERN) return "";
+  if (wanted.setting->name[1] == KERN_OSRELEASE) return wanted.profile->release();
+  return wanted.setting->name[1] == KERN_VERSION ? wanted.profile->version() : "";
+}
 
 // What the guest asks for. `memory` is open.
 Task<SysResult> ReadName(Call& call, SysResult memory, Wanted* wanted) {
@@ -191,7 +199,8 @@ Task<SysResult> WriteValue(Call& call, SysResult memory, const Wanted* wanted, A
 Argument PutValue(Call& call, const Wanted& wanted, Room<Text> text, SysResult read, uint64_t room, uint64_t* size,
                   uint64_t* told) {
   const Form form = wanted.setting->form;
-  const std::string value = Cut(form, ValueOf(form, TextOf(call, text, read)), room, told);
+  const std::string shown = ShownBy(wanted);
+  const std::string value = Cut(form, ValueOf(form, shown.empty() ? TextOf(call, text, read) : shown), room, told);
   *size = value.size();
   return call.Put(value);
 }
@@ -221,6 +230,7 @@ Task<SysResult> Answer(Call& call, SysResult memory, Wanted* wanted) {
 
 SysTask Legacy::Sysctl(Call& call, Below) const {
   Wanted wanted;
+  wanted.profile = &profile_;
   const auto bytes = call.Arg<Bytes>(0);
   if (bytes.data.size() < sizeof(wanted.args)) co_return SysResult::Error(EFAULT);
   std::memcpy(&wanted.args, bytes.data.data(), sizeof(wanted.args));

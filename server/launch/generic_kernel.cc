@@ -1,7 +1,9 @@
 #include "server/launch/generic_kernel.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -51,9 +53,15 @@ absl::StatusOr<std::vector<sock_filter>> GenericKernelFilter() {
   if (!file) return ErrnoStatus(errno, "cannot make a memfd");
   error = seccomp_export_bpf(filter.get(), file.get());
   if (error != 0) return Refused(error);
-  std::vector<sock_filter> program(static_cast<size_t>(lseek(file.get(), 0, SEEK_END)) / sizeof(sock_filter));
-  const auto size = static_cast<ssize_t>(program.size() * sizeof(sock_filter));
-  if (program.empty() || pread(file.get(), program.data(), static_cast<size_t>(size), 0) != size) {
+  // Calls from the kernel's half of the address space: the vsyscall page, where it is, is the kernel's own code.
+  constexpr uint32_t kPageHalf = offsetof(seccomp_data, instruction_pointer) + sizeof(uint32_t);
+  std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kPageHalf),
+                                      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 1),
+                                      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const size_t own = program.size();
+  const auto size = static_cast<size_t>(lseek(file.get(), 0, SEEK_END));
+  program.resize(own + size / sizeof(sock_filter));
+  if (size == 0 || pread(file.get(), program.data() + own, size, 0) != static_cast<ssize_t>(size)) {
     return absl::InternalError("the filter of a generic kernel cannot be read back");
   }
   return program;

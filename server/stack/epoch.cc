@@ -30,6 +30,10 @@ bool IsCallerOnly(uint32_t nr) {
   return row != nullptr && row->Has(syscall::Trait::CallerOnly);
 }
 
+bool TellsKernel(uint32_t nr, const ActionRow& action) {
+  return nr == static_cast<uint32_t>(syscall::Nr::uname) && action.verb == ActionVerb::kOverlay;
+}
+
 ActionRow ValueAction(ActionVerb verb, int64_t value) {
   ActionRow row;
   row.verb = verb;
@@ -319,8 +323,13 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
             absl::StrCat("placement: ", NameOf(nr), " cannot be answered in the shim under '",
                          absl::StrJoin(epoch_->names_, ","), "'; choose kernel or server"));
       }
-    } else if (moved.to == Placement::kServer && IsCallerOnly(nr)) {
+    } else if (moved.to == Placement::kServer && (IsCallerOnly(nr) || TellsKernel(nr, decision.action))) {
       // "all": what can be moved.
+      if (moved.by_name && !diverged) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "placement: ", NameOf(nr),
+            " tells of the kernel, by what the program needs, which the shim alone knows; choose kernel or shim"));
+      }
     } else if (moved.to.has_value()) {
       decision.placement = *moved.to;
     }

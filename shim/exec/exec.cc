@@ -19,6 +19,7 @@
 #include "shim/signal/actions.h"
 #include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
+#include "shim/view/kernel_look.h"
 #include "shim/view/fds.h"
 #include "shim/view/proc.h"
 
@@ -274,6 +275,7 @@ void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
     error = Native(Nr::execve, program.path, program.argv, program.envp);
     TakeBack(notice);
   } else if (error == 0) {
+    SayIfKernelIsTooOld(judged.fd, program.path);
     Vectors vectors;
     error = BuildVectors(block, judged, program.path, Word(program.argv), Word(program.envp), &vectors);
     if (error == 0) {

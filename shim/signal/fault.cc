@@ -128,11 +128,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
     }
     if (signal == SIGSEGV && IsVsyscall(rip)) {
       const FaultsOpen open(block, context);
-      const Vsyscall answered = AnswerVsyscall(&regs);
-      if (answered == Vsyscall::kAnswered) return;
-      // ABI: force_sig(SIGSEGV).
-      info->si_code = SI_KERNEL;
-      info->si_addr = nullptr;
+      if (AnswerVsyscall(&regs, info) == Vsyscall::kAnswered) return;
     }
   }
   if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;

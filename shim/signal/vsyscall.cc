@@ -2,6 +2,8 @@
 
 #include <linux/time.h>
 
+#include <initializer_list>
+
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/gate/published.h"
 #include "shim/guest_memory.h"
@@ -15,6 +17,8 @@ using syscall::Nr;
 constexpr uint64_t kGetTimeOfDay = 0;
 constexpr uint64_t kTime = 0x400;
 constexpr uint64_t kGetCpu = 0x800;
+
+constexpr uint64_t kUserEnd = 0x7ffffffff000;
 
 // As time(2), which kernels without old calls lack.
 int64_t Time(uint64_t result_at) {
@@ -34,8 +38,18 @@ bool IsVsyscall(uint64_t rip) {
   return offset == kGetTimeOfDay || offset == kTime || offset == kGetCpu;
 }
 
-Vsyscall AnswerVsyscall(GuestRegs* regs) {
+Vsyscall AnswerVsyscall(GuestRegs* regs, siginfo_t* info) {
   if (!IsVsyscall(regs->rip)) return Vsyscall::kNone;
+  // ABI: force_sig(SIGSEGV), but for addresses that no program has.
+  info->si_code = SI_KERNEL;
+  info->si_addr = nullptr;
+  for (const uint64_t written : {regs->rdi, regs->rsi}) {
+    const bool counts = written == regs->rdi || regs->rip - VsyscallPage() != kTime;
+    if (!counts || written < kUserEnd) continue;
+    info->si_code = SEGV_MAPERR;
+    info->si_addr = reinterpret_cast<void*>(written);
+    return Vsyscall::kRefused;
+  }
   uint64_t caller;
   if (!ReadGuest(&caller, regs->rsp)) return Vsyscall::kRefused;
   int64_t result;

@@ -13,8 +13,8 @@ enum class Vsyscall {
   kRefused,   // bad addresses. ABI: the caller gets SIGSEGV, not EFAULT
 };
 
-// What a fetch fault at regs->rip means. REQUIRES: FaultsOpen.
-Vsyscall AnswerVsyscall(GuestRegs* regs);
+// What a fetch fault at regs->rip means. Refused: `*info` tells the fault to the guest. REQUIRES: FaultsOpen.
+Vsyscall AnswerVsyscall(GuestRegs* regs, siginfo_t* info);
 
 // Whether a fault at `rip` may mean one.
 bool IsVsyscall(uint64_t rip);

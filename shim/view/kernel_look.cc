@@ -10,6 +10,7 @@
 #include "shim/gate/published.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
+#include "shim/panic.h"
 
 namespace guise::shim {
 namespace {
@@ -112,6 +113,19 @@ void NoteKernelNeeded(int32_t fd, const ElfHead& elf) {
       at += sizeof(tag.head) + padded(tag.head.n_namesz) + padded(tag.head.n_descsz);
     }
   }
+}
+
+void SayIfKernelIsTooOld(int32_t fd, const char* path) {
+  KernelLookCopy shown;
+  ElfHead elf;
+  if (!ReadKernelLook(&shown) || ReadElf(fd, &elf) != ElfError::kNone) return;
+  NoteKernelNeeded(fd, elf);
+  KernelLookCopy told;
+  if (!ReadLook(&told) || Equal(shown.release, told.release)) return;
+  Text<sizeof(wire::PanicRecord::text)> text;
+  text.Add("a program is told of Linux ").Add(told.release).Add(", not ").Add(shown.release);
+  text.Add(", for it says that it needs that at least: ").Add(path);
+  Notice(text.c_str());
 }
 
 Outcome UnameWithLook(const GuestCall& call) {

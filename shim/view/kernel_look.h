@@ -12,6 +12,10 @@ namespace guise::shim {
 // The program in `fd`, or its interpreter, says what kernel it needs at least: an older one is not shown to this process.
 void NoteKernelNeeded(int32_t fd, const ElfHead& elf);
 
+// Leaves a notice when the program in `fd` will be told of a newer kernel than the session shows, for it says that it
+// needs one.
+void SayIfKernelIsTooOld(int32_t fd, const char* path);
+
 // uname(2), with the look that the session shows laid over the native answer.
 Outcome UnameWithLook(const GuestCall& call);
 

@@ -27,6 +27,7 @@ std::vector<Case> AllCases() {
     for (const Account& account : Accounts()) {
       if (account.uid == 0 && !differential.as_root) continue;
       for (const Way& way : Ways()) cases.push_back({differential, way, account});
+      cases.push_back({differential, LegacyWay(), account});
     }
   }
   return cases;

@@ -38,6 +38,11 @@ const Way& LinuxSudWay() {
   return way;
 }
 
+const Way& LegacyWay() {
+  static const Way way = {.name = "legacy", .options = {"--personality", "legacy:modern", "--kernel", "generic"}};
+  return way;
+}
+
 const Way& ThroughWay() {
   static const Way way = {.name = "through", .options = {"--personality", "through"}, .through = true};
   return way;

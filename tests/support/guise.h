@@ -33,6 +33,8 @@ const Way& FakerootWay();
 // Call sites are rewritten at once, or never. Not of Ways() either.
 const Way& LinuxRewrittenWay();
 const Way& LinuxSudWay();
+// Old calls are made by their modern equivalents, on a kernel that refuses them. Nor is it.
+const Way& LegacyWay();
 // Every call that can be claimed is claimed, and done by the guest for the server. Not one of Ways(): only some tests
 // have the server for it (//tests:through_tree).
 const Way& ThroughWay();
