@@ -52,6 +52,8 @@ class Lower : public api::Personality {
     claims.Deny<Nr::acct>(EPERM);
     claims.Constant<Nr::getpid>(77);
     claims.Serve<Nr::dup3, &Lower::Tails>(*this);
+    claims.Serve<Nr::getrusage, &Lower::FailsAndTells>(*this);
+    claims.Serve<Nr::times, &Lower::ReadsAndWrites>(*this);
   }
 
  private:
@@ -63,6 +65,21 @@ class Lower : public api::Personality {
     const SysResult first = co_await One(call, 1);
     const SysResult second = co_await One(call, 2);
     co_return SysResult::Ok(first.value() * 10 + second.value());
+  }
+  SysTask FailsAndTells(Call& call, Below) const {
+    const uint64_t told = 7;
+    if (call.Arg<int>(0) == 0) {
+      call.CopyOut(1, told);
+    } else {
+      call.CopyOutAlways(1, told);
+    }
+    co_return SysResult::Error(EINTR);
+  }
+  SysTask ReadsAndWrites(Call& call, Below) const {
+    const Room<uint64_t> room = call.MakeRoom(uint64_t{42});
+    const SysResult result = co_await call.Run(Nr::getppid, room);
+    if (!result.ok()) co_return result;
+    co_return SysResult::Ok(call.Read(room));
   }
   SysTask Tails(Call& call, Below below) const { co_return below.Tail(call); }
   SysTask CommitThenTail(Call& call, Below below) const {
@@ -234,6 +251,28 @@ TEST_F(ConversationTest, CommitsFollowTheResultOfATailAndNeedItsSuccess) {
   EXPECT_EQ(guest_.Call(Nr::chmod, 0), SysResult::Ok());
   EXPECT_EQ(Verbs(), (std::vector{Verb::kRun, Verb::kReturn}));
   EXPECT_EQ(Owner()->gid, 2u);
+}
+
+TEST_F(ConversationTest, ACallThatFailsCopiesOutOnlyWhatItAlwaysTells) {
+  Wear({"lower"});
+  uint64_t told = 1;
+  EXPECT_EQ(guest_.Call(Nr::getrusage, 0, &told), SysResult::Error(EINTR));
+  EXPECT_EQ(told, 1u);
+  EXPECT_EQ(guest_.Call(Nr::getrusage, 1, &told), SysResult::Error(EINTR));
+  EXPECT_EQ(told, 7u);
+}
+
+TEST_F(ConversationTest, ARoomMayHoldWhatTheCallReadsFirst) {
+  Wear({"lower"});
+  uint64_t given = 0;
+  guest_.set_host([&](uint32_t, const std::array<uint64_t, 6>& args) {
+    auto* const room = reinterpret_cast<uint64_t*>(args[0]);
+    given = *room;
+    *room = 43;
+    return SysResult::Ok();
+  });
+  EXPECT_EQ(guest_.Call(Nr::times), SysResult::Ok(43));
+  EXPECT_EQ(given, 42u);
 }
 
 TEST_F(ConversationTest, CopyOutsNameTheGuestsArgument) {

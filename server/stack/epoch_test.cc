@@ -40,6 +40,29 @@ class Folding : public api::Personality {
   }
 };
 
+// Shows a kernel, and folds what its overlay is laid over.
+class Old : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "old"; }
+  void Claim(Claims& claims) const override {
+    claims.ShowKernelAs({"2.6.32", "#1 SMP"});
+    claims.EmulateVsyscallAt(0xffffffffff600000);
+    claims.Overlay<Nr::uname>();
+    claims.Fold<Nr::stat, Nr::newfstatat, Put(AT_FDCWD), From(0), From(1), Put(0)>();
+    claims.Fold<Nr::pause, Nr::ppoll, Put(0), Put(0), Put(0), Put(0), Put(8)>();
+    claims.Fold<Nr::dup2, Nr::dup3, From(0), From(1), Put(0)>().UnlessSame<&Old::Same>(0, 1, *this);
+  }
+
+ private:
+  SysTask Same(api::Call& call, api::Below) const { co_return api::SysResult::Ok(call.Arg<uint32_t>(1)); }
+};
+
+class TooLong : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "too-long"; }
+  void Claim(Claims& claims) const override { claims.ShowKernelAs({std::string(64, '9'), ""}); }
+};
+
 class Serving : public api::Personality {
  public:
   std::string_view Name() const noexcept override { return "serving"; }
@@ -63,10 +86,12 @@ uint32_t Number(Nr nr) { return static_cast<uint32_t>(nr); }
 class EpochTest : public testing::Test {
  protected:
   EpochTest() {
-    for (const api::Registration& registration :
-         {personalities::Linux::Register(), personalities::Fakeroot::Register(),
-          api::Registration{"folding", &api::MakeWithoutArgument<Folding>}, api::Registration{"serving", &api::MakeWithoutArgument<Serving>},
-          api::Registration{"twice", &api::MakeWithoutArgument<Twice>}}) {
+    for (const api::Registration& registration : {personalities::Linux::Register(), personalities::Fakeroot::Register(),
+                                                  api::Registration{"folding", &api::MakeWithoutArgument<Folding>},
+                                                  api::Registration{"serving", &api::MakeWithoutArgument<Serving>},
+                                                  api::Registration{"twice", &api::MakeWithoutArgument<Twice>},
+                                                  api::Registration{"old", &api::MakeWithoutArgument<Old>},
+                                                  api::Registration{"too-long", &api::MakeWithoutArgument<TooLong>}}) {
       EXPECT_TRUE(registry_.Add(registration).ok());
     }
   }
@@ -118,6 +143,52 @@ TEST_F(EpochTest, AllServerMovesWhatMayLeaveItsCaller) {
     if (movable) ++moved;
   }
   EXPECT_GT(moved, 300);
+}
+
+TEST_F(EpochTest, WhatGuestsAreToldOfTheKernelIsPublished) {
+  const auto epoch = Compile({"old"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  const Tables& tables = (*epoch)->tables(false);
+  EXPECT_EQ(tables.flags, uint32_t{wire::kShowKernel});
+  EXPECT_EQ(tables.kernel_release, "2.6.32");
+  EXPECT_EQ(tables.kernel_version, "#1 SMP");
+  EXPECT_EQ(tables.vsyscall, 0xffffffffff600000u);
+  EXPECT_EQ(ActionOf(tables, Nr::uname).verb, ActionVerb::kOverlay);
+  ExpectRefused({"too-long"}, {}, "'too-long' shows a kernel release or version of more than 63 bytes");
+  // The shim alone knows what a program needs.
+  const auto moved = Compile({"old"}, {{"all", Placement::kServer}});
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_EQ((*moved)->tables(false).placement[Number(Nr::uname)], Placement::kShim);
+  ExpectRefused({"old"}, {{"uname", Placement::kServer}}, "uname tells of the kernel");
+}
+
+TEST_F(EpochTest, FoldsShareConstantsAndMayDemandArgumentsThatDiffer) {
+  const auto epoch = Compile({"old"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  const Tables& tables = (*epoch)->tables(false);
+  const ActionRow pause = ActionOf(tables, Nr::pause);
+  EXPECT_EQ(pause.count, 5);
+  EXPECT_EQ(pause.from[0], pause.from[3]);
+  EXPECT_EQ(pause.constants[pause.from[4] - api::Folding::kFirstConstant], 8);
+  EXPECT_EQ(ActionOf(tables, Nr::stat).differ[1], 0);
+  EXPECT_EQ(ActionOf(tables, Nr::dup2).differ[1], 1);
+  EXPECT_EQ(tables.placement[Number(Nr::dup2)], Placement::kShim);
+}
+
+TEST_F(EpochTest, AnOverlayOfAFileMayLieOverAFoldOfItsCall) {
+  const auto epoch = Compile({"fakeroot", "old"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  EXPECT_EQ(ActionOf((*epoch)->tables(false), Nr::stat).verb, ActionVerb::kOverlay);
+  EXPECT_EQ(ActionOf((*epoch)->tables(false), Nr::dup2).verb, ActionVerb::kFold);
+}
+
+TEST_F(EpochTest, AGenericKernelNeedsAllOldCallsAnswered) {
+  EpochSpec spec;
+  spec.layers = {"old"};
+  spec.generic_kernel = true;
+  const absl::Status status = Epoch::Compile(registry_, spec).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("'old': the session's kernel is generic and refuses open"));
 }
 
 TEST_F(EpochTest, FakerootPublishesConstantsOverlaysAndItsOwnerMap) {
