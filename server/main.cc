@@ -5,8 +5,7 @@
 #include "server/daemon_main.h"
 
 int main(int argc, char** argv) {
-  return guise::server::DaemonMain(
-      argc, argv,
-      {guise::personalities::Linux::Register(), guise::personalities::Fakeroot::Register(),
-       guise::personalities::Legacy::Register()});
+  return guise::server::DaemonMain(argc, argv,
+                                   {guise::personalities::Linux::Register(), guise::personalities::Fakeroot::Register(),
+                                    guise::personalities::Legacy::Register()});
 }

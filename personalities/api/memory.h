@@ -1,5 +1,5 @@
-// Memory of the guest behind addresses that no argument is: what a structure points to. Natively such memory is read and
-// written by the kernel; here, too: a memfd of the guest's is written from there, and read to there, so that a bad
+// Memory of the guest behind addresses that no argument is: what a structure points to. Natively such memory is read
+// and written by the kernel; here, too: a memfd of the guest's is written from there, and read to there, so that a bad
 // address is EFAULT and nothing else.
 //
 //   SysResult memory = co_await OpenMemory(call);
@@ -25,8 +25,8 @@ namespace guise::api {
 Task<SysResult> OpenMemory(Call& call);
 Task<SysResult> CloseMemory(Call& call, SysResult memory);
 
-// `size` bytes at `from` into `room`, an Argument of a Room as large. How many there were, for memory may end before: EFAULT
-// when that is none.
+// `size` bytes at `from` into `room`, an Argument of a Room as large. How many there were, for memory may end before:
+// EFAULT when that is none.
 Task<SysResult> ReadMemory(Call& call, SysResult memory, uint64_t from, Argument room, uint64_t size);
 
 // `bytes`, put or in a room, to `to`: EFAULT when not all of them fit.

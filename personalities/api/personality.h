@@ -34,7 +34,8 @@ struct Registration {
 // For Registration::make: a personality that takes no argument.
 template <typename P>
 absl::StatusOr<std::unique_ptr<Personality>> MakeWithoutArgument(std::string_view argument) {
-  if (!argument.empty()) return absl::InvalidArgumentError("it takes no argument; leave out the colon and what follows");
+  if (!argument.empty())
+    return absl::InvalidArgumentError("it takes no argument; leave out the colon and what follows");
   return std::unique_ptr<Personality>(std::make_unique<P>());
 }
 

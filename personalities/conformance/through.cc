@@ -8,9 +8,7 @@ using api::SysResult;
 using api::SysTask;
 using syscall::Nr;
 
-api::Registration Through::Register() {
-  return {"through", &api::MakeWithoutArgument<Through>};
-}
+api::Registration Through::Register() { return {"through", &api::MakeWithoutArgument<Through>}; }
 
 template <Nr kNr>
 void Through::ClaimOne(api::Claims& claims) const {

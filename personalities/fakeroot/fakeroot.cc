@@ -4,9 +4,7 @@ namespace guise::personalities {
 
 using api::Nr;
 
-api::Registration Fakeroot::Register() {
-  return {"fakeroot", &api::MakeWithoutArgument<Fakeroot>};
-}
+api::Registration Fakeroot::Register() { return {"fakeroot", &api::MakeWithoutArgument<Fakeroot>}; }
 
 void Fakeroot::Claim(api::Claims& claims) const {
   claims.StartAs(api::Identity::Root());

@@ -2,9 +2,7 @@
 
 namespace guise::personalities {
 
-api::Registration Linux::Register() {
-  return {"linux", &api::MakeWithoutArgument<Linux>};
-}
+api::Registration Linux::Register() { return {"linux", &api::MakeWithoutArgument<Linux>}; }
 
 void Linux::Claim(api::Claims&) const {}
 

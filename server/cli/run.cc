@@ -254,9 +254,10 @@ void AddRun(CLI::App& app, Invocation& invocation) {
                   "With rewrite: the call at which a place in the text is rewritten (default: Guise chooses)")
       ->type_name("CALLS")
       ->check(CLI::Range(1, 127));
-  run->add_option("--kernel", options->kernel,
-                  "What the kernel itself answers: host, all that it has; generic, only what newer architectures have,\n"
-                  "too (no open, stat, fork, poll, ...): the stack's layer legacy answers the others")
+  run->add_option(
+         "--kernel", options->kernel,
+         "What the kernel itself answers: host, all that it has; generic, only what newer architectures have,\n"
+         "too (no open, stat, fork, poll, ...): the stack's layer legacy answers the others")
       ->check(CLI::IsMember({"host", "generic"}))
       ->capture_default_str();
   run->footer(

@@ -1,5 +1,5 @@
-// The floor of sessions whose kernel is to be generic: the calls that x86_64 has beyond the asm-generic table, which newer
-// architectures share, are refused with ENOSYS by the kernel itself. What goes around the shim meets it, too.
+// The floor of sessions whose kernel is to be generic: the calls that x86_64 has beyond the asm-generic table, which
+// newer architectures share, are refused with ENOSYS by the kernel itself. What goes around the shim meets it, too.
 #ifndef GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
 #define GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
 

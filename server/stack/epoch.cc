@@ -146,8 +146,9 @@ absl::Status Epoch::Compiler::MakeLayers() {
     if (!own_files_.has_value()) own_files_ = claims.own_files();
     if (claims.kernel().has_value() &&
         std::max(claims.kernel()->release.size(), claims.kernel()->version.size()) >= wire::KernelLook::kText) {
-      return absl::InvalidArgumentError(absl::StrCat("stack: '", name, "' shows a kernel release or version of more than ",
-                                                     wire::KernelLook::kText - 1, " bytes; uname(2) has no room for it"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("stack: '", name, "' shows a kernel release or version of more than ",
+                       wire::KernelLook::kText - 1, " bytes; uname(2) has no room for it"));
     }
     if (!kernel_.has_value()) kernel_ = claims.kernel();
     if (vsyscall_ == 0) vsyscall_ = claims.vsyscall();
@@ -186,7 +187,8 @@ absl::Status Epoch::Compiler::AddClaims(uint32_t layer, const api::Personality& 
     if (claim.verb == ClaimVerb::kDeny && (claim.value < 1 || claim.value > 4095)) {
       return absl::InvalidArgumentError(absl::StrCat(what, claim.value, " is no errno"));
     }
-    if (claim.verb == ClaimVerb::kFold && claim.folding.differ[0] != claim.folding.differ[1] && claim.handler == nullptr) {
+    if (claim.verb == ClaimVerb::kFold && claim.folding.differ[0] != claim.folding.differ[1] &&
+        claim.handler == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(what, "a fold of arguments that differ needs a handler"));
     }
     seen[claim.nr] = true;

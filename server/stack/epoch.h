@@ -49,8 +49,8 @@ struct EpochSpec {
   std::vector<PlacementOverride> overrides;  // later ones win
   uid_t owner_uid = 0;                       // of the session: the ids that fakeroot shows as root's
   gid_t owner_gid = 0;
-  uint32_t flags = 0;          // wire::PublishedFlag: what is the session's, not the stack's
-  uint32_t rewrite_after = 0;  // see wire::Published
+  uint32_t flags = 0;           // wire::PublishedFlag: what is the session's, not the stack's
+  uint32_t rewrite_after = 0;   // see wire::Published
   bool generic_kernel = false;  // the kernel refuses old calls (KERNEL_GENERIC): the stack has to answer them
 };
 

@@ -19,8 +19,8 @@
 #include "shim/signal/actions.h"
 #include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
-#include "shim/view/kernel_look.h"
 #include "shim/view/fds.h"
+#include "shim/view/kernel_look.h"
 #include "shim/view/proc.h"
 
 #ifndef AT_EXECVE_CHECK

@@ -9,7 +9,8 @@
 
 namespace guise::shim {
 
-// The program in `fd`, or its interpreter, says what kernel it needs at least: an older one is not shown to this process.
+// The program in `fd`, or its interpreter, says what kernel it needs at least: an older one is not shown to this
+// process.
 void NoteKernelNeeded(int32_t fd, const ElfHead& elf);
 
 // Leaves a notice when the program in `fd` will be told of a newer kernel than the session shows, for it says that it
@@ -23,8 +24,8 @@ Outcome UnameWithLook(const GuestCall& call);
 enum class KernelFile { kNone, kVersion, kOsRelease, kOsVersion };
 KernelFile KernelFileOf(const char* path);
 
-// Answers an open(2), openat(2) or openat2(2) of such a file. False: the session shows the host's kernel, or the call is
-// none of these, or wants more than to read.
+// Answers an open(2), openat(2) or openat2(2) of such a file. False: the session shows the host's kernel, or the call
+// is none of these, or wants more than to read.
 bool OpenKernelFile(const GuestCall& call, KernelFile file, Outcome* outcome);
 
 }  // namespace guise::shim

@@ -68,9 +68,8 @@ std::string HowOf(const api::Claim& claim, const Row& row) {
     case api::ClaimVerb::kDeny:
       return std::string("the shim: `") + strerrorname_np(static_cast<int>(claim.value)) + "`";
     default:
-      return row.next == syscall::kNoNr
-                 ? "the server"
-                 : "the server, by `" + NameOf(static_cast<uint32_t>(row.next)) + "`";
+      return row.next == syscall::kNoNr ? "the server"
+                                        : "the server, by `" + NameOf(static_cast<uint32_t>(row.next)) + "`";
   }
 }
 
@@ -112,16 +111,18 @@ void PrintProfiles() {
 }
 
 bool Print() {
-  std::cout << "# Old calls under `legacy`\n\n"
-               "Written by `bazel run //tools/gen_legacy_md`; not edited by hand. What the personality is and how to use "
-               "it is in [its README](../personalities/legacy/README.md).\n\n"
-               "## Profiles\n\n";
+  std::cout
+      << "# Old calls under `legacy`\n\n"
+         "Written by `bazel run //tools/gen_legacy_md`; not edited by hand. What the personality is and how to use "
+         "it is in [its README](../personalities/legacy/README.md).\n\n"
+         "## Profiles\n\n";
   PrintProfiles();
   api::Claims claims;
   Legacy(FindProfile("el6").value()).Claim(claims);
-  std::cout << "\n## Calls that newer architectures lack\n\n"
-               "x86_64 has them, the asm-generic table has not; a generic kernel refuses them. a0 is the first argument "
-               "of the old call.\n\n";
+  std::cout
+      << "\n## Calls that newer architectures lack\n\n"
+         "x86_64 has them, the asm-generic table has not; a generic kernel refuses them. a0 is the first argument "
+         "of the old call.\n\n";
   const bool old = PrintRows(claims, [](const Row& row) { return row.Has(Trait::NotInGeneric) && !IsGone(row); });
   std::cout << "\n## Calls that kernels have removed, or never had\n\n"
                "Under profiles that answer removed calls. Those that Linux reserved a number for and never had are "

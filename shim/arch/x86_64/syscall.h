@@ -32,8 +32,8 @@ inline uint64_t Word(T* pointer) {
 }
 inline uint64_t Word(decltype(nullptr)) { return 0; }
 
-// A number that the shim may call by itself, checked by the compiler: sessions may have a kernel without those that newer
-// architectures lack. Bases of segments are for CPUs on which no instruction sets them.
+// A number that the shim may call by itself, checked by the compiler: sessions may have a kernel without those that
+// newer architectures lack. Bases of segments are for CPUs on which no instruction sets them.
 struct OwnNr {
   syscall::Nr nr;
   consteval OwnNr(syscall::Nr own) : nr(own) {  // NOLINT(google-explicit-constructor): a number is what is passed

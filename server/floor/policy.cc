@@ -1,0 +1,222 @@
+#include "server/floor/policy.h"
+
+#include <errno.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace guise::server {
+namespace {
+
+constexpr uint32_t kMostProcesses = 1u << 20;
+constexpr size_t kLongestHostname = 64;  // ABI: uname(2)
+
+struct Preset {
+  const char* name;
+  uint32_t processes;
+  // Beside what all presets have.
+  std::vector<std::string> hidden;
+  bool hides_home;
+  bool writes_working_directory;
+};
+
+const std::vector<Preset>& Presets() {
+  static const std::vector<Preset> presets = {
+      {"default", 4096, {}, true, false},
+      {"strict", 256, {"/mnt", "/media", "/srv", "/var/log", "/var/spool", "/var/mail", "/boot"}, true, false},
+      {"build", 4096, {}, true, true},
+      {"readonly", 4096, {}, false, false},
+  };
+  return presets;
+}
+
+// The first complaint.
+class FirstError final : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
+    if (text_.empty()) text_ = absl::StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
+  if (path.empty() || path[0] != '/') {
+    return absl::InvalidArgumentError(absl::StrCat("path \"", path, "\" is not absolute; begin it with a slash"));
+  }
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &free);
+  if (real == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("path \"", path, "\": ", strerror(errno), "; rules name what is there"));
+  }
+  return std::string(real.get());
+}
+
+bool IsBelow(std::string_view path, std::string_view directory) {
+  if (directory == "/") return true;
+  return path.substr(0, directory.size()) == directory &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+void Add(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
+  v1::PathRule* const rule = policy.add_paths();
+  rule->set_path(path);
+  rule->set_access(access);
+}
+
+// A rule of a preset: nothing where the host has no such path.
+void AddIfThere(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
+  const absl::StatusOr<std::string> real = WithoutLinks(path);
+  if (real.ok() && *real != "/") Add(policy, *real, access);
+}
+
+void AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurroundings& surroundings) {
+  Add(policy, "/", v1::ACCESS_READ_ONLY);
+  for (const char* const path : {"/tmp", "/var/tmp"}) AddIfThere(policy, path, v1::ACCESS_TEMPORARY);
+  // Sockets of the host's services are no matter of reading or writing.
+  AddIfThere(policy, "/run", v1::ACCESS_HIDDEN);
+  if (preset.hides_home) {
+    for (const std::string& path : {std::string("/home"), std::string("/root"), surroundings.home}) {
+      AddIfThere(policy, path, v1::ACCESS_HIDDEN);
+    }
+  }
+  for (const std::string& path : preset.hidden) AddIfThere(policy, path, v1::ACCESS_HIDDEN);
+  if (preset.writes_working_directory) AddIfThere(policy, surroundings.working_directory, v1::ACCESS_READ_WRITE);
+}
+
+absl::Status CheckHostname(const std::string& name) {
+  const bool good = name.size() <= kLongestHostname && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.';
+  });
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("hostname \"", name, "\": at most ", kLongestHostname, " letters, digits, dashes and dots"));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::SandboxPolicy> ParsePolicy(std::string_view text, const std::string& source) {
+  v1::SandboxPolicy policy;
+  const size_t start = text.find_first_not_of(" \t\r\n");
+  if (start != std::string_view::npos && text[start] == '{') {
+    const google::protobuf::util::Status status =
+        google::protobuf::util::JsonStringToMessage(std::string(text), &policy);
+    if (status.ok()) return policy;
+    return absl::InvalidArgumentError(absl::StrCat(source, ": ", std::string(status.message()),
+                                                   "; its fields are those of guise.v1.SandboxPolicy"));
+  }
+  FirstError error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  if (parser.ParseFromString(std::string(text), &policy)) return policy;
+  return absl::InvalidArgumentError(
+      absl::StrCat(source, ", ", error.text(), "; its fields are those of guise.v1.SandboxPolicy"));
+}
+
+absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy,
+                                                 const PolicySurroundings& surroundings) {
+  const std::string wanted = policy.preset().empty() ? "default" : policy.preset();
+  const auto preset = std::find_if(Presets().begin(), Presets().end(),
+                                   [&](const Preset& candidate) { return candidate.name == wanted; });
+  if (preset == Presets().end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no preset \"", wanted, "\"; presets are ", absl::StrJoin(PresetNames(), ", ")));
+  }
+  v1::SandboxPolicy complete;
+  complete.set_preset(wanted);
+  AddPreset(complete, *preset, surroundings);
+  for (const v1::PathRule& rule : policy.paths()) {
+    const absl::StatusOr<std::string> path = WithoutLinks(rule.path());
+    if (!path.ok()) return path.status();
+    if (rule.access() == v1::ACCESS_UNSPECIFIED || !v1::Access_IsValid(rule.access())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("path \"", rule.path(), "\" has no access; say ro, rw, hide or tmp"));
+    }
+    const bool replaces = rule.access() == v1::ACCESS_HIDDEN || rule.access() == v1::ACCESS_TEMPORARY;
+    if (*path == "/" && replaces) {
+      return absl::InvalidArgumentError("path \"/\" can be ro or rw; hide what is below it");
+    }
+    Add(complete, *path, rule.access());
+  }
+  // Who may talk to the server can start guests outside.
+  const absl::StatusOr<std::string> runtime = WithoutLinks(surroundings.runtime_directory);
+  if (runtime.ok()) Add(complete, *runtime, v1::ACCESS_HIDDEN);
+  complete.set_network(policy.network() == v1::NETWORK_UNSPECIFIED ? v1::NETWORK_NONE : policy.network());
+  if (!v1::Network_IsValid(complete.network())) {
+    return absl::InvalidArgumentError("unknown network; say none, loopback or host");
+  }
+  complete.set_processes(policy.processes() == 0 ? preset->processes : policy.processes());
+  if (complete.processes() > kMostProcesses) {
+    return absl::InvalidArgumentError(absl::StrCat(complete.processes(), " processes: at most ", kMostProcesses));
+  }
+  complete.set_hostname(policy.hostname().empty() ? "sandbox" : policy.hostname());
+  if (absl::Status status = CheckHostname(complete.hostname()); !status.ok()) return status;
+  return complete;
+}
+
+v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path) {
+  const v1::PathRule* found = nullptr;
+  for (const v1::PathRule& rule : policy.paths()) {
+    if (IsBelow(path, rule.path())) found = &rule;
+  }
+  return found == nullptr ? v1::ACCESS_READ_ONLY : found->access();
+}
+
+absl::Status CheckVisible(const v1::SandboxPolicy& policy, const std::string& program) {
+  const absl::StatusOr<std::string> path = WithoutLinks(program);
+  if (!path.ok()) return absl::OkStatus();  // the shim says what is wrong with it
+  const v1::Access access = AccessOf(policy, *path);
+  if (access != v1::ACCESS_HIDDEN && access != v1::ACCESS_TEMPORARY) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the policy hides the program itself, ", *path, "; add --ro ", *path, " or --ro of its directory"));
+}
+
+std::string_view NameOf(v1::Access access) {
+  switch (access) {
+    case v1::ACCESS_READ_ONLY:
+      return "ro";
+    case v1::ACCESS_READ_WRITE:
+      return "rw";
+    case v1::ACCESS_HIDDEN:
+      return "hide";
+    case v1::ACCESS_TEMPORARY:
+      return "tmp";
+    default:
+      return "none";
+  }
+}
+
+std::string_view NameOf(v1::Network network) {
+  switch (network) {
+    case v1::NETWORK_HOST:
+      return "host";
+    case v1::NETWORK_LOOPBACK:
+      return "loopback";
+    default:
+      return "none";
+  }
+}
+
+const std::vector<std::string>& PresetNames() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Preset& preset : Presets()) all.emplace_back(preset.name);
+    return all;
+  }();
+  return names;
+}
+
+}  // namespace guise::server
