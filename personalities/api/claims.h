@@ -230,6 +230,8 @@ class Claims {
   void ShowKernelAs(KernelLook look) { kernel_ = std::move(look); }
   // Calls to the page at `base`, a multiple of 4096, are those of the vsyscall page, which kernels may lack.
   void EmulateVsyscallAt(uint64_t base) { vsyscall_ = base; }
+  // The stack is for sessions whose floor is a sandbox's, and only those have it.
+  void SpeakForSandbox() { speaks_for_sandbox_ = true; }
   // Credentials of processes that have not changed them.
   void StartAs(Identity identity) { start_identity_ = std::move(identity); }
   void OnLossOfServer(OnLoss policy) { on_loss_ = policy; }
@@ -240,6 +242,7 @@ class Claims {
   OnLoss on_loss() const { return on_loss_; }
   const std::optional<KernelLook>& kernel() const { return kernel_; }
   uint64_t vsyscall() const { return vsyscall_; }  // 0: the kernel's own
+  bool speaks_for_sandbox() const { return speaks_for_sandbox_; }
 
  private:
   Claim& Add(ClaimVerb verb, Nr nr) {
@@ -255,6 +258,7 @@ class Claims {
   OnLoss on_loss_ = OnLoss::kNative;
   std::optional<KernelLook> kernel_;
   uint64_t vsyscall_ = 0;
+  bool speaks_for_sandbox_ = false;
 };
 
 }  // namespace guise::api

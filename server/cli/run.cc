@@ -1,5 +1,7 @@
 // `guise run` and `guise exec`: start a guest, stand in for it until it ends.
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -7,6 +9,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +22,11 @@
 #include "server/cli/arguments.h"
 #include "server/cli/client.h"
 #include "server/cli/command.h"
+#include "server/cli/sandbox.h"
+#include "server/floor/confinement.h"
+#include "server/floor/generic_kernel.h"
+#include "server/floor/policy.h"
 #include "server/launch/fd_socket.h"
-#include "server/launch/generic_kernel.h"
 #include "server/launch/guest_start.h"
 #include "server/launch/installed.h"
 #include "server/launch/keeper.h"
@@ -71,6 +77,7 @@ absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string
 struct Joined {
   Keeper keeper;
   v1::Kernel kernel;
+  std::optional<v1::SandboxPolicy> sandbox = std::nullopt;
 };
 
 // A new session, with this process as its keeper.
@@ -83,7 +90,11 @@ absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const
     last = session.status();
     if (session.ok()) {
       absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
-      if (keeper.ok()) return Joined{*std::move(keeper), session->kernel()};
+      if (keeper.ok()) {
+        Joined joined = {*std::move(keeper), session->kernel()};
+        if (session->has_sandbox()) joined.sandbox = session->sandbox();
+        return joined;
+      }
       last = keeper.status();
     }
     if (!absl::IsUnavailable(last)) break;
@@ -126,6 +137,17 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
   return command;
 }
 
+absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, const std::string& program) {
+  if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
+  char here[PATH_MAX];
+  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, getcwd(here, sizeof(here)) != nullptr ? here : "/");
+  if (confinement.ok() && !confinement->moved_to().empty()) {
+    fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n", here,
+            confinement->moved_to().c_str());
+  }
+  return confinement;
+}
+
 int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
   Keeper& keeper = joined.keeper;
   GuestStart start = {command.image.get(),
@@ -135,8 +157,13 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
                       std::move(command.words),
                       {},
                       signals,
-                      open_files,
-                      {}};
+                      open_files};
+  std::optional<Confinement> confinement;
+  if (joined.sandbox.has_value()) {
+    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, start.path);
+    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
+    start.confinement = &confinement.emplace(*std::move(prepared));
+  }
   if (joined.kernel == v1::KERNEL_GENERIC) {
     absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
     if (!filter.ok()) return Fail(filter.status(), kExitOwnFailure);
@@ -149,6 +176,8 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
   const int code = Supervise(*guest, inbox, keeper);
+  // Nobody outlives process 1 of a sandbox.
+  if (confinement.has_value()) return code;
   if (keeper.keeps() && keeper.memory().AnyLivingGuest(0) != 0 && !keeper.LeaveCopy()) {
     Fail(absl::ResourceExhaustedError(
         "no process for the session's keeper; should the server die, its guests may hang"));
@@ -197,6 +226,7 @@ struct RunOptions {
   std::string unshimmed = "run";
   std::string mechanism = "rewrite";
   std::string kernel = "host";
+  std::shared_ptr<SandboxFlags> sandbox = std::make_shared<SandboxFlags>();
   uint32_t rewrite_after = 0;
 };
 
@@ -210,6 +240,16 @@ absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
   request.set_refuse_unshimmed(options.unshimmed == "refuse");
   request.set_mechanism(options.mechanism == "sud" ? v1::MECHANISM_SUD : v1::MECHANISM_REWRITE);
   request.set_rewrite_after(options.rewrite_after);
+  bool sandboxed = false;
+  for (const std::string& layer : request.stack().layers()) sandboxed |= layer == "sandboxed";
+  if (options.sandbox->any() && !sandboxed) {
+    return absl::InvalidArgumentError("flags of a sandbox without one; add --personality sandboxed");
+  }
+  if (sandboxed) {
+    absl::StatusOr<v1::SandboxPolicy> policy = PolicyOf(*options.sandbox);
+    if (!policy.ok()) return policy.status();
+    *request.mutable_sandbox() = *std::move(policy);
+  }
   request.set_kernel(options.kernel == "generic" ? v1::KERNEL_GENERIC : v1::KERNEL_HOST);
   for (const std::string& place : options.places) {
     absl::StatusOr<v1::PlacementOverride> parsed = ParsePlacement(place);
@@ -260,12 +300,14 @@ void AddRun(CLI::App& app, Invocation& invocation) {
          "too (no open, stat, fork, poll, ...): the stack's layer legacy answers the others")
       ->check(CLI::IsMember({"host", "generic"}))
       ->capture_default_str();
+  AddSandboxFlags(*run, options->sandbox);
   run->footer(
       "Examples:\n"
       "  guise run -- make -j2\n"
       "  guise run --personality fakeroot -- sh -c 'chown 1:2 f; tar cf f.tar f'\n"
       "  guise run --name build --place getuid=server -- ./program\n"
       "  guise run --personality legacy:el6 -- ./old-program\n"
+      "  guise run --personality sandboxed --rw . -- make\n"
       "Exit code: the program's; 125 when Guise fails, 126 when the program cannot be executed, 127 when it is not\n"
       "found, 128+n when signal n ended it.");
   run->callback([run, options, &invocation] {

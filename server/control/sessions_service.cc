@@ -50,6 +50,7 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   options.refuse_unshimmed = request->refuse_unshimmed();
   options.rewrite_after = RewriteAfter(*request);
   options.generic_kernel = request->kernel() == v1::KERNEL_GENERIC;
+  if (request->has_sandbox()) options.sandbox = request->sandbox();
   const absl::StatusOr<SessionInfo> session = sessions_.Create(options);
   if (!session.ok()) return ToGrpc(session.status());
   Log(absl::StrCat("session ", session->id, " created for uid ", caller->uid, ": ",
@@ -107,6 +108,10 @@ grpc::Status SessionsService::ExecInto(grpc::ServerContext*, const v1::ExecIntoR
                                        v1::ExecIntoResponse* response) {
   const absl::StatusOr<SessionInfo> session = sessions_.ExecInto(request->session());
   if (!session.ok()) return ToGrpc(session.status());
+  if (session->sandbox.has_value()) {
+    return ToGrpc(absl::FailedPreconditionError(
+        absl::StrCat("session ", session->id, " is sandboxed: nothing is started in it from outside; start another")));
+  }
   response->set_session(session->id);
   response->set_kernel(ToMessage(*session).kernel());
   return grpc::Status::OK;

@@ -94,6 +94,7 @@ v1::Session ToMessage(const SessionInfo& info) {
   }
   message.set_heap_frames(info.heap_frames);
   message.set_panics(info.panics);
+  if (info.sandbox.has_value()) *message.mutable_sandbox() = *info.sandbox;
   message.set_kernel(info.generic_kernel ? v1::KERNEL_GENERIC : v1::KERNEL_HOST);
   FillSites(info.sites, message.mutable_sites());
   return message;

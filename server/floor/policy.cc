@@ -80,7 +80,7 @@ void Add(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) 
 // A rule of a preset: nothing where the host has no such path.
 void AddIfThere(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
   const absl::StatusOr<std::string> real = WithoutLinks(path);
-  if (real.ok() && *real != "/") Add(policy, *real, access);
+  if (real.ok() && *real != "/" && AccessOf(policy, *real) != access) Add(policy, *real, access);
 }
 
 void AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurroundings& surroundings) {
@@ -153,7 +153,7 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   }
   // Who may talk to the server can start guests outside.
   const absl::StatusOr<std::string> runtime = WithoutLinks(surroundings.runtime_directory);
-  if (runtime.ok()) Add(complete, *runtime, v1::ACCESS_HIDDEN);
+  if (runtime.ok() && IsSeen(AccessOf(complete, *runtime))) Add(complete, *runtime, v1::ACCESS_HIDDEN);
   complete.set_network(policy.network() == v1::NETWORK_UNSPECIFIED ? v1::NETWORK_NONE : policy.network());
   if (!v1::Network_IsValid(complete.network())) {
     return absl::InvalidArgumentError("unknown network; say none, loopback or host");
@@ -175,11 +175,12 @@ v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path) {
   return found == nullptr ? v1::ACCESS_READ_ONLY : found->access();
 }
 
+bool IsSeen(v1::Access access) { return access == v1::ACCESS_READ_ONLY || access == v1::ACCESS_READ_WRITE; }
+
 absl::Status CheckVisible(const v1::SandboxPolicy& policy, const std::string& program) {
   const absl::StatusOr<std::string> path = WithoutLinks(program);
   if (!path.ok()) return absl::OkStatus();  // the shim says what is wrong with it
-  const v1::Access access = AccessOf(policy, *path);
-  if (access != v1::ACCESS_HIDDEN && access != v1::ACCESS_TEMPORARY) return absl::OkStatus();
+  if (IsSeen(AccessOf(policy, *path))) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("the policy hides the program itself, ", *path, "; add --ro ", *path, " or --ro of its directory"));
 }

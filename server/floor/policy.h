@@ -29,6 +29,9 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
 // What the last matching rule of a completed policy says of an absolute path without links.
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path);
 
+// Whether what the host has there is there for guests.
+bool IsSeen(v1::Access access);
+
 // INVALID_ARGUMENT: the program is hidden from its own session.
 absl::Status CheckVisible(const v1::SandboxPolicy& policy, const std::string& program);
 

@@ -66,6 +66,19 @@ Uses HasMapped(pid_t pid, dev_t device, ino_t inode) {
   return any ? Uses::kNo : Uses::kUnknown;
 }
 
+// ABI: proc_pid_status(5): "NSpid:", the pid in the reader's namespace, then in each below; 0: in none.
+pid_t NamedInNamespace(std::string_view status) {
+  const size_t at = status.find("\nNSpid:");
+  if (at == std::string_view::npos) return 0;
+  std::string_view line = status.substr(at + 1);
+  line = line.substr(0, line.find('\n'));
+  const size_t first = line.find('\t');
+  const size_t last = line.rfind('\t');
+  pid_t named = 0;
+  if (first == last || last == std::string_view::npos) return 0;
+  return ParseNumber(line.substr(last + 1), named) ? named : 0;
+}
+
 }  // namespace
 
 std::optional<ProcessStatus> ParseProcessStatus(std::string_view stat, int64_t ticks_per_second) {
@@ -112,6 +125,21 @@ Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd) {
   if (!WasThere(*status, was_there_at)) return Presence::kYounger;
   *pidfd = std::move(opened);
   return Presence::kThere;
+}
+
+std::vector<pid_t> PidsInNamespaces(pid_t named) {
+  std::vector<pid_t> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), &closedir);
+  if (directory == nullptr) return found;
+  while (const dirent* const entry = readdir(directory.get())) {
+    pid_t pid = 0;
+    if (!ParseNumber(std::string_view(entry->d_name), pid)) continue;
+    const OwnedFd file(open(absl::StrCat("/proc/", pid, "/status").c_str(), O_RDONLY | O_CLOEXEC));
+    char text[4096];
+    const ssize_t size = file ? read(file.get(), text, sizeof(text)) : -1;
+    if (size > 0 && NamedInNamespace({text, static_cast<size_t>(size)}) == named) found.push_back(pid);
+  }
+  return found;
 }
 
 Uses UsesFile(pid_t pid, dev_t device, ino_t inode) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/reactor/owned_fd.h"
 
@@ -36,6 +37,9 @@ enum class Presence {
 };
 // Looks for the process with this pid; kThere: *pidfd is its.
 Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd);
+
+// Processes of other pid namespaces, below this process's own, that are called `named` in theirs. Reads all of /proc.
+std::vector<pid_t> PidsInNamespaces(pid_t named);
 
 enum class Uses { kNo, kYes, kUnknown };
 // Whether the process has the file open or mapped (a memfd has an inode of its own): both, since execve(2) leaves only

@@ -2,7 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,11 +46,11 @@ absl::Status DupTo(int fd, int place) {
 }
 
 // Tells the parent why there is no guest.
-[[noreturn]] void Report(int failure) {
-  const int error = errno;
-  [[maybe_unused]] const ssize_t written = write(failure, &error, sizeof(error));
+[[noreturn]] void Report(int pipe, const ConfinementFailure& failure) {
+  [[maybe_unused]] const ssize_t written = write(pipe, &failure, sizeof(failure));
   _exit(126);
 }
+[[noreturn]] void Report(int pipe) { Report(pipe, {errno, nullptr, nullptr}); }
 
 // Async-signal-safe.
 bool Install(const std::vector<sock_filter>& filter) {
@@ -60,6 +64,10 @@ bool Install(const std::vector<sock_filter>& filter) {
 // REQUIRES: runs in the child. Async-signal-safe.
 [[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
                               char* const* environment, int failure) {
+  if (start.confinement != nullptr) {
+    // What the launcher was given beside its standard descriptors would be a way out.
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  }
   for (const int fd : {fds.image, fds.request, fds.reply}) fcntl(fd, F_SETFD, 0);
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != start.open_files) {
@@ -70,6 +78,20 @@ bool Install(const std::vector<sock_filter>& filter) {
   if (!start.filter.empty() && !Install(start.filter)) Report(failure);
   syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
   Report(failure);
+}
+
+// A process without what libc does at a fork: nothing but system calls follows.
+pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0)); }
+
+// REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
+void BeConfined(const Confinement& confinement, int pipe) {
+  ConfinementFailure failure;
+  if (!confinement.Enter(&failure)) Report(pipe, failure);
+  const pid_t guest = RawFork(0);
+  if (guest == 0) return;
+  if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
+  close_range(0, ~0U, 0);
+  BeInit(guest);
 }
 
 }  // namespace
@@ -119,18 +141,33 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
   const OwnedFd read_end(ends[0]);
   OwnedFd write_end(ends[1]);
-  const pid_t child = fork();
+  const Confinement* const confinement = start.confinement;
+  const pid_t child = confinement == nullptr ? fork() : RawFork(confinement->CloneFlags());
+  if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(errno),
+                     "; `guise doctor` says whether user namespaces can be made here"));
+  }
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
-  if (child == 0) BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
+  if (child == 0) {
+    if (confinement != nullptr) BeConfined(*confinement, write_end.get());
+    BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
+  }
   write_end = OwnedFd();
 
-  int error = 0;
+  ConfinementFailure failure;
   ssize_t length;
   do {
-    length = read(read_end.get(), &error, sizeof(error));
+    length = read(read_end.get(), &failure, sizeof(failure));
   } while (length < 0 && errno == EINTR);
   if (length == 0) return child;  // closed by the exec
   waitpid(child, nullptr, 0);
+  const int error = failure.error;
+  if (failure.what != nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "sandbox: ", failure.what, failure.object == nullptr ? "" : " ", failure.object == nullptr ? "" : failure.object,
+        ": ", strerror(error)));
+  }
   if (error == E2BIG) {
     return absl::OutOfRangeError(
         absl::StrCat("cannot run \"", start.path, "\": Argument list too long; shorten its arguments or environment"));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/floor/confinement.h"
 #include "server/launch/signal_state.h"
 
 namespace guise::server {
@@ -26,12 +27,14 @@ struct GuestStart {
   std::vector<std::string> environment;  // "NAME=value"
   SignalState signals;                   // what the guest starts with
   rlim_t open_files;                     // the soft RLIMIT_NOFILE that the guest starts with; guarded fds stay below it
-  std::vector<sock_filter> filter;       // seccomp's, for the guest and all that it starts; empty: none
+  std::vector<sock_filter> filter = {};  // seccomp's, for the guest and all that it starts; empty: none
+  // The floor that it starts on; null: the launcher's own. The child is then guise-init, the guest its first child.
+  const Confinement* confinement = nullptr;
 };
 
 // Returns the child's process id once the image runs in it. The guarded fds take the places of
 // proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest.
-// Errors: RESOURCE_EXHAUSTED (no free fd below the limit, no process), OUT_OF_RANGE (arguments and environment are too
+// Errors: FAILED_PRECONDITION (this host refuses a part of the floor), RESOURCE_EXHAUSTED (no free fd below the limit, no process), OUT_OF_RANGE (arguments and environment are too
 // long; exit code 126), or what execveat said of the image.
 absl::StatusOr<pid_t> StartGuest(const GuestStart& start);
 

@@ -11,8 +11,8 @@
 namespace guise::server {
 
 Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand,
-               std::function<void()> changed)
-    : reactor_(reactor), memories_(std::move(memories)), strand_(std::move(strand)), changed_(std::move(changed)) {}
+               bool in_namespace, std::function<void()> changed)
+    : reactor_(reactor), in_namespace_(in_namespace), memories_(std::move(memories)), strand_(std::move(strand)), changed_(std::move(changed)) {}
 
 void Census::Meet(const HeldProcess& posted) { Consider(posted, Trust::kPosted, HasForeign(strand_->Held())); }
 
@@ -62,7 +62,7 @@ size_t Census::Scan() {
 bool Census::HasForeign(const std::vector<HeldProcess>& held) {
   const bool found = std::any_of(held.begin(), held.end(), [](const HeldProcess& process) { return process.pid == 1; });
   absl::MutexLock lock(&mutex_);
-  foreign_ |= found;
+  foreign_ |= found || in_namespace_;
   return foreign_;
 }
 
@@ -72,17 +72,17 @@ bool Census::Consider(const HeldProcess& held, Trust trust, bool foreign) {
     absl::MutexLock lock(&mutex_);
     if (closed_ || guests_.count(key) != 0) return true;
   }
-  OwnedFd pidfd;
-  Presence presence = OpenGuest(held.pid, held.taken_at, &pidfd);
-  if (foreign && presence == Presence::kThere && UsesMemory(held.pid) == Uses::kNo) presence = Presence::kNone;
+  Guest guest;
+  const Presence presence = Find(held, foreign, &guest);
   if (presence == Presence::kThere) {
     absl::MutexLock lock(&mutex_);
-    if (closed_ || !guests_.emplace(key, Guest{.pid = held.pid, .pidfd = std::move(pidfd)}).second) return true;
+    if (closed_ || !guests_.emplace(key, std::move(guest)).second) return true;
     ++events_;
     WatchSoon(key);
     return true;
   }
-  if (foreign) return true;
+  // Some may be where /proc does not show them.
+  if (foreign && !in_namespace_) return true;
   if (presence == Presence::kYounger && UsesMemory(held.pid) != Uses::kNo) return true;
   if (trust == Trust::kScanned || held.pid == 0) {
     absl::MutexLock lock(&mutex_);
@@ -93,6 +93,21 @@ bool Census::Consider(const HeldProcess& held, Trust trust, bool foreign) {
   absl::MutexLock lock(&mutex_);
   ++events_;
   return false;
+}
+
+Presence Census::Find(const HeldProcess& held, bool foreign, Guest* guest) const {
+  guest->pid = guest->named = held.pid;
+  if (!in_namespace_) {
+    const Presence presence = OpenGuest(held.pid, held.taken_at, &guest->pidfd);
+    if (!foreign || (presence == Presence::kThere && UsesMemory(held.pid) != Uses::kNo)) return presence;
+  }
+  if (held.pid == 0) return Presence::kNone;
+  for (const pid_t pid : PidsInNamespaces(held.pid)) {
+    guest->pid = pid;
+    if (UsesMemory(pid) != Uses::kYes) continue;
+    if (OpenGuest(pid, held.taken_at, &guest->pidfd) == Presence::kThere) return Presence::kThere;
+  }
+  return Presence::kNone;
 }
 
 // On the reactor's thread, so that watching, dying and closing come one after the other.
@@ -124,12 +139,12 @@ void Census::Died(const Key& key) {
   // A record that was read while it was being taken may have shown the pid of its last holder.
   const std::vector<HeldProcess> held = strand_->Held();
   const auto now = std::find_if(held.begin(), held.end(), [&](const HeldProcess& process) {
-    return process.process == key.first && process.owner == key.second && process.pid != guest.pid;
+    return process.process == key.first && process.owner == key.second && process.pid != guest.named;
   });
   if (now != held.end()) {
     Consider(*now, Trust::kScanned, HasForeign(held));
   } else {
-    strand_->ReclaimProcess(key.first, key.second, guest.pid);
+    strand_->ReclaimProcess(key.first, key.second, guest.named);
   }
   changed_();
 }

@@ -35,7 +35,7 @@ class Census : public std::enable_shared_from_this<Census> {
  public:
   // `changed` is called on the reactor's thread after a guest's death. REQUIRES: `reactor` outlives the result.
   Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand,
-         std::function<void()> changed);
+         bool in_namespace, std::function<void()> changed);
 
   // A process has posted its first call.
   void Meet(const HeldProcess& posted);
@@ -62,7 +62,8 @@ class Census : public std::enable_shared_from_this<Census> {
  private:
   using Key = std::pair<uint32_t, uint64_t>;  // process record and owner word
   struct Guest {
-    pid_t pid = 0;
+    pid_t pid = 0;    // here
+    pid_t named = 0;  // in its record: in its own pid namespace
     OwnedFd pidfd;
   };
   enum class Trust { kPosted, kScanned };  // kScanned: the record may be half written
@@ -70,11 +71,14 @@ class Census : public std::enable_shared_from_this<Census> {
   // Whether a guest may live behind the record.
   bool Consider(const HeldProcess& held, Trust trust, bool foreign);
   bool HasForeign(const std::vector<HeldProcess>& held);
+  // The process behind a record. kThere: it is *guest.
+  Presence Find(const HeldProcess& held, bool foreign, Guest* guest) const;
   Uses UsesMemory(pid_t pid) const;
   void WatchSoon(const Key& key);
   void Died(const Key& key);
 
   Reactor& reactor_;
+  const bool in_namespace_;  // all guests are in a pid namespace below ours
   const std::shared_ptr<SessionMemories> memories_;
   const std::shared_ptr<Strand> strand_;
   const std::function<void()> changed_;

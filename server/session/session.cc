@@ -58,7 +58,8 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(Reactor& reactor, Worke
   absl::StatusOr<std::shared_ptr<Strand>> made = Strand::Create(self.memories_, *std::move(first), std::move(strand));
   if (!made.ok()) return made.status();
   self.strand_ = *std::move(made);
-  self.census_ = std::make_shared<Census>(reactor, self.memories_, self.strand_, [weak] {
+  const bool in_namespace = wanted.sandbox.has_value();
+  self.census_ = std::make_shared<Census>(reactor, self.memories_, self.strand_, in_namespace, [weak] {
     if (const std::shared_ptr<Session> changed = weak.lock()) changed->Reconsider();
   });
   workers.Add(self.strand_);
@@ -78,6 +79,7 @@ EpochSpec Session::Spec(uint32_t number, std::vector<std::string> layers, std::v
   if (options_.session.refuse_unshimmed) spec.flags |= wire::kRefuseUnshimmed;
   spec.rewrite_after = options_.session.rewrite_after;
   spec.generic_kernel = options_.session.generic_kernel;
+  spec.sandboxed = options_.session.sandbox.has_value();
   return spec;
 }
 
@@ -96,6 +98,7 @@ SessionInfo Session::Info() {
   info.name = name();
   info.owner_uid = owner_uid();
   info.generic_kernel = options_.session.generic_kernel;
+  info.sandbox = options_.session.sandbox;
   info.created_unix_nanos = created_unix_nanos_;
   absl::MutexLock lock(&mutex_);
   info.layers = layers_;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "proto/control/v1/sandbox.pb.h"
 #include "proto/wire/records.h"
 #include "proto/wire/request.h"
 #include "server/stack/epoch.h"
@@ -45,6 +47,8 @@ struct SessionOptions {
   bool exact_guest_seccomp = false;  // see proto/control/v1/sessions.proto
   bool refuse_unshimmed = false;
   bool generic_kernel = false;
+  // The floor is a sandbox's. What it confines to is the launcher's business; the policy is kept for those who ask.
+  std::optional<v1::SandboxPolicy> sandbox;
   uint32_t rewrite_after = 0;  // see wire::Published
 };
 
@@ -85,6 +89,7 @@ struct SessionInfo {
   uint64_t panics = 0;
   SiteCounts sites;
   bool generic_kernel = false;
+  std::optional<v1::SandboxPolicy> sandbox;
 };
 
 // Compiles a stack: Epoch::Compile with the server's registry.

@@ -112,6 +112,7 @@ class Epoch::Compiler {
   std::optional<api::Owner> own_files_;
   std::optional<api::KernelLook> kernel_;
   uint64_t vsyscall_ = 0;
+  bool speaks_for_sandbox_ = false;
   struct Moved {
     std::optional<Placement> to;
     bool by_name = false;  // not by "all": an impossible placement is an error
@@ -152,6 +153,7 @@ absl::Status Epoch::Compiler::MakeLayers() {
     }
     if (!kernel_.has_value()) kernel_ = claims.kernel();
     if (vsyscall_ == 0) vsyscall_ = claims.vsyscall();
+    speaks_for_sandbox_ |= claims.speaks_for_sandbox();
     on_loss_ = std::max(on_loss_, claims.on_loss());
     epoch_->personalities_.push_back(*std::move(personality));
   }
@@ -215,8 +217,15 @@ absl::Status Epoch::Compiler::CheckStacking() {
   return absl::OkStatus();
 }
 
-// What a generic kernel refuses and has a successor, the stack answers. fork and its kin are the shim's.
+// A sandbox is the floor's and the layer's, or neither's. What a generic kernel refuses and has a successor, the stack
+// answers; fork and its kin are the shim's.
 absl::Status Epoch::Compiler::CheckKernel() {
+  if (spec_.sandboxed != speaks_for_sandbox_) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "stack '", absl::StrJoin(epoch_->names_, ","), "': the session's floor is ", speaks_for_sandbox_ ? "no" : "a",
+        " sandbox's, which its launcher sets for its life; ",
+        speaks_for_sandbox_ ? "start a session with `guise run --personality sandboxed`" : "keep the layer sandboxed"));
+  }
   if (!spec_.generic_kernel) return absl::OkStatus();
   for (const syscall::Row& row : syscall::kTable) {
     const bool old = row.Has(syscall::Trait::NotInGeneric) && row.next != syscall::kNoNr && !syscall::IsGone(row);

@@ -1,7 +1,7 @@
 // The floor of sessions whose kernel is to be generic: the calls that x86_64 has beyond the asm-generic table, which
 // newer architectures share, are refused with ENOSYS by the kernel itself. What goes around the shim meets it, too.
-#ifndef GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
-#define GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
+#ifndef GUISE_SERVER_FLOOR_GENERIC_KERNEL_H_
+#define GUISE_SERVER_FLOOR_GENERIC_KERNEL_H_
 
 #include <linux/filter.h>
 
@@ -20,4 +20,4 @@ bool RefusesArchPrctl();
 
 }  // namespace guise::server
 
-#endif  // GUISE_SERVER_LAUNCH_GENERIC_KERNEL_H_
+#endif  // GUISE_SERVER_FLOOR_GENERIC_KERNEL_H_

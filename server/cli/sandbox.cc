@@ -1,0 +1,99 @@
+#include "server/cli/sandbox.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/floor/policy.h"
+#include "server/launch/runtime_directory.h"
+
+namespace guise::server {
+namespace {
+
+std::string WorkingDirectory() {
+  char path[PATH_MAX];
+  return getcwd(path, sizeof(path)) != nullptr ? path : "/";
+}
+
+PolicySurroundings Surroundings() {
+  const char* const home = getenv("HOME");
+  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath()};
+}
+
+absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return absl::InvalidArgumentError(absl::StrCat("policy ", path, " cannot be read; name a file that is there"));
+  }
+  return ParsePolicy(text.str(), absl::StrCat("policy ", path));
+}
+
+v1::Network NetworkOf(const std::string& word) {
+  if (word == "host") return v1::NETWORK_HOST;
+  return word == "loopback" ? v1::NETWORK_LOOPBACK : v1::NETWORK_NONE;
+}
+
+}  // namespace
+
+void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags) {
+  command.add_option("--policy", flags->policy, "A sandbox's policy: a file with a guise.v1.SandboxPolicy, text or JSON")
+      ->type_name("FILE");
+  command.add_option("--preset", flags->preset, "What a sandbox's other rules are added to")
+      ->check(CLI::IsMember(PresetNames()));
+  const std::pair<const char*, v1::Access> words[] = {{"--ro", v1::ACCESS_READ_ONLY},
+                                                      {"--rw", v1::ACCESS_READ_WRITE},
+                                                      {"--hide", v1::ACCESS_HIDDEN},
+                                                      {"--tmp", v1::ACCESS_TEMPORARY}};
+  for (const auto& [word, access] : words) {
+    const std::string help = absl::StrCat("A sandbox's rule of a path, which is then ",
+                                          access == v1::ACCESS_READ_ONLY    ? "read-only"
+                                          : access == v1::ACCESS_READ_WRITE ? "writable"
+                                          : access == v1::ACCESS_HIDDEN     ? "hidden"
+                                                                            : "an empty directory of its own",
+                                          "; the last that matches decides; may be given again");
+    command
+        .add_option_function<std::vector<std::string>>(
+            word,
+            [flags, access = access](const std::vector<std::string>& paths) {
+              for (const std::string& path : paths) flags->paths.emplace_back(path, access);
+            },
+            help)
+        ->type_name("PATH")
+        ->allow_extra_args(false)
+        ->trigger_on_parse()
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+  command.add_option("--net", flags->network, "A sandbox's network: none, a loopback of its own, or the host's")
+      ->check(CLI::IsMember({"none", "loopback", "host"}));
+  command.add_option("--processes", flags->processes, "How many processes and threads a sandbox has at most")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 1u << 20));
+  command.add_option("--hostname", flags->hostname, "A sandbox's name of its host")->type_name("NAME");
+}
+
+absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
+  v1::SandboxPolicy policy;
+  if (!flags.policy.empty()) {
+    absl::StatusOr<v1::SandboxPolicy> read = ReadPolicy(flags.policy);
+    if (!read.ok()) return read;
+    policy = *std::move(read);
+  }
+  if (!flags.preset.empty()) policy.set_preset(flags.preset);
+  for (const auto& [path, access] : flags.paths) {
+    v1::PathRule* const rule = policy.add_paths();
+    rule->set_path(path.empty() || path[0] == '/' ? path : absl::StrCat(WorkingDirectory(), "/", path));
+    rule->set_access(access);
+  }
+  if (!flags.network.empty()) policy.set_network(NetworkOf(flags.network));
+  if (flags.processes != 0) policy.set_processes(flags.processes);
+  if (!flags.hostname.empty()) policy.set_hostname(flags.hostname);
+  return CompletePolicy(policy, Surroundings());
+}
+
+}  // namespace guise::server

@@ -1,0 +1,38 @@
+// The flags of a sandbox: a policy in the words of guise.v1.SandboxPolicy.
+#ifndef GUISE_SERVER_CLI_SANDBOX_H_
+#define GUISE_SERVER_CLI_SANDBOX_H_
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/control/v1/sandbox.pb.h"
+
+namespace guise::server {
+
+struct SandboxFlags {
+  std::string policy;  // a file; empty: none
+  std::string preset;
+  std::vector<std::pair<std::string, v1::Access>> paths;  // in the order of the command line
+  std::string network;
+  uint32_t processes = 0;
+  std::string hostname;
+
+  bool any() const {
+    return !policy.empty() || !preset.empty() || !paths.empty() || !network.empty() || processes != 0 ||
+           !hostname.empty();
+  }
+};
+
+// Adds --policy, --preset, --ro, --rw, --hide, --tmp, --net, --processes and --hostname.
+void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags);
+
+// The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT.
+absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_CLI_SANDBOX_H_

@@ -1,0 +1,76 @@
+// The floor of a sandboxed session: namespaces, mounts, limits and filters, set up before the first guest instruction.
+//
+// Prepared in the launcher, which has threads; entered in a child of clone(2) with CloneFlags(), which is process 1 of the
+// new pid namespace: there nothing is called but system calls, so everything that allocates is made by Prepare().
+#ifndef GUISE_SERVER_FLOOR_CONFINEMENT_H_
+#define GUISE_SERVER_FLOOR_CONFINEMENT_H_
+
+#include <linux/filter.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/control/v1/sandbox.pb.h"
+
+namespace guise::server {
+
+// Why a child could not be confined: pointers into what the launcher has prepared, good in parent and child.
+struct ConfinementFailure {
+  int error = 0;
+  const char* what = nullptr;    // that was tried
+  const char* object = nullptr;  // may be null
+};
+
+class Confinement {
+ public:
+  // `policy`: complete (policy.h). INVALID_ARGUMENT: it cannot be enforced here, and why; INTERNAL, RESOURCE_EXHAUSTED.
+  static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory);
+
+  // For clone(2), without a signal.
+  int CloneFlags() const;
+
+  // Enters the floor. False: *failure says why, and the process is good for nothing but to end. Async-signal-safe.
+  // REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one thread.
+  bool Enter(ConfinementFailure* failure) const;
+
+  // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
+  const std::string& moved_to() const { return moved_to_; }
+
+ private:
+  struct Rule {
+    std::string source;
+    std::string target;  // below the place where the new root is put together
+    v1::Access access;
+    bool is_directory;
+    std::string options;  // of a tmpfs
+  };
+
+  bool MapIds(ConfinementFailure* failure) const;
+  bool MakeRoot(ConfinementFailure* failure) const;
+  bool PlaceRule(const Rule& rule, int tree, int empty_file, ConfinementFailure* failure) const;
+  bool MakeProc(ConfinementFailure* failure) const;
+  bool MakeDevices(const int* trees, ConfinementFailure* failure) const;
+  bool EnterRoot(ConfinementFailure* failure) const;
+  bool SetLimits(ConfinementFailure* failure) const;
+
+  bool has_user_namespace_ = false;
+  std::string uid_map_, gid_map_;
+  std::vector<Rule> rules_;
+  std::string hostname_;
+  std::string working_directory_;
+  std::string moved_to_;
+  v1::Network network_ = v1::NETWORK_NONE;
+  rlim_t processes_ = 0;
+  std::vector<sock_filter> filter_;
+};
+
+// Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal n.
+// Its end ends all others of its namespace. Async-signal-safe. REQUIRES: all signals are blocked.
+[[noreturn]] void BeInit(pid_t guest);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_FLOOR_CONFINEMENT_H_

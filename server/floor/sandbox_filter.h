@@ -1,0 +1,21 @@
+// The seccomp filter of sandboxed sessions: what no guest of one has business with, and what would be a way around its
+// namespaces.
+#ifndef GUISE_SERVER_FLOOR_SANDBOX_FILTER_H_
+#define GUISE_SERVER_FLOOR_SANDBOX_FILTER_H_
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace guise::server {
+
+// Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf, io_uring,
+// ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
+// TIOCLINUX); socket families but unix, IPv4, IPv6 and netlink; calls of other architectures. RESOURCE_EXHAUSTED, INTERNAL.
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter();
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_FLOOR_SANDBOX_FILTER_H_
