@@ -32,6 +32,7 @@ void AddExec(CLI::App& app, Invocation& invocation);
 void AddPs(CLI::App& app, Invocation& invocation);
 void AddSwitch(CLI::App& app, Invocation& invocation);
 void AddPlace(CLI::App& app, Invocation& invocation);
+void AddPolicy(CLI::App& app, Invocation& invocation);
 void AddStop(CLI::App& app, Invocation& invocation);
 void AddServer(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);

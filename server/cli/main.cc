@@ -74,6 +74,7 @@ int Main(int argc, char** argv) {
   AddPs(app, invocation);
   AddSwitch(app, invocation);
   AddPlace(app, invocation);
+  AddPolicy(app, invocation);
   AddStop(app, invocation);
   AddServer(app, invocation);
   AddDoctor(app, invocation);

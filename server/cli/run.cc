@@ -140,7 +140,8 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
 absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, const std::string& program) {
   if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
   char here[PATH_MAX];
-  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, getcwd(here, sizeof(here)) != nullptr ? here : "/");
+  absl::StatusOr<Confinement> confinement =
+      Confinement::Prepare(policy, getcwd(here, sizeof(here)) != nullptr ? here : "/");
   if (confinement.ok() && !confinement->moved_to().empty()) {
     fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n", here,
             confinement->moved_to().c_str());

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/floor/explain.h"
 #include "server/floor/policy.h"
 #include "server/launch/runtime_directory.h"
 
@@ -42,7 +43,8 @@ v1::Network NetworkOf(const std::string& word) {
 }  // namespace
 
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags) {
-  command.add_option("--policy", flags->policy, "A sandbox's policy: a file with a guise.v1.SandboxPolicy, text or JSON")
+  command
+      .add_option("--policy", flags->policy, "A sandbox's policy: a file with a guise.v1.SandboxPolicy, text or JSON")
       ->type_name("FILE");
   command.add_option("--preset", flags->preset, "What a sandbox's other rules are added to")
       ->check(CLI::IsMember(PresetNames()));
@@ -74,6 +76,8 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
   command.add_option("--processes", flags->processes, "How many processes and threads a sandbox has at most")
       ->type_name("N")
       ->check(CLI::Range(1u, 1u << 20));
+  command.add_flag("--best-effort", flags->best_effort,
+                   "Start a sandbox also when a part of what was asked for cannot be enforced here");
   command.add_option("--hostname", flags->hostname, "A sandbox's name of its host")->type_name("NAME");
 }
 
@@ -93,7 +97,10 @@ absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
   if (!flags.network.empty()) policy.set_network(NetworkOf(flags.network));
   if (flags.processes != 0) policy.set_processes(flags.processes);
   if (!flags.hostname.empty()) policy.set_hostname(flags.hostname);
-  return CompletePolicy(policy, Surroundings());
+  absl::StatusOr<v1::SandboxPolicy> complete = CompletePolicy(policy, Surroundings());
+  if (!complete.ok() || flags.best_effort) return complete;
+  if (absl::Status status = CheckEnforced(*complete, policy); !status.ok()) return status;
+  return complete;
 }
 
 }  // namespace guise::server

@@ -20,17 +20,19 @@ struct SandboxFlags {
   std::string network;
   uint32_t processes = 0;
   std::string hostname;
+  bool best_effort = false;
 
   bool any() const {
     return !policy.empty() || !preset.empty() || !paths.empty() || !network.empty() || processes != 0 ||
-           !hostname.empty();
+           !hostname.empty() || best_effort;
   }
 };
 
-// Adds --policy, --preset, --ro, --rw, --hide, --tmp, --net, --processes and --hostname.
+// Adds --policy, --preset, --ro, --rw, --hide, --tmp, --net, --processes, --hostname and --best-effort.
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags);
 
-// The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT.
+// The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT;
+// FAILED_PRECONDITION: what it asks for is not enforced here, and best effort is not enough.
 absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags);
 
 }  // namespace guise::server

@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/floor/landlock.h"
 #include "server/floor/policy.h"
 #include "server/floor/sandbox_filter.h"
 #include "server/launch/errno_status.h"
@@ -52,7 +53,9 @@ bool WriteFile(const char* path, const std::string& text) {
   return written;
 }
 
-int CloneTree(const char* path) { return open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE); }
+int CloneTree(const char* path) {
+  return open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+}
 
 bool SetAttributes(int tree, const char* path, unsigned flags, uint64_t set) {
   mount_attr attributes = {};
@@ -121,8 +124,9 @@ bool DropCapabilities() {
   for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return false;
   }
-  constexpr int kLocked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
-                          SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  constexpr int kLocked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                          SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+                          SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
   if (prctl(PR_SET_SECUREBITS, kLocked, 0, 0, 0) != 0) return false;
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   const __user_cap_data_struct none[2] = {};
@@ -149,11 +153,18 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     }
     const bool is_directory = S_ISDIR(status.st_mode);
     if (rule.access() == v1::ACCESS_TEMPORARY && !is_directory) {
-      return absl::InvalidArgumentError(absl::StrCat("the policy's path \"", rule.path(), "\" is no directory; tmp is for those"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the policy's path \"", rule.path(), "\" is no directory; tmp is for those"));
     }
     const bool hides = rule.access() == v1::ACCESS_HIDDEN;
     confinement.rules_.push_back({rule.path(), rule.path() == "/" ? kStage : kStage + rule.path(), rule.access(),
                                   is_directory, absl::StrFormat("mode=%o", hides ? 0755 : status.st_mode & 07777)});
+  }
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "descriptor ", fd, " is a directory of the host's, a way around the sandbox's mounts; redirect it"));
   }
   confinement.hostname_ = policy.hostname();
   confinement.network_ = policy.network();
@@ -233,7 +244,8 @@ bool Confinement::PlaceRule(const Rule& rule, int tree, int empty_file, Confinem
   }
   if (!rule.is_directory) {
     const int hidden = open_tree(empty_file, "hidden", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (hidden < 0 || !SetAttributes(hidden, "", AT_EMPTY_PATH, kQuiet | MOUNT_ATTR_RDONLY) || !Attach(hidden, target)) {
+    if (hidden < 0 || !SetAttributes(hidden, "", AT_EMPTY_PATH, kQuiet | MOUNT_ATTR_RDONLY) ||
+        !Attach(hidden, target)) {
       return Fail(failure, "cannot hide the file", rule.source.c_str());
     }
     return true;
@@ -246,7 +258,8 @@ bool Confinement::PlaceRule(const Rule& rule, int tree, int empty_file, Confinem
 
 bool Confinement::MakeProc(ConfinementFailure* failure) const {
   if (mount("proc", "/tmp/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
-    return Fail(failure, "cannot mount a /proc of the session's own (one that shows all of /proc must be mounted here)");
+    return Fail(failure,
+                "cannot mount a /proc of the session's own (one that shows all of /proc must be mounted here)");
   }
   for (const char* const path : kReadOnlyProc) {
     const int tree = CloneTree(path);
@@ -265,10 +278,13 @@ bool Confinement::MakeDevices(const int* trees, ConfinementFailure* failure) con
   for (size_t i = 0; i < kDeviceCount; ++i) {
     char path[32] = "/tmp/dev/";
     strcat(path, kDevices[i]);
-    if (!MakePlace(path, false) || !Attach(trees[i], path)) return Fail(failure, "cannot place the device", kDevices[i]);
+    if (!MakePlace(path, false) || !Attach(trees[i], path))
+      return Fail(failure, "cannot place the device", kDevices[i]);
   }
-  constexpr const char* kLinks[][2] = {{"/proc/self/fd", "/tmp/dev/fd"},       {"/proc/self/fd/0", "/tmp/dev/stdin"},
-                                       {"/proc/self/fd/1", "/tmp/dev/stdout"}, {"/proc/self/fd/2", "/tmp/dev/stderr"},
+  constexpr const char* kLinks[][2] = {{"/proc/self/fd", "/tmp/dev/fd"},
+                                       {"/proc/self/fd/0", "/tmp/dev/stdin"},
+                                       {"/proc/self/fd/1", "/tmp/dev/stdout"},
+                                       {"/proc/self/fd/2", "/tmp/dev/stderr"},
                                        {"pts/ptmx", "/tmp/dev/ptmx"}};
   for (const auto& link : kLinks) {
     if (symlink(link[0], link[1]) != 0) return Fail(failure, "cannot make", link[1]);
@@ -303,11 +319,30 @@ bool Confinement::SetLimits(ConfinementFailure* failure) const {
   // Not for guests to trace, or to read the memory of.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
+  if (HasLandlock() && !EnterLandlock(failure)) return false;
   const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-    return Fail(failure, "cannot set the system call filter");
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ||
+         Fail(failure, "cannot set the system call filter");
+}
+
+// The mounts say what may be written; this, that nothing is written but through them.
+bool Confinement::EnterLandlock(ConfinementFailure* failure) const {
+  LandlockDomain domain;
+  if (!domain.Begin()) return Fail(failure, "cannot make a Landlock domain");
+  if (!domain.Allow("/", false)) return Fail(failure, "cannot allow reading below", "/");
+  for (const char* const path : {"/proc", "/dev"}) {
+    if (!domain.Allow(path, true)) return Fail(failure, "cannot allow writing below", path);
   }
-  return true;
+  for (const Rule& rule : rules_) {
+    const bool writes = rule.access == v1::ACCESS_READ_WRITE || rule.access == v1::ACCESS_TEMPORARY;
+    // A later rule may have hidden it.
+    if (writes && !domain.Allow(rule.source.c_str(), true) && errno != ENOENT && errno != EACCES) {
+      return Fail(failure, "cannot allow writing below", rule.source.c_str());
+    }
+  }
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) domain.AllowDescriptor(fd);
+  return domain.Enter() || Fail(failure, "cannot enter the Landlock domain");
 }
 
 }  // namespace guise::server

@@ -1,7 +1,7 @@
 // The floor of a sandboxed session: namespaces, mounts, limits and filters, set up before the first guest instruction.
 //
-// Prepared in the launcher, which has threads; entered in a child of clone(2) with CloneFlags(), which is process 1 of the
-// new pid namespace: there nothing is called but system calls, so everything that allocates is made by Prepare().
+// Prepared in the launcher, which has threads; entered in a child of clone(2) with CloneFlags(), which is process 1 of
+// the new pid namespace: there nothing is called but system calls, so everything that allocates is made by Prepare().
 #ifndef GUISE_SERVER_FLOOR_CONFINEMENT_H_
 #define GUISE_SERVER_FLOOR_CONFINEMENT_H_
 
@@ -55,6 +55,7 @@ class Confinement {
   bool MakeDevices(const int* trees, ConfinementFailure* failure) const;
   bool EnterRoot(ConfinementFailure* failure) const;
   bool SetLimits(ConfinementFailure* failure) const;
+  bool EnterLandlock(ConfinementFailure* failure) const;
 
   bool has_user_namespace_ = false;
   std::string uid_map_, gid_map_;
@@ -67,8 +68,8 @@ class Confinement {
   std::vector<sock_filter> filter_;
 };
 
-// Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal n.
-// Its end ends all others of its namespace. Async-signal-safe. REQUIRES: all signals are blocked.
+// Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal
+// n. Its end ends all others of its namespace. Async-signal-safe. REQUIRES: all signals are blocked.
 [[noreturn]] void BeInit(pid_t guest);
 
 }  // namespace guise::server

@@ -60,7 +60,8 @@ absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   }
   const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &free);
   if (real == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("path \"", path, "\": ", strerror(errno), "; rules name what is there"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("path \"", path, "\": ", strerror(errno), "; rules name what is there"));
   }
   return std::string(real.get());
 }
@@ -99,8 +100,8 @@ void AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurr
 
 absl::Status CheckHostname(const std::string& name) {
   const bool good = name.size() <= kLongestHostname && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '.';
-  });
+                      return std::isalnum(c) != 0 || c == '-' || c == '.';
+                    });
   if (good) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("hostname \"", name, "\": at most ", kLongestHostname, " letters, digits, dashes and dots"));
@@ -115,8 +116,8 @@ absl::StatusOr<v1::SandboxPolicy> ParsePolicy(std::string_view text, const std::
     const google::protobuf::util::Status status =
         google::protobuf::util::JsonStringToMessage(std::string(text), &policy);
     if (status.ok()) return policy;
-    return absl::InvalidArgumentError(absl::StrCat(source, ": ", std::string(status.message()),
-                                                   "; its fields are those of guise.v1.SandboxPolicy"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(source, ": ", std::string(status.message()), "; its fields are those of guise.v1.SandboxPolicy"));
   }
   FirstError error;
   google::protobuf::TextFormat::Parser parser;

@@ -24,7 +24,8 @@ struct PolicySurroundings {
 
 // The policy with its preset's rules before its own, nothing unspecified, and paths without links. INVALID_ARGUMENT: an
 // unknown preset, a path that is not absolute or does not exist, a value out of range.
-absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy, const PolicySurroundings& surroundings);
+absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy,
+                                                 const PolicySurroundings& surroundings);
 
 // What the last matching rule of a completed policy says of an absolute path without links.
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path);

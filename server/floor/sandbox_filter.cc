@@ -18,10 +18,10 @@ namespace {
 using syscall::Nr;
 using syscall::Trait;
 
-// Sensitive calls that change the caller, or its own memory, and gain nothing: the caller has no capabilities, and cannot
-// get any.
-constexpr Nr kOwnBusiness[] = {Nr::setuid,    Nr::setgid,    Nr::setreuid, Nr::setregid,    Nr::setgroups,
-                               Nr::setresuid, Nr::setresgid, Nr::setfsuid, Nr::setfsgid,    Nr::capset,
+// Sensitive calls that change the caller, or its own memory, and gain nothing: the caller has no capabilities, and
+// cannot get any.
+constexpr Nr kOwnBusiness[] = {Nr::setuid,    Nr::setgid,    Nr::setreuid, Nr::setregid,      Nr::setgroups,
+                               Nr::setresuid, Nr::setresgid, Nr::setfsuid, Nr::setfsgid,      Nr::capset,
                                Nr::prctl,     Nr::seccomp,   Nr::mbind,    Nr::set_mempolicy, Nr::personality};
 
 // Programs ask whether there is such a call, and go on without.
@@ -32,7 +32,7 @@ bool IsAmong(const Nr (&numbers)[kSize], Nr nr) {
   return std::find(std::begin(numbers), std::end(numbers), nr) != std::end(numbers);
 }
 
-constexpr uint64_t kNamespaces[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+constexpr uint64_t kNamespaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
                                     CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
 
 // ABI: the kernel looks at the low half of both.

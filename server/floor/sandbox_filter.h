@@ -11,9 +11,11 @@
 
 namespace guise::server {
 
-// Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf, io_uring,
+// Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf,
+// io_uring,
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
-// TIOCLINUX); socket families but unix, IPv4, IPv6 and netlink; calls of other architectures. RESOURCE_EXHAUSTED, INTERNAL.
+// TIOCLINUX); socket families but unix, IPv4, IPv6 and netlink; calls of other architectures. RESOURCE_EXHAUSTED,
+// INTERNAL.
 absl::StatusOr<std::vector<sock_filter>> SandboxFilter();
 
 }  // namespace guise::server

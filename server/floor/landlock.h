@@ -1,0 +1,34 @@
+// Landlock: who holds a descriptor of a host's file (standard input, say) cannot open it again for writing through
+// /proc/self/fd, which passes the mounts by.
+#ifndef GUISE_SERVER_FLOOR_LANDLOCK_H_
+#define GUISE_SERVER_FLOOR_LANDLOCK_H_
+
+#include <stdint.h>
+
+namespace guise::server {
+
+// Whether this kernel has it.
+bool HasLandlock();
+
+// A domain for this process and all that it starts, made of rules. Async-signal-safe; not thread-safe.
+class LandlockDomain {
+ public:
+  // False: errno says why.
+  bool Begin();
+  // Everything may be read and executed below `path`, and with `writes` also written, made and removed.
+  bool Allow(const char* path, bool writes);
+  // What the descriptor already may be used for may be opened again.
+  bool AllowDescriptor(int fd);
+  // Puts it in force. REQUIRES: no_new_privs.
+  bool Enter();
+
+ private:
+  bool Add(int file, uint64_t rights) const;
+
+  int ruleset_ = -1;
+  uint64_t handled_ = 0;
+};
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_FLOOR_LANDLOCK_H_
