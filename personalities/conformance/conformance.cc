@@ -32,8 +32,9 @@ namespace {
 // A session, and a guest made of random bytes.
 class RandomGuest {
  public:
-  RandomGuest(const api::Registry& registry, std::vector<std::string> layers) {
+  RandomGuest(const api::Registry& registry, std::vector<std::string> layers, bool sandboxed) {
     server::EpochSpec spec;
+    spec.sandboxed = sandboxed;
     spec.layers = std::move(layers);
     spec.owner_uid = spec.owner_gid = 1000;
     const auto epoch = Epoch::Compile(registry, spec);
@@ -156,12 +157,13 @@ TEST_P(ConformanceTest, CompilesAloneAndBeneathAnother) {
     if (Layer() == "linux" && layers.size() > 1) continue;  // stands alone
     server::EpochSpec spec;
     spec.layers = layers;
+    spec.sandboxed = claims_.speaks_for_sandbox();
     EXPECT_TRUE(Epoch::Compile(registry_, spec).ok()) << Epoch::Compile(registry_, spec).status();
   }
 }
 
 TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
-  RandomGuest guest(registry_, {Layer()});
+  RandomGuest guest(registry_, {Layer()}, claims_.speaks_for_sandbox());
   ASSERT_TRUE(guest.ok());
   for (const api::Claim& claim : claims_.all()) {
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
@@ -175,8 +177,8 @@ TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
 
 TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest first(registry_, {Layer()});
-    RandomGuest second(registry_, {Layer()});
+    RandomGuest first(registry_, {Layer()}, claims_.speaks_for_sandbox());
+    RandomGuest second(registry_, {Layer()}, claims_.speaks_for_sandbox());
     ASSERT_TRUE(first.ok() && second.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
       EXPECT_TRUE(Same(first.Call(claim.nr, seed), second.Call(claim.nr, seed))) << syscall::Name(claim.nr);
@@ -186,8 +188,8 @@ TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
 
 TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest cancelled(registry_, {Layer()});
-    RandomGuest whole(registry_, {Layer()});
+    RandomGuest cancelled(registry_, {Layer()}, claims_.speaks_for_sandbox());
+    RandomGuest whole(registry_, {Layer()}, claims_.speaks_for_sandbox());
     ASSERT_TRUE(cancelled.ok() && whole.ok());
     for (uint32_t seed = 0; seed < kSeeds / 10; ++seed) {
       const std::vector<Answer> expected = whole.Call(claim.nr, seed);
@@ -200,8 +202,8 @@ TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
 TEST_P(ConformanceTest, AnswersTheSameBeneathALayerThatPassesOn) {
   if (Layer() == "linux") GTEST_SKIP() << "linux is the empty stack and stands alone";
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest alone(registry_, {Layer()});
-    RandomGuest beneath(registry_, {"through", Layer()});
+    RandomGuest alone(registry_, {Layer()}, claims_.speaks_for_sandbox());
+    RandomGuest beneath(registry_, {"through", Layer()}, claims_.speaks_for_sandbox());
     ASSERT_TRUE(alone.ok() && beneath.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
       std::vector<Answer> expected = alone.Call(claim.nr, seed);

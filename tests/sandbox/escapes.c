@@ -1,0 +1,350 @@
+// Tries to get out of a sandbox, in the ways that the test names: escapes NAME... prints "NAME held" or "NAME out" for
+// each. What "out" means is decided by the test, which looks outside as well. By the environment:
+//   SECRET   a file that the policy hides      VICTIM  a file that it makes read-only
+//   HIDDEN   a directory that it hides         OUTSIDE the pid of a process outside
+//   PORT     of a listener on the host's loopback
+//   GADGET=1 calls are made by an instruction of the shim that dispatch lets through: as if there were no shim
+#include <arpa/inet.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <termios.h>
+
+#include "tests/guests/guest.h"
+
+static unsigned char* gadget;
+
+static long Call(long nr, long a, long b, long c, long d, long e, long f) {
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  long result = nr;
+  if (gadget == NULL) {
+    result = syscall(nr, a, b, c, d, e, f);
+    return result == -1 ? -errno : result;
+  }
+  __asm__ volatile("call *%%rbx"
+                   : "+a"(result)
+                   : "b"(gadget), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory", "cc");
+  return result;
+}
+#define DO0(nr) Call(nr, 0, 0, 0, 0, 0, 0)
+#define DO1(nr, a) Call(nr, (long)(a), 0, 0, 0, 0, 0)
+#define DO2(nr, a, b) Call(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define DO3(nr, a, b, c) Call(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define DO4(nr, a, b, c, d) Call(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define DO5(nr, a, b, c, d, e) Call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define DO6(nr, a, b, c, d, e, f) Call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static const char* Env(const char* name) {
+  const char* const value = getenv(name);
+  CHECK(value != NULL);
+  return value;
+}
+
+static int Reads(long fd) {
+  char byte;
+  return fd >= 0 && DO3(SYS_read, fd, &byte, 1) == 1;
+}
+static int Writes(long fd) { return fd >= 0 && DO3(SYS_write, fd, "escaped", 7) == 7; }
+static long Open(const char* path, int flags) { return DO4(SYS_openat, AT_FDCWD, path, flags, 0600); }
+
+// --- files
+static int ReadSecret(void) { return Reads(Open(Env("SECRET"), O_RDONLY)); }
+static int WriteVictim(void) { return Writes(Open(Env("VICTIM"), O_WRONLY)); }
+static int TruncateVictim(void) { return DO2(SYS_truncate, Env("VICTIM"), 0) == 0; }
+static int UnlinkVictim(void) { return DO3(SYS_unlinkat, AT_FDCWD, Env("VICTIM"), 0) == 0; }
+static int RenameVictim(void) { return DO5(SYS_renameat2, AT_FDCWD, Env("VICTIM"), AT_FDCWD, "/tmp/v", 0) == 0; }
+static int ChmodVictim(void) { return DO3(SYS_fchmodat, AT_FDCWD, Env("VICTIM"), 0666) == 0; }
+static int TouchVictim(void) { return DO4(SYS_utimensat, AT_FDCWD, Env("VICTIM"), 0, 0) == 0; }
+static int LinkVictim(void) { return DO5(SYS_linkat, AT_FDCWD, Env("VICTIM"), AT_FDCWD, "/tmp/link", 0) == 0; }
+static int SecretByLink(void) {
+  DO3(SYS_symlinkat, Env("SECRET"), AT_FDCWD, "/tmp/to-secret");
+  return Reads(Open("/tmp/to-secret", O_RDONLY));
+}
+static int SecretByDots(void) {
+  char path[512];
+  snprintf(path, sizeof(path), "/proc/self/root/../../../..%s", Env("SECRET"));
+  return Reads(Open(path, O_RDONLY));
+}
+static int SecretByInit(void) {
+  char path[512];
+  snprintf(path, sizeof(path), "/proc/1/root%s", Env("SECRET"));
+  return Reads(Open(path, O_RDONLY)) || Reads(Open("/proc/1/environ", O_RDONLY)) || Open("/proc/1/mem", O_RDWR) >= 0;
+}
+static int SecretByDescriptorsOfInit(void) {
+  for (int fd = 0; fd < 300; ++fd) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/1/fd/%d", fd);
+    if (Open(path, O_RDONLY | O_NONBLOCK) >= 0) return 1;
+  }
+  return 0;
+}
+static int ListHidden(void) {
+  char entries[4096];
+  const long fd = Open(Env("HIDDEN"), O_RDONLY | O_DIRECTORY);
+  return fd >= 0 && DO3(SYS_getdents64, fd, entries, sizeof(entries)) > 2 * 24;
+}
+static int WriteHidden(void) {
+  char path[512];
+  snprintf(path, sizeof(path), "%s/new", Env("HIDDEN"));
+  return Open(path, O_WRONLY | O_CREAT) >= 0;
+}
+static int ReopenInput(void) { return Writes(Open("/proc/self/fd/0", O_WRONLY)); }
+static int InputParent(void) { return Reads(DO4(SYS_openat, 0, "..", O_RDONLY, 0)); }
+static int InheritedDescriptor(void) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    if (DO2(SYS_fcntl, fd, F_GETFD) >= 0 && getenv("GADGET") == NULL) return 1;
+  }
+  return 0;
+}
+static int Handle(void) {
+  struct {
+    unsigned size;
+    int type;
+    char bytes[128];
+  } handle = {.size = 128};
+  int mount;
+  if (DO5(SYS_name_to_handle_at, AT_FDCWD, "/etc/passwd", &handle, &mount, 0) != 0) return 0;
+  const long root = Open("/", O_RDONLY | O_DIRECTORY);
+  return DO3(SYS_open_by_handle_at, root, &handle, O_RDWR) >= 0;
+}
+// --- mounts
+static int Unmount(void) { return DO2(SYS_umount2, Env("HIDDEN"), MNT_DETACH) == 0 && ReadSecret(); }
+static int Mount(void) { return DO5(SYS_mount, "tmpfs", "/mnt", "tmpfs", 0, 0) == 0; }
+static int Remount(void) { return DO5(SYS_mount, "", "/", "", MS_REMOUNT | MS_BIND, 0) == 0; }
+static int Chroot(void) { return DO1(SYS_chroot, "/tmp") == 0; }
+static int Pivot(void) { return DO2(SYS_pivot_root, "/", "/tmp") == 0; }
+static int OpenTree(void) { return DO3(SYS_open_tree, AT_FDCWD, "/", 1) >= 0; }
+static int NewMount(void) { return DO2(SYS_fsopen, "tmpfs", 0) >= 0; }
+static int Device(void) {
+  return DO4(SYS_mknodat, AT_FDCWD, "/tmp/disk", S_IFBLK | 0600, makedev(254, 0)) == 0 &&
+         Open("/tmp/disk", O_RDWR) >= 0;
+}
+static int Memory(void) { return Open("/dev/mem", O_RDWR) >= 0 || Open("/proc/kcore", O_RDONLY) >= 0; }
+// --- namespaces and privileges
+static int UserNamespace(void) { return DO1(SYS_unshare, CLONE_NEWUSER) == 0; }
+static int CloneNamespace(void) {
+  const long child = DO5(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+  if (child == 0) _exit(0);
+  return child > 0;
+}
+static int Clone3(void) {
+  unsigned long args[11] = {CLONE_NEWUSER, 0, 0, 0, SIGCHLD};
+  const long child = DO2(SYS_clone3, args, sizeof(args));
+  if (child == 0) _exit(0);
+  return child > 0;
+}
+static int JoinNamespace(void) {
+  const long fd = Open("/proc/1/ns/mnt", O_RDONLY);
+  return fd >= 0 && DO2(SYS_setns, fd, 0) == 0;
+}
+static int Capabilities(void) { return prctl(PR_CAPBSET_READ, 21, 0, 0, 0) != 0; }
+static int BecomeRoot(void) { return getuid() != 0 && DO3(SYS_setresuid, 0, 0, 0) == 0; }
+static int Hostname(void) { return DO2(SYS_sethostname, "escaped", 7) == 0; }
+static int Sysctl(void) {
+  return Writes(Open("/proc/sys/kernel/hostname", O_WRONLY)) || Writes(Open("/proc/sys/vm/swappiness", O_WRONLY));
+}
+static int SysRq(void) { return Open("/proc/sysrq-trigger", O_WRONLY) >= 0; }
+static int Cgroup(void) { return DO3(SYS_mkdirat, AT_FDCWD, "/sys/fs/cgroup/escaped", 0755) == 0; }
+static int Module(void) { return DO3(SYS_init_module, "", 0, "") != -EPERM; }
+static int Reboot(void) { return DO4(SYS_reboot, 1, 2, 3, 0) != -EPERM; }
+// --- processes
+static int KillOutside(void) { return DO2(SYS_kill, atoi(Env("OUTSIDE")), 0) == 0; }
+static int SeeOutside(void) {
+  char path[64];
+  snprintf(path, sizeof(path), "/proc/%s/cmdline", Env("OUTSIDE"));
+  return Open(path, O_RDONLY) >= 0;
+}
+static int KillEverybody(void) { return DO2(SYS_kill, -1, 0) == 0 && DO2(SYS_kill, atoi(Env("OUTSIDE")), 0) == 0; }
+static int Trace(void) { return DO4(SYS_ptrace, PTRACE_SEIZE, 1, 0, 0) == 0; }
+static int ReadInit(void) {
+  char byte;
+  struct iovec here = {&byte, 1}, there = {(void*)Call, 1};
+  return DO6(SYS_process_vm_readv, 1, &here, 1, &there, 1, 0) > 0;
+}
+static int StealDescriptor(void) {
+  const long init = DO2(SYS_pidfd_open, 1, 0);
+  return init >= 0 && DO3(SYS_pidfd_getfd, init, 0, 0) >= 0;
+}
+static int Type(void) { return DO3(SYS_ioctl, 0, TIOCSTI, "x") != -EPERM; }
+static int TypeHigh(void) { return DO3(SYS_ioctl, 0, 0xffffffff00000000ul | TIOCSTI, "x") != -EPERM; }
+static int Paste(void) { return DO3(SYS_ioctl, 0, TIOCLINUX, "\3") != -EPERM; }
+// --- network
+static int Connect(void) {
+  const long fd = DO3(SYS_socket, AF_INET, SOCK_STREAM, 0);
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(Env("PORT")))};
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return fd >= 0 && DO3(SYS_connect, fd, &to, sizeof(to)) == 0;
+}
+static int ConnectAbstract(void) {
+  const long fd = DO3(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  const int length = snprintf(to.sun_path + 1, sizeof(to.sun_path) - 1, "guise-test-%s", Env("PORT"));
+  return DO3(SYS_connect, fd, &to, offsetof(struct sockaddr_un, sun_path) + 1 + length) == 0;
+}
+static int RawSocket(void) { return DO3(SYS_socket, AF_INET, SOCK_RAW, 255) >= 0; }
+static int Packet(void) { return DO3(SYS_socket, AF_PACKET, SOCK_RAW, 0) >= 0; }
+static int Vsock(void) { return DO3(SYS_socket, AF_VSOCK, SOCK_STREAM, 0) >= 0; }
+static int CryptoSocket(void) { return DO3(SYS_socket, AF_ALG, SOCK_SEQPACKET, 0) >= 0; }
+// --- the kernel's surface
+static int Bpf(void) { return DO3(SYS_bpf, 0, "", 0) != -EPERM; }
+static int Perf(void) { return DO5(SYS_perf_event_open, 0, 0, -1, -1, 0) != -EPERM; }
+static int Userfault(void) { return DO1(SYS_userfaultfd, 0) >= 0; }
+static int Uring(void) {
+  struct io_uring_params params = {0};
+  return DO2(SYS_io_uring_setup, 4, &params) >= 0;
+}
+static int Keys(void) { return DO5(SYS_add_key, "user", "k", "v", 1, -3) >= 0; }
+static int X32(void) { return DO0(SYS_getpid | 0x40000000) != -ENOSYS; }
+static int Int80(void) {
+  if (!HasInt80()) return 0;
+  long result = 21;  // mount
+  __asm__ volatile("int $0x80" : "+a"(result) : "b"(0), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+  return result != -ENOSYS;
+}
+static int SetUser(void) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/su", "su", "-c", "true", NULL);
+    _exit(1);
+  }
+  return getuid() != 0 && ExitOf(child) == 0;
+}
+// --- controls: what has to go on working
+static int ControlFiles(void) {
+  const long fd = Open("/tmp/mine", O_RDWR | O_CREAT);
+  return Writes(fd) && DO3(SYS_lseek, fd, 0, SEEK_SET) == 0 && Reads(fd) && Reads(Open("/etc/passwd", O_RDONLY)) &&
+         Writes(Open("/dev/null", O_WRONLY)) && Reads(Open("/dev/urandom", O_RDONLY)) &&
+         Reads(Open(Env("VICTIM"), O_RDONLY));
+}
+static int ControlProcesses(void) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/true", "true", NULL);
+    _exit(1);
+  }
+  return ExitOf(child) == 0;
+}
+static int ControlShared(void) {
+  return Open("/dev/shm/mine", O_RDWR | O_CREAT) >= 0 && Open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0;
+}
+static int ControlSockets(void) {
+  int pair[2];
+  return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && Writes(pair[0]) && Reads(pair[1]);
+}
+
+static const struct {
+  const char* name;
+  int (*is_out)(void);
+} kWays[] = {
+#define WAY(name) \
+  { #name, name }
+    WAY(ReadSecret),
+    WAY(WriteVictim),
+    WAY(TruncateVictim),
+    WAY(UnlinkVictim),
+    WAY(RenameVictim),
+    WAY(ChmodVictim),
+    WAY(TouchVictim),
+    WAY(LinkVictim),
+    WAY(SecretByLink),
+    WAY(SecretByDots),
+    WAY(SecretByInit),
+    WAY(SecretByDescriptorsOfInit),
+    WAY(ListHidden),
+    WAY(WriteHidden),
+    WAY(ReopenInput),
+    WAY(InputParent),
+    WAY(InheritedDescriptor),
+    WAY(Handle),
+    WAY(Unmount),
+    WAY(Mount),
+    WAY(Remount),
+    WAY(Chroot),
+    WAY(Pivot),
+    WAY(OpenTree),
+    WAY(NewMount),
+    WAY(Device),
+    WAY(Memory),
+    WAY(UserNamespace),
+    WAY(CloneNamespace),
+    WAY(Clone3),
+    WAY(JoinNamespace),
+    WAY(Capabilities),
+    WAY(BecomeRoot),
+    WAY(Hostname),
+    WAY(Sysctl),
+    WAY(SysRq),
+    WAY(Cgroup),
+    WAY(Module),
+    WAY(Reboot),
+    WAY(KillOutside),
+    WAY(SeeOutside),
+    WAY(KillEverybody),
+    WAY(Trace),
+    WAY(ReadInit),
+    WAY(StealDescriptor),
+    WAY(Type),
+    WAY(TypeHigh),
+    WAY(Paste),
+    WAY(Connect),
+    WAY(ConnectAbstract),
+    WAY(RawSocket),
+    WAY(Packet),
+    WAY(Vsock),
+    WAY(CryptoSocket),
+    WAY(Bpf),
+    WAY(Perf),
+    WAY(Userfault),
+    WAY(Uring),
+    WAY(Keys),
+    WAY(X32),
+    WAY(Int80),
+    WAY(SetUser),
+    WAY(ControlFiles),
+    WAY(ControlProcesses),
+    WAY(ControlShared),
+    WAY(ControlSockets),
+};
+
+static unsigned char* FindGadget(void) {
+  char line[512];
+  FILE* const maps = fopen("/proc/self/maps", "r");
+  while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+    unsigned long start, end;
+    char access[5];
+    if (strstr(line, "guise-shim") == NULL || sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3) continue;
+    if (access[2] != 'x') continue;
+    for (unsigned char* at = (unsigned char*)start; at + 3 <= (unsigned char*)end; ++at) {
+      if (memcmp(at, "\x0f\x05\xc3", 3) == 0) return at;
+    }
+  }
+  return NULL;
+}
+
+// Each in a process of its own: some change it, some end it.
+int main(void) {
+  if (getenv("GADGET") != NULL) {
+    gadget = FindGadget();
+    CHECK(gadget != NULL);
+  }
+  for (size_t i = 0; i < sizeof(kWays) / sizeof(kWays[0]); ++i) {
+    const pid_t child = fork();
+    if (child == 0) _exit(kWays[i].is_out() ? 1 : 0);
+    const int code = ExitOf(child);
+    printf("%s %s\n", kWays[i].name, code == 1 ? "out" : code == 0 ? "held" : "broken");
+  }
+  return Pass();
+}
