@@ -112,6 +112,16 @@ bool Same(const std::vector<Answer>& a, const std::vector<Answer>& b) {
                     [](const Answer& x, const Answer& y) { return Same(x, y); });
 }
 
+std::string LayerOf(const Subject& subject) {
+  const std::string name(subject.registration.name);
+  return subject.argument.empty() ? name : name + ":" + subject.argument;
+}
+
+std::vector<std::string> WithThrough(std::vector<std::string> layers) {
+  layers.insert(layers.begin(), "through");
+  return layers;
+}
+
 constexpr uint32_t kSeeds = 200;
 
 }  // namespace
@@ -122,11 +132,21 @@ ConformanceTest::ConformanceTest() {
   (void)registry_.Add(GetParam().registration);
   (void)registry_.Add(Through::Register());
   Make()->Claim(claims_);
+  sandboxed_ = claims_.speaks_for_sandbox();
+  for (const Subject& subject : GetParam().beneath) {
+    (void)registry_.Add(subject.registration);
+    api::Claims claims;
+    subject.registration.make(subject.argument).value()->Claim(claims);
+    sandboxed_ |= claims.speaks_for_sandbox();
+  }
 }
 
-std::string ConformanceTest::Layer() const {
-  const std::string name(GetParam().registration.name);
-  return GetParam().argument.empty() ? name : name + ":" + GetParam().argument;
+std::string ConformanceTest::Layer() const { return LayerOf(GetParam()); }
+
+std::vector<std::string> ConformanceTest::Stack() const {
+  std::vector<std::string> layers = {Layer()};
+  for (const Subject& subject : GetParam().beneath) layers.push_back(LayerOf(subject));
+  return layers;
 }
 
 std::unique_ptr<api::Personality> ConformanceTest::Make() const {
@@ -152,18 +172,17 @@ TEST_P(ConformanceTest, ClaimsTheSameEachTime) {
 }
 
 TEST_P(ConformanceTest, CompilesAloneAndBeneathAnother) {
-  for (const std::vector<std::string>& layers :
-       {std::vector<std::string>{Layer()}, std::vector<std::string>{"through", Layer()}}) {
+  for (const std::vector<std::string>& layers : {Stack(), WithThrough(Stack())}) {
     if (Layer() == "linux" && layers.size() > 1) continue;  // stands alone
     server::EpochSpec spec;
     spec.layers = layers;
-    spec.sandboxed = claims_.speaks_for_sandbox();
+    spec.sandboxed = sandboxed();
     EXPECT_TRUE(Epoch::Compile(registry_, spec).ok()) << Epoch::Compile(registry_, spec).status();
   }
 }
 
 TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
-  RandomGuest guest(registry_, {Layer()}, claims_.speaks_for_sandbox());
+  RandomGuest guest(registry_, Stack(), sandboxed());
   ASSERT_TRUE(guest.ok());
   for (const api::Claim& claim : claims_.all()) {
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
@@ -177,8 +196,8 @@ TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
 
 TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest first(registry_, {Layer()}, claims_.speaks_for_sandbox());
-    RandomGuest second(registry_, {Layer()}, claims_.speaks_for_sandbox());
+    RandomGuest first(registry_, Stack(), sandboxed());
+    RandomGuest second(registry_, Stack(), sandboxed());
     ASSERT_TRUE(first.ok() && second.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
       EXPECT_TRUE(Same(first.Call(claim.nr, seed), second.Call(claim.nr, seed))) << syscall::Name(claim.nr);
@@ -188,8 +207,8 @@ TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
 
 TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest cancelled(registry_, {Layer()}, claims_.speaks_for_sandbox());
-    RandomGuest whole(registry_, {Layer()}, claims_.speaks_for_sandbox());
+    RandomGuest cancelled(registry_, Stack(), sandboxed());
+    RandomGuest whole(registry_, Stack(), sandboxed());
     ASSERT_TRUE(cancelled.ok() && whole.ok());
     for (uint32_t seed = 0; seed < kSeeds / 10; ++seed) {
       const std::vector<Answer> expected = whole.Call(claim.nr, seed);
@@ -202,8 +221,8 @@ TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
 TEST_P(ConformanceTest, AnswersTheSameBeneathALayerThatPassesOn) {
   if (Layer() == "linux") GTEST_SKIP() << "linux is the empty stack and stands alone";
   for (const api::Claim& claim : claims_.all()) {
-    RandomGuest alone(registry_, {Layer()}, claims_.speaks_for_sandbox());
-    RandomGuest beneath(registry_, {"through", Layer()}, claims_.speaks_for_sandbox());
+    RandomGuest alone(registry_, Stack(), sandboxed());
+    RandomGuest beneath(registry_, WithThrough(Stack()), sandboxed());
     ASSERT_TRUE(alone.ok() && beneath.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
       std::vector<Answer> expected = alone.Call(claim.nr, seed);

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "personalities/api/personality.h"
 
@@ -19,18 +20,22 @@ namespace guise::personalities {
 struct Subject {
   api::Registration registration;
   std::string argument = {};
+  std::vector<Subject> beneath = {};  // the layers of a stack that it is on top of
 };
 
 class ConformanceTest : public testing::TestWithParam<Subject> {
  protected:
   ConformanceTest();
 
-  // The personality as a stack names it.
+  // The personality as a stack names it, and the layers beneath it.
   std::string Layer() const;
+  std::vector<std::string> Stack() const;
+  bool sandboxed() const { return sandboxed_; }
   std::unique_ptr<api::Personality> Make() const;
 
-  api::Registry registry_;  // with the personality, and `through`, which claims all and passes it on
+  api::Registry registry_;  // with the personalities, and `through`, which claims all and passes it on
   api::Claims claims_;      // the personality's
+  bool sandboxed_ = false;  // the stack is for sessions with the floor of a sandbox
 };
 
 }  // namespace guise::personalities
