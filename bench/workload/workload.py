@@ -79,7 +79,8 @@ def _measure(prefix, commands, runs):
     """Seconds of each run, by name of the workload."""
     with tempfile.NamedTemporaryFile(suffix=".json") as result:
         arguments = ["--shell=none", "--style=none", "--warmup=1", f"--runs={runs}", "--export-json", result.name]
-        subprocess.run(prefix + ["hyperfine", *arguments, *commands.values()], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(prefix + ["hyperfine", *arguments, *commands.values()], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
         times = [entry["times"] for entry in json.load(result)["results"]]
     return dict(zip(commands, times))
 

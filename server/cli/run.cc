@@ -149,6 +149,17 @@ absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, const std::
   return confinement;
 }
 
+// Programs make temporary files where TMPDIR says, and are at a loss when that is hidden.
+void DropHiddenTmpdir(const v1::SandboxPolicy& policy, std::vector<std::string>& environment) {
+  constexpr absl::string_view kName = "TMPDIR=";
+  environment.erase(std::remove_if(environment.begin(), environment.end(),
+                                   [&](const std::string& variable) {
+                                     if (!absl::StartsWith(variable, kName)) return false;
+                                     return AccessOf(policy, variable.substr(kName.size())) == v1::ACCESS_HIDDEN;
+                                   }),
+                    environment.end());
+}
+
 int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
   Keeper& keeper = joined.keeper;
   GuestStart start = {command.image.get(),
@@ -171,12 +182,13 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
     start.filter = *std::move(filter);
   }
   for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
+  if (joined.sandbox.has_value()) DropHiddenTmpdir(*joined.sandbox, start.environment);
   inbox.DieIfAskedTo();
   const absl::StatusOr<pid_t> guest = StartGuest(start);
   if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const int code = Supervise(*guest, inbox, keeper);
+  const int code = Supervise(*guest, inbox, keeper, confinement.has_value() ? Ward::kInit : Ward::kGuest);
   // Nobody outlives process 1 of a sandbox.
   if (confinement.has_value()) return code;
   if (keeper.keeps() && keeper.memory().AnyLivingGuest(0) != 0 && !keeper.LeaveCopy()) {

@@ -157,8 +157,10 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
           absl::StrCat("the policy's path \"", rule.path(), "\" is no directory; tmp is for those"));
     }
     const bool hides = rule.access() == v1::ACCESS_HIDDEN;
+    for (Rule& earlier : confinement.rules_) earlier.covered |= IsAtOrBelow(earlier.source, rule.path());
     confinement.rules_.push_back({rule.path(), rule.path() == "/" ? kStage : kStage + rule.path(), rule.access(),
-                                  is_directory, absl::StrFormat("mode=%o", hides ? 0755 : status.st_mode & 07777)});
+                                  is_directory, false,
+                                  absl::StrFormat("mode=%o", hides ? 0755 : status.st_mode & 07777)});
   }
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     struct stat status;
@@ -300,9 +302,8 @@ bool Confinement::MakeDevices(const int* trees, ConfinementFailure* failure) con
 bool Confinement::EnterRoot(ConfinementFailure* failure) const {
   // Places for rules have been made in what is hidden: read-only from now on.
   for (const Rule& rule : rules_) {
-    if (rule.access != v1::ACCESS_HIDDEN || !rule.is_directory) continue;
-    // Another rule may have covered it.
-    if (!SetAttributes(AT_FDCWD, rule.target.c_str(), 0, MOUNT_ATTR_RDONLY) && errno != EINVAL && errno != ENOENT) {
+    if (rule.access != v1::ACCESS_HIDDEN || !rule.is_directory || rule.covered) continue;
+    if (!SetAttributes(AT_FDCWD, rule.target.c_str(), 0, MOUNT_ATTR_RDONLY)) {
       return Fail(failure, "cannot make read-only", rule.source.c_str());
     }
   }

@@ -45,6 +45,7 @@ class Confinement {
     std::string target;  // below the place where the new root is put together
     v1::Access access;
     bool is_directory;
+    bool covered;         // by a later rule of the same path, or one above it
     std::string options;  // of a tmpfs
   };
 

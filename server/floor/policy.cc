@@ -66,12 +66,6 @@ absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   return std::string(real.get());
 }
 
-bool IsBelow(std::string_view path, std::string_view directory) {
-  if (directory == "/") return true;
-  return path.substr(0, directory.size()) == directory &&
-         (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 void Add(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
   v1::PathRule* const rule = policy.add_paths();
   rule->set_path(path);
@@ -171,9 +165,15 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path) {
   const v1::PathRule* found = nullptr;
   for (const v1::PathRule& rule : policy.paths()) {
-    if (IsBelow(path, rule.path())) found = &rule;
+    if (IsAtOrBelow(path, rule.path())) found = &rule;
   }
   return found == nullptr ? v1::ACCESS_READ_ONLY : found->access();
+}
+
+bool IsAtOrBelow(std::string_view path, std::string_view directory) {
+  if (directory == "/") return true;
+  return path.substr(0, directory.size()) == directory &&
+         (path.size() == directory.size() || path[directory.size()] == '/');
 }
 
 bool IsSeen(v1::Access access) { return access == v1::ACCESS_READ_ONLY || access == v1::ACCESS_READ_WRITE; }

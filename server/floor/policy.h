@@ -30,6 +30,9 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
 // What the last matching rule of a completed policy says of an absolute path without links.
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path);
 
+// Whether the path is the directory, or below it.
+bool IsAtOrBelow(std::string_view path, std::string_view directory);
+
 // Whether what the host has there is there for guests.
 bool IsSeen(v1::Access access);
 

@@ -49,9 +49,15 @@ bool PassesBy(const signalfd_siginfo& info, pid_t guest) {
   return info.ssi_signo != SIGCONT && DescendsFrom(sender, guest);
 }
 
+bool StopsAtTheTerminal(const signalfd_siginfo& info) {
+  const uint32_t signal = info.ssi_signo;
+  return info.ssi_code == SI_KERNEL && (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU);
+}
+
 class Supervisor {
  public:
-  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper) : guest_(guest), inbox_(inbox), keeper_(keeper) {}
+  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper, Ward ward)
+      : guest_(guest), inbox_(inbox), keeper_(keeper), ward_(ward) {}
 
   int Run() {
     while (!Reap()) {
@@ -105,7 +111,11 @@ class Supervisor {
   void Forward() {
     signalfd_siginfo info;
     while (read(inbox_.fd(), &info, sizeof(info)) == sizeof(info)) {
-      if (!PassesBy(info, guest_)) kill(guest_, static_cast<int>(info.ssi_signo));
+      if (!PassesBy(info, guest_)) {
+        kill(guest_, static_cast<int>(info.ssi_signo));
+      } else if (ward_ == Ward::kInit && StopsAtTheTerminal(info)) {
+        kill(getpid(), SIGSTOP);
+      }
     }
   }
 
@@ -140,6 +150,7 @@ class Supervisor {
   const pid_t guest_;
   const SignalInbox& inbox_;
   Keeper& keeper_;
+  const Ward ward_;
   int exit_code_ = 0;
   bool spoken_ = false;
   int64_t lost_at_ = -1;
@@ -174,6 +185,8 @@ void SignalInbox::DieIfAskedTo() const {
   }
 }
 
-int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper) { return Supervisor(guest, inbox, keeper).Run(); }
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, Ward ward) {
+  return Supervisor(guest, inbox, keeper, ward).Run();
+}
 
 }  // namespace guise::server

@@ -167,6 +167,7 @@ void OnCall(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   block->has_temp_mask = false;
   block->ignored_fault = 0;
   block->mask = context->uc_sigmask;
+  block->caught_behind.Release(regs.rip);
   CountCaught(block);
   if (!trap) {
     ForgetStale(regs.rip);

@@ -168,6 +168,17 @@ void RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
   writer.WriteByte(site + 2, body[0]);
 }
 
+// Whether another thread may be on its way back to `after`, by a target that it has read before, and die of what lies
+// there when a jump is being written: the fault is its way on, and it blocks it. (Go's handlers block all signals, and
+// wake.)
+bool SomeoneComesBackBlind(const ThreadBlock* block, uint64_t after) {
+  bool found = false;
+  ForOtherBlocks(block, [&](const ThreadBlock* other) {
+    found |= other->blocked_faults != 0 && other->caught_behind.Acquire() == after;
+  });
+  return found;
+}
+
 enum class Patched { kDone, kLater, kNever };
 struct Verdict {
   Patched patched;
@@ -175,11 +186,12 @@ struct Verdict {
 };
 constexpr Verdict Never(wire::SiteKept why) { return {Patched::kNever, why}; }
 constexpr Verdict kDone = {Patched::kDone, {}};
+constexpr Verdict kLater = {Patched::kLater, {}};
 
 Verdict Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   // A second one leaves its site for another call.
   const Patcher patcher(Patcher::Patience::kNone);
-  if (!patcher.holds()) return {Patched::kLater, {}};
+  if (!patcher.holds()) return kLater;
   const uint64_t site = after - kSiteSize;
   // What lies on two pages could lose one of them.
   uint8_t text[kSiteSize + kLongestInstruction + kJumpSize] = {};
@@ -189,6 +201,7 @@ Verdict Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   if (!IsText(site, size)) return Never(SiteKept::kText);
   const bool alone = IsAlone(block);
   if (!alone && !CanSynchronize()) return Never(SiteKept::kHost);
+  if (!alone && SomeoneComesBackBlind(block, after)) return kLater;
 
   const StubHead* const old = StubOf(after);
   if (old != nullptr && IsDisplaced(old)) {
@@ -233,6 +246,14 @@ Verdict Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   // From here on, who comes back from a call of before goes on in the stub.
   g_rewritten.Release(1);
   SetTarget(after, plan.code + head->after_at);
+  if (!alone) {
+    // Who has read the old target has said before where it was caught.
+    if (!Synchronize()) return Never(SiteKept::kHost);
+    if (SomeoneComesBackBlind(block, after)) {
+      SetTarget(after, after);
+      return kLater;
+    }
+  }
   if (!WriteJump(writer, head, alone)) return Never(SiteKept::kHost);
   wire::SiteTotals& totals = RootRequest().root.sites;
   (place.far ? totals.far : totals.near).Add(1);

@@ -76,10 +76,11 @@ struct ThreadBlock {
   siginfo_t interruption;  // see signal/interrupt.h
   bool was_open;           // the interruption came in the gate, with this mask of the guest's
   SignalSet open_mask;
-  SignalSet blocked_faults;  // what of SIGSEGV and SIGBUS the guest blocks
-  bool leaves_gs;            // %gs is the guest's
-  bool inherits_gs;          // until it is taken, %gs is that of the maker, a block
-  int32_t exec_fd;           // opened for an exec that failed or is under way, or -1
+  SignalSet blocked_faults;            // what of SIGSEGV and SIGBUS the guest blocks
+  wire::Cell<uint64_t> caught_behind;  // the site of the call that was caught last: the address behind it
+  bool leaves_gs;                      // %gs is the guest's
+  bool inherits_gs;                    // until it is taken, %gs is that of the maker, a block
+  int32_t exec_fd;                     // opened for an exec that failed or is under way, or -1
   int32_t tid;
   void* exec_scratch;  // memory of that exec
   size_t exec_scratch_size;

@@ -43,6 +43,12 @@ const Way& LegacyWay() {
   return way;
 }
 
+const Way& SandboxedWay() {
+  static const Way way = {.name = "sandboxed",
+                          .options = {"--personality", "sandboxed", "--preset", "build", "--net", "loopback"}};
+  return way;
+}
+
 const Way& ThroughWay() {
   static const Way way = {.name = "through", .options = {"--personality", "through"}, .through = true};
   return way;

@@ -35,6 +35,8 @@ const Way& LinuxRewrittenWay();
 const Way& LinuxSudWay();
 // Old calls are made by their modern equivalents, on a kernel that refuses them. Nor is it.
 const Way& LegacyWay();
+// Confined; the working directory is writable. Nor this.
+const Way& SandboxedWay();
 // Every call that can be claimed is claimed, and done by the guest for the server. Not one of Ways(): only some tests
 // have the server for it (//tests:through_tree).
 const Way& ThroughWay();
