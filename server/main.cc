@@ -7,8 +7,9 @@
 #include "server/daemon_main.h"
 
 int main(int argc, char** argv) {
-  return guise::server::DaemonMain(argc, argv,
-                                   {guise::personalities::Linux::Register(), guise::personalities::Fakeroot::Register(),
-                                    guise::personalities::Legacy::Register(), guise::personalities::Sandboxed::Register(),
+  return guise::server::DaemonMain(
+      argc, argv,
+      {guise::personalities::Linux::Register(), guise::personalities::Fakeroot::Register(),
+       guise::personalities::Legacy::Register(), guise::personalities::Sandboxed::Register(),
        guise::personalities::Nosync::Register()});
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
@@ -17,6 +18,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -53,8 +56,18 @@ bool WriteFile(const char* path, const std::string& text) {
   return written;
 }
 
+// The mounts at a path of which no part is a link: one that was put there since the path was looked up is an error.
 int CloneTree(const char* path) {
-  return open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const int place = static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)));
+  if (place < 0) return -1;
+  const int tree = open_tree(place, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  const int error = errno;
+  close(place);
+  errno = error;
+  return tree;
 }
 
 bool SetAttributes(int tree, const char* path, unsigned flags, uint64_t set) {
@@ -315,7 +328,9 @@ bool Confinement::EnterRoot(ConfinementFailure* failure) const {
 }
 
 bool Confinement::SetLimits(ConfinementFailure* failure) const {
-  const rlimit limit = {processes_, processes_};
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NPROC, &limit) != 0) return Fail(failure, "cannot read the limit of processes");
+  limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, processes_);
   if (setrlimit(RLIMIT_NPROC, &limit) != 0) return Fail(failure, "cannot limit the number of processes");
   // Not for guests to trace, or to read the memory of.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

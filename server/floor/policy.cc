@@ -140,6 +140,11 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
       return absl::InvalidArgumentError(
           absl::StrCat("path \"", rule.path(), "\" has no access; say ro, rw, hide or tmp"));
     }
+    for (const char* const own : {"/proc", "/dev"}) {
+      if (!IsAtOrBelow(*path, own)) continue;
+      return absl::InvalidArgumentError(absl::StrCat("path \"", rule.path(), "\": a sandbox has a ", own,
+                                                     " of its own, which rules do not change; leave it out"));
+    }
     const bool replaces = rule.access() == v1::ACCESS_HIDDEN || rule.access() == v1::ACCESS_TEMPORARY;
     if (*path == "/" && replaces) {
       return absl::InvalidArgumentError("path \"/\" can be ro or rw; hide what is below it");

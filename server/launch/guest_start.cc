@@ -164,9 +164,9 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   waitpid(child, nullptr, 0);
   const int error = failure.error;
   if (failure.what != nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "sandbox: ", failure.what, failure.object == nullptr ? "" : " ", failure.object == nullptr ? "" : failure.object,
-        ": ", strerror(error)));
+    return absl::FailedPreconditionError(absl::StrCat("sandbox: ", failure.what, failure.object == nullptr ? "" : " ",
+                                                      failure.object == nullptr ? "" : failure.object, ": ",
+                                                      strerror(error)));
   }
   if (error == E2BIG) {
     return absl::OutOfRangeError(

@@ -34,8 +34,9 @@ struct GuestStart {
 
 // Returns the child's process id once the image runs in it. The guarded fds take the places of
 // proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest.
-// Errors: FAILED_PRECONDITION (this host refuses a part of the floor), RESOURCE_EXHAUSTED (no free fd below the limit, no process), OUT_OF_RANGE (arguments and environment are too
-// long; exit code 126), or what execveat said of the image.
+// Errors: FAILED_PRECONDITION (this host refuses a part of the floor), RESOURCE_EXHAUSTED (no free fd below the limit,
+// no process), OUT_OF_RANGE (arguments and environment are too long; exit code 126), or what execveat said of the
+// image.
 absl::StatusOr<pid_t> StartGuest(const GuestStart& start);
 
 // The places of the three guarded fds: each the first free number at or below its first choice and below `limit`, all

@@ -12,7 +12,11 @@ namespace guise::server {
 
 Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand,
                bool in_namespace, std::function<void()> changed)
-    : reactor_(reactor), in_namespace_(in_namespace), memories_(std::move(memories)), strand_(std::move(strand)), changed_(std::move(changed)) {}
+    : reactor_(reactor),
+      in_namespace_(in_namespace),
+      memories_(std::move(memories)),
+      strand_(std::move(strand)),
+      changed_(std::move(changed)) {}
 
 void Census::Meet(const HeldProcess& posted) { Consider(posted, Trust::kPosted, HasForeign(strand_->Held())); }
 

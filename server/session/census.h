@@ -34,8 +34,8 @@ namespace guise::server {
 class Census : public std::enable_shared_from_this<Census> {
  public:
   // `changed` is called on the reactor's thread after a guest's death. REQUIRES: `reactor` outlives the result.
-  Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand,
-         bool in_namespace, std::function<void()> changed);
+  Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand, bool in_namespace,
+         std::function<void()> changed);
 
   // A process has posted its first call.
   void Meet(const HeldProcess& posted);

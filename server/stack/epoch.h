@@ -51,7 +51,7 @@ struct EpochSpec {
   gid_t owner_gid = 0;
   uint32_t flags = 0;           // wire::PublishedFlag: what is the session's, not the stack's
   uint32_t rewrite_after = 0;   // see wire::Published
-  bool sandboxed = false;  // the session's floor is a sandbox's: all its stacks have the layer that speaks for it
+  bool sandboxed = false;       // the session's floor is a sandbox's: all its stacks have the layer that speaks for it
   bool generic_kernel = false;  // the kernel refuses old calls (KERNEL_GENERIC): the stack has to answer them
 };
 

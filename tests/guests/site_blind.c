@@ -1,5 +1,5 @@
-// Threads that block all signals meet others at fresh sites: whatever comes to lie behind a call, who comes back from it
-// can take no fault there.
+// Threads that block all signals meet others at fresh sites: whatever comes to lie behind a call, who comes back from
+// it can take no fault there.
 #include <pthread.h>
 
 #include "tests/guests/guest.h"

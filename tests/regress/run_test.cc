@@ -126,9 +126,8 @@ TEST_P(RunTest, IgnoredSignalsStayIgnored) {
 TEST_P(RunTest, TheTerminalIsTheProgramsWithCtrlC) {
   // A sandbox has terminals of its own, and no name for this one.
   const std::string named = GetParam().name == SandboxedWay().name ? "" : "tty > /dev/null && ";
-  const std::unique_ptr<Terminal> terminal = Terminal::Start(
-      In({"sh", "-c",
-          named + "stty size; trap 'echo interrupted; exit 9' INT; echo up; while :; do sleep 0.05; done"}));
+  const std::unique_ptr<Terminal> terminal = Terminal::Start(In(
+      {"sh", "-c", named + "stty size; trap 'echo interrupted; exit 9' INT; echo up; while :; do sleep 0.05; done"}));
   ASSERT_TRUE(terminal->Await("24 200")) << terminal->screen();
   ASSERT_TRUE(terminal->Await("up")) << terminal->screen();
   terminal->Type("\x03");

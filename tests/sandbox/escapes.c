@@ -1,5 +1,6 @@
 // Tries to get out of a sandbox, in the ways that the test names: escapes NAME... prints "NAME held" or "NAME out" for
-// each. What "out" means is decided by the test, which looks outside as well. By the environment:
+// each. What "out" means is decided by the test, which looks outside as well. Not for root without a sandbox: the
+// attempts change the host. By the environment:
 //   SECRET   a file that the policy hides      VICTIM  a file that it makes read-only
 //   HIDDEN   a directory that it hides         OUTSIDE the pid of a process outside
 //   PORT     of a listener on the host's loopback

@@ -157,6 +157,7 @@ TEST_P(EscapeTest, AreHeldWithTheShim) { ExpectHeld(Attempt({})); }
 TEST_P(EscapeTest, AreHeldAroundTheShim) { ExpectHeld(Attempt({"GADGET=1"})); }
 
 TEST_P(EscapeTest, AreRealWithoutASandbox) {
+  if (GetParam().uid == 0) GTEST_SKIP() << "root's attempts would change this host";
   Command command = guise_->In(NativeWay(), {guest_});
   command.cwd = directory_;
   for (const std::string& variable : {"SECRET=" + secret_, "HIDDEN=" + hidden_, "VICTIM=" + victim_,
@@ -165,7 +166,7 @@ TEST_P(EscapeTest, AreRealWithoutASandbox) {
   }
   const RunResult result = RunToEnd(command);
   for (const char* name : {"ReadSecret", "WriteVictim", "SecretByDots", "ListHidden", "SeeOutside", "Connect",
-                           "ConnectAbstract", "Capabilities"}) {
+                           "ConnectAbstract", "UserNamespace"}) {
     EXPECT_THAT(result.out, HasSubstr(std::string(name) + " out\n"));
   }
 }
@@ -268,6 +269,8 @@ TEST_P(SandboxTest, RefusesPoliciesThatCannotBe) {
   expect_refused({"--ro", "/none"}, "path \"/none\": No such file or directory");
   expect_refused({"--hide", "/usr/bin/echo", "--hide", "/bin"}, "the policy hides the program itself");
   expect_refused({"--hide", "/"}, "path \"/\" can be ro or rw");
+  expect_refused({"--hide", "/proc/cpuinfo"}, "a sandbox has a /proc of its own");
+  expect_refused({"--rw", "/dev/shm"}, "a sandbox has a /dev of its own");
   expect_refused({"--tmp", "/etc/passwd"}, "no directory");
   expect_refused({"--hostname", "a b"}, "hostname \"a b\"");
   expect_refused({"--preset", "loose"}, "loose");
