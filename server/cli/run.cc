@@ -1,4 +1,5 @@
 // `guise run` and `guise exec`: start a guest, stand in for it until it ends.
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include "server/floor/confinement.h"
 #include "server/floor/generic_kernel.h"
 #include "server/floor/policy.h"
+#include "server/launch/errno_status.h"
 #include "server/launch/fd_socket.h"
 #include "server/launch/guest_start.h"
 #include "server/launch/installed.h"
@@ -92,7 +94,8 @@ absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const
       absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
       if (keeper.ok()) {
         Joined joined = {*std::move(keeper), session->kernel()};
-        if (session->has_sandbox()) joined.sandbox = session->sandbox();
+        // Ours, whatever the server says of it.
+        if (request.has_sandbox()) joined.sandbox = request.sandbox();
         return joined;
       }
       last = keeper.status();
@@ -171,10 +174,18 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
                       signals,
                       open_files};
   std::optional<Confinement> confinement;
+  OwnedFd stops_read;
+  OwnedFd stops_write;
   if (joined.sandbox.has_value()) {
     absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, start.path);
     if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
     start.confinement = &confinement.emplace(*std::move(prepared));
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+      return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);
+    stops_read = OwnedFd(ends[0]);
+    stops_write = OwnedFd(ends[1]);
+    start.stops = ends[1];
   }
   if (joined.kernel == v1::KERNEL_GENERIC) {
     absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
@@ -185,10 +196,11 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   if (joined.sandbox.has_value()) DropHiddenTmpdir(*joined.sandbox, start.environment);
   inbox.DieIfAskedTo();
   const absl::StatusOr<pid_t> guest = StartGuest(start);
+  stops_write = OwnedFd();  // of guise-init alone
   if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const int code = Supervise(*guest, inbox, keeper, confinement.has_value() ? Ward::kInit : Ward::kGuest);
+  const int code = Supervise(*guest, inbox, keeper, stops_read.get());
   // Nobody outlives process 1 of a sandbox.
   if (confinement.has_value()) return code;
   if (keeper.keeps() && keeper.memory().AnyLivingGuest(0) != 0 && !keeper.LeaveCopy()) {

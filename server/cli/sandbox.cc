@@ -97,6 +97,9 @@ absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
   if (!flags.network.empty()) policy.set_network(NetworkOf(flags.network));
   if (flags.processes != 0) policy.set_processes(flags.processes);
   if (!flags.hostname.empty()) policy.set_hostname(flags.hostname);
+  // It is hidden, so it must be there.
+  const absl::StatusOr<RuntimeDirectory> runtime = RuntimeDirectory::Make(RuntimeDirectory::DefaultPath());
+  if (!runtime.ok()) return runtime.status();
   absl::StatusOr<v1::SandboxPolicy> complete = CompletePolicy(policy, Surroundings());
   if (!complete.ok() || flags.best_effort) return complete;
   if (absl::Status status = CheckEnforced(*complete, policy); !status.ok()) return status;

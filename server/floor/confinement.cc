@@ -40,8 +40,10 @@ constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom",
 constexpr size_t kDeviceCount = sizeof(kDevices) / sizeof(kDevices[0]);
 
 // What of /proc speaks of the whole host and can be written to, and what cannot be read.
-constexpr const char* kReadOnlyProc[] = {"/tmp/proc/sys", "/tmp/proc/sysrq-trigger", "/tmp/proc/irq", "/tmp/proc/bus",
-                                         "/tmp/proc/fs"};
+constexpr const char* kReadOnly[] = {
+    "/tmp/proc/sys",     "/tmp/proc/sysrq-trigger", "/tmp/proc/irq",           "/tmp/proc/bus",  "/tmp/proc/fs",
+    "/tmp/proc/mtrr",    "/tmp/proc/scsi",          "/tmp/proc/dynamic_debug", "/tmp/proc/acpi", "/tmp/sys",
+    "/tmp/proc/pressure"};
 
 bool Fail(ConfinementFailure* failure, const char* what, const char* object = nullptr) {
   *failure = {errno, what, object};
@@ -159,7 +161,8 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
         absl::StrCat("the policy has ", policy.paths_size(), " rules of paths; at most ", kMostRules));
   }
   for (const v1::PathRule& rule : policy.paths()) {
-    if (rule.path() == "/" && rule.access() == v1::ACCESS_READ_ONLY) continue;
+    // The new root is read-only before any rule.
+    if (confinement.rules_.empty() && rule.path() == "/" && rule.access() == v1::ACCESS_READ_ONLY) continue;
     struct stat status;
     if (stat(rule.path().c_str(), &status) != 0) {
       return ErrnoStatus(errno, absl::StrCat("the policy's path \"", rule.path(), "\""));
@@ -188,7 +191,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   if (!IsSeen(AccessOf(policy, working_directory))) {
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter();
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(LandlockKeepsSignals());
   if (!filter.ok()) return filter.status();
   confinement.filter_ = *std::move(filter);
   return confinement;
@@ -276,7 +279,7 @@ bool Confinement::MakeProc(ConfinementFailure* failure) const {
     return Fail(failure,
                 "cannot mount a /proc of the session's own (one that shows all of /proc must be mounted here)");
   }
-  for (const char* const path : kReadOnlyProc) {
+  for (const char* const path : kReadOnly) {
     const int tree = CloneTree(path);
     if (tree < 0 && errno == ENOENT) continue;
     if (tree < 0 || !SetAttributes(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY) || !Attach(tree, path)) {
@@ -293,7 +296,9 @@ bool Confinement::MakeDevices(const int* trees, ConfinementFailure* failure) con
   for (size_t i = 0; i < kDeviceCount; ++i) {
     char path[32] = "/tmp/dev/";
     strcat(path, kDevices[i]);
-    if (!MakePlace(path, false) || !Attach(trees[i], path))
+    // Read-only mounts keep their modes and times; what is written to a device is none of theirs.
+    if (!SetAttributes(trees[i], "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) || !MakePlace(path, false) ||
+        !Attach(trees[i], path))
       return Fail(failure, "cannot place the device", kDevices[i]);
   }
   constexpr const char* kLinks[][2] = {{"/proc/self/fd", "/tmp/dev/fd"},
@@ -335,6 +340,8 @@ bool Confinement::SetLimits(ConfinementFailure* failure) const {
   // Not for guests to trace, or to read the memory of.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
+  // Who waits for the sandbox has gone: nobody would end it.
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
   if (HasLandlock() && !EnterLandlock(failure)) return false;
   const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
@@ -353,7 +360,7 @@ bool Confinement::EnterLandlock(ConfinementFailure* failure) const {
   for (const Rule& rule : rules_) {
     const bool writes = rule.access == v1::ACCESS_READ_WRITE || rule.access == v1::ACCESS_TEMPORARY;
     // A later rule may have hidden it.
-    if (writes && !domain.Allow(rule.source.c_str(), true) && errno != ENOENT && errno != EACCES) {
+    if (writes && !rule.covered && !domain.Allow(rule.source.c_str(), true) && errno != ENOENT && errno != EACCES) {
       return Fail(failure, "cannot allow writing below", rule.source.c_str());
     }
   }

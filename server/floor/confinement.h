@@ -70,8 +70,9 @@ class Confinement {
 };
 
 // Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal
-// n. Its end ends all others of its namespace. Async-signal-safe. REQUIRES: all signals are blocked.
-[[noreturn]] void BeInit(pid_t guest);
+// n. Its end ends all others of its namespace. Writes a byte to `stops` each time that the guest is stopped: process 1
+// cannot be. Async-signal-safe. REQUIRES: all signals are blocked.
+[[noreturn]] void BeInit(pid_t guest, int stops);
 
 }  // namespace guise::server
 

@@ -9,30 +9,33 @@
 namespace guise::server {
 namespace {
 
-// Takes all that have died. Returns the guest's exit code, or -1 while it lives.
-int ReapAll(pid_t guest) {
+// Takes all that have died, and tells of the guest's stops. Returns the guest's exit code, or -1 while it lives.
+int ReapAll(pid_t guest, int stops) {
   for (;;) {
     int status = 0;
-    const pid_t dead = waitpid(-1, &status, WNOHANG);
-    if (dead < 0 && errno == EINTR) continue;
-    if (dead <= 0) return -1;
-    if (dead == guest) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    const pid_t changed = waitpid(-1, &status, WNOHANG | WUNTRACED);
+    if (changed < 0 && errno == EINTR) continue;
+    if (changed <= 0) return -1;
+    if (changed != guest) continue;
+    if (!WIFSTOPPED(status)) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    [[maybe_unused]] const ssize_t written = write(stops, "", 1);
   }
 }
 
 }  // namespace
 
-void BeInit(pid_t guest) {
+void BeInit(pid_t guest, int stops) {
   prctl(PR_SET_NAME, "guise-init", 0, 0, 0);
   sigset_t all;
   sigfillset(&all);
   for (;;) {
-    const int code = ReapAll(guest);
+    const int code = ReapAll(guest, stops);
     if (code >= 0) _exit(code);
     siginfo_t info;
     const int signal = sigwaitinfo(&all, &info);
-    // What the terminal sends reaches the guest by itself.
-    if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL) kill(guest, signal);
+    // What the terminal sends reaches the guest by itself. Who has no number here is outside; guests ask each other.
+    const bool from_outside = info.si_code != SI_KERNEL && info.si_pid == 0;
+    if (signal > 0 && signal != SIGCHLD && from_outside) kill(guest, signal);
   }
 }
 

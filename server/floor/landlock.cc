@@ -19,6 +19,15 @@ constexpr uint64_t kFiles =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate;
 constexpr uint64_t kFirst = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
 
+// ABI: struct landlock_ruleset_attr of version 6; headers may be older.
+struct RulesetAttributes {
+  uint64_t files;
+  uint64_t net;
+  uint64_t scoped;
+};
+constexpr uint64_t kScopeSignal = 1ULL << 1;
+constexpr int kWithScopes = 6;
+
 int Version() {
   return static_cast<int>(syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
 }
@@ -26,13 +35,15 @@ int Version() {
 }  // namespace
 
 bool HasLandlock() { return Version() > 0; }
+bool LandlockKeepsSignals() { return Version() >= kWithScopes; }
 
 bool LandlockDomain::Begin() {
   const int version = Version();
   if (version <= 0) return false;
   handled_ = kFirst | (version >= 2 ? kRefer : 0) | (version >= 3 ? kTruncate : 0);
-  const landlock_ruleset_attr attributes = {.handled_access_fs = handled_};
-  ruleset_ = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0));
+  const RulesetAttributes attributes = {handled_, 0, kScopeSignal};
+  const size_t size = version >= kWithScopes ? sizeof(attributes) : sizeof(attributes.files);
+  ruleset_ = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
   return ruleset_ >= 0;
 }
 

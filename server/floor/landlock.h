@@ -1,5 +1,5 @@
 // Landlock: who holds a descriptor of a host's file (standard input, say) cannot open it again for writing through
-// /proc/self/fd, which passes the mounts by.
+// /proc/self/fd, which passes the mounts by; and who is in the launcher's process group sends no signal to it.
 #ifndef GUISE_SERVER_FLOOR_LANDLOCK_H_
 #define GUISE_SERVER_FLOOR_LANDLOCK_H_
 
@@ -9,6 +9,8 @@ namespace guise::server {
 
 // Whether this kernel has it.
 bool HasLandlock();
+// Whether it keeps signals inside, too.
+bool LandlockKeepsSignals();
 
 // A domain for this process and all that it starts, made of rules. Async-signal-safe; not thread-safe.
 class LandlockDomain {

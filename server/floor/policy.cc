@@ -5,17 +5,20 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace guise::server {
 namespace {
@@ -72,10 +75,34 @@ void Add(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) 
   rule->set_access(access);
 }
 
-// A rule of a preset: nothing where the host has no such path.
+// What every sandbox has of its own.
+bool IsOfTheSandbox(const std::string& path) { return IsAtOrBelow(path, "/proc") || IsAtOrBelow(path, "/dev"); }
+
+// Where else a /proc of the host's is mounted: it would show all processes.
+std::vector<std::string> OtherProcs() {
+  std::vector<std::string> found;
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    // ABI: proc_pid_mountinfo(5): id, parent, device, root, mount point, options, optional fields, "-", type.
+    const std::vector<std::string> fields = absl::StrSplit(line, ' ');
+    const auto dash = std::find(fields.begin(), fields.end(), "-");
+    if (fields.size() < 5 || dash == fields.end() || dash + 1 == fields.end() || *(dash + 1) != "proc") continue;
+    if (!IsAtOrBelow(fields[4], "/proc")) found.push_back(fields[4]);
+  }
+  return found;
+}
+
+std::string HomeOfUser() {
+  const passwd* const user = getpwuid(geteuid());
+  return user == nullptr || user->pw_dir == nullptr ? "" : user->pw_dir;
+}
+
+// A rule of a preset: nothing where the host has no such path, or other rules do as much.
 void AddIfThere(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
   const absl::StatusOr<std::string> real = WithoutLinks(path);
-  if (real.ok() && *real != "/" && AccessOf(policy, *real) != access) Add(policy, *real, access);
+  if (!real.ok() || *real == "/" || IsOfTheSandbox(*real) || AccessOf(policy, *real) == access) return;
+  if (access == v1::ACCESS_HIDDEN && !IsSeen(AccessOf(policy, *real))) return;
+  Add(policy, *real, access);
 }
 
 void AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurroundings& surroundings) {
@@ -84,11 +111,12 @@ void AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurr
   // Sockets of the host's services are no matter of reading or writing.
   AddIfThere(policy, "/run", v1::ACCESS_HIDDEN);
   if (preset.hides_home) {
-    for (const std::string& path : {std::string("/home"), std::string("/root"), surroundings.home}) {
+    for (const std::string& path : {std::string("/home"), std::string("/root"), HomeOfUser(), surroundings.home}) {
       AddIfThere(policy, path, v1::ACCESS_HIDDEN);
     }
   }
   for (const std::string& path : preset.hidden) AddIfThere(policy, path, v1::ACCESS_HIDDEN);
+  for (const std::string& path : OtherProcs()) AddIfThere(policy, path, v1::ACCESS_HIDDEN);
   if (preset.writes_working_directory) AddIfThere(policy, surroundings.working_directory, v1::ACCESS_READ_WRITE);
 }
 
@@ -140,6 +168,11 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
       return absl::InvalidArgumentError(
           absl::StrCat("path \"", rule.path(), "\" has no access; say ro, rw, hide or tmp"));
     }
+    const bool writes_sys = rule.access() == v1::ACCESS_READ_WRITE && IsAtOrBelow(*path, "/sys");
+    if (writes_sys) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("path \"", rule.path(), "\": /sys is read-only in a sandbox; leave the rule out"));
+    }
     for (const char* const own : {"/proc", "/dev"}) {
       if (!IsAtOrBelow(*path, own)) continue;
       return absl::InvalidArgumentError(absl::StrCat("path \"", rule.path(), "\": a sandbox has a ", own,
@@ -153,7 +186,12 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   }
   // Who may talk to the server can start guests outside.
   const absl::StatusOr<std::string> runtime = WithoutLinks(surroundings.runtime_directory);
-  if (runtime.ok() && IsSeen(AccessOf(complete, *runtime))) Add(complete, *runtime, v1::ACCESS_HIDDEN);
+  if (!runtime.ok()) return runtime.status();
+  const bool shown = std::any_of(complete.paths().begin(), complete.paths().end(),
+                                 [&](const v1::PathRule& rule) { return IsAtOrBelow(rule.path(), *runtime); });
+  if ((shown || IsSeen(AccessOf(complete, *runtime))) && !IsOfTheSandbox(*runtime)) {
+    Add(complete, *runtime, v1::ACCESS_HIDDEN);
+  }
   complete.set_network(policy.network() == v1::NETWORK_UNSPECIFIED ? v1::NETWORK_NONE : policy.network());
   if (!v1::Network_IsValid(complete.network())) {
     return absl::InvalidArgumentError("unknown network; say none, loopback or host");

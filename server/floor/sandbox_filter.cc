@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -40,7 +41,7 @@ constexpr uint64_t kLow = 0xffffffff;
 
 }  // namespace
 
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter() {
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
   FilterBuilder filter("a sandbox");
   constexpr uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   constexpr uint32_t kNotHere = SCMP_ACT_ERRNO(ENOSYS);
@@ -55,6 +56,13 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter() {
   for (const uint64_t command : {TIOCSTI, TIOCLINUX}) {
     filter.Rule(kRefuse, Nr::ioctl, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, command)});
   }
+  // The caller's process group: 0.
+  constexpr uint64_t kPrioGroup = PRIO_PGRP;
+  constexpr uint64_t kIoprioGroup = 2;  // IOPRIO_WHO_PGRP
+  const scmp_arg_cmp own_group = SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, 0);
+  filter.Rule(kRefuse, Nr::setpriority, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kPrioGroup), own_group});
+  filter.Rule(kRefuse, Nr::ioprio_set, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kIoprioGroup), own_group});
+  if (!keeps_signals) filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
   constexpr uint32_t kNoFamily = SCMP_ACT_ERRNO(EAFNOSUPPORT);
   constexpr int kMostFamilies = 64;
   for (int family = 0; family < kMostFamilies; ++family) {

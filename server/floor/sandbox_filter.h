@@ -16,7 +16,9 @@ namespace guise::server {
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
 // TIOCLINUX); socket families but unix, IPv4, IPv6 and netlink; calls of other architectures. RESOURCE_EXHAUSTED,
 // INTERNAL.
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter();
+// `keeps_signals`: something else keeps signals to the caller's process group, of which the launcher is one, inside;
+// else they are refused. Other calls by that group always are.
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals);
 
 }  // namespace guise::server
 

@@ -84,14 +84,15 @@ bool Install(const std::vector<sock_filter>& filter) {
 pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0)); }
 
 // REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
-void BeConfined(const Confinement& confinement, int pipe) {
+void BeConfined(const Confinement& confinement, int stops, int pipe) {
   ConfinementFailure failure;
   if (!confinement.Enter(&failure)) Report(pipe, failure);
   const pid_t guest = RawFork(0);
   if (guest == 0) return;
   if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
-  close_range(0, ~0U, 0);
-  BeInit(guest);
+  dup2(stops, 0);
+  close_range(1, ~0U, 0);
+  BeInit(guest, 0);
 }
 
 }  // namespace
@@ -150,7 +151,7 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   }
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
-    if (confinement != nullptr) BeConfined(*confinement, write_end.get());
+    if (confinement != nullptr) BeConfined(*confinement, start.stops, write_end.get());
     BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
   }
   write_end = OwnedFd();

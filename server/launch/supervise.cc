@@ -49,23 +49,21 @@ bool PassesBy(const signalfd_siginfo& info, pid_t guest) {
   return info.ssi_signo != SIGCONT && DescendsFrom(sender, guest);
 }
 
-bool StopsAtTheTerminal(const signalfd_siginfo& info) {
-  const uint32_t signal = info.ssi_signo;
-  return info.ssi_code == SI_KERNEL && (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU);
-}
-
 class Supervisor {
  public:
-  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper, Ward ward)
-      : guest_(guest), inbox_(inbox), keeper_(keeper), ward_(ward) {}
+  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops)
+      : guest_(guest), inbox_(inbox), keeper_(keeper), stops_(stops) {}
 
   int Run() {
     while (!Reap()) {
-      pollfd fds[1 + Keeper::kPollFds];
+      constexpr int kOwn = 2;
+      pollfd fds[kOwn + Keeper::kPollFds];
       fds[0] = {inbox_.fd(), POLLIN, 0};
-      keeper_.FillPoll(fds + 1);
-      poll(fds, 1 + Keeper::kPollFds, Timeout());
+      fds[1] = {stops_, POLLIN, 0};
+      keeper_.FillPoll(fds + kOwn);
+      poll(fds, kOwn + Keeper::kPollFds, Timeout());
       if (fds[0].revents != 0) Forward();
+      if ((fds[1].revents & POLLIN) != 0) StopToo();
       keeper_.Check();
       SpeakOfServer();
     }
@@ -108,14 +106,15 @@ class Supervisor {
     }
   }
 
+  void StopToo() {
+    char told[64];
+    if (read(stops_, told, sizeof(told)) > 0) kill(getpid(), SIGSTOP);
+  }
+
   void Forward() {
     signalfd_siginfo info;
     while (read(inbox_.fd(), &info, sizeof(info)) == sizeof(info)) {
-      if (!PassesBy(info, guest_)) {
-        kill(guest_, static_cast<int>(info.ssi_signo));
-      } else if (ward_ == Ward::kInit && StopsAtTheTerminal(info)) {
-        kill(getpid(), SIGSTOP);
-      }
+      if (!PassesBy(info, guest_)) kill(guest_, static_cast<int>(info.ssi_signo));
     }
   }
 
@@ -150,7 +149,7 @@ class Supervisor {
   const pid_t guest_;
   const SignalInbox& inbox_;
   Keeper& keeper_;
-  const Ward ward_;
+  const int stops_;
   int exit_code_ = 0;
   bool spoken_ = false;
   int64_t lost_at_ = -1;
@@ -185,8 +184,8 @@ void SignalInbox::DieIfAskedTo() const {
   }
 }
 
-int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, Ward ward) {
-  return Supervisor(guest, inbox, keeper, ward).Run();
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops) {
+  return Supervisor(guest, inbox, keeper, stops).Run();
 }
 
 }  // namespace guise::server

@@ -34,15 +34,10 @@ class SignalInbox {
   OwnedFd fd_;
 };
 
-// Who the child that is waited for is.
-enum class Ward {
-  kGuest,
-  kInit,  // guise-init, which does not stop: when the terminal stops the guest behind it, the launcher stops by itself
-};
-
 // Waits for the end of `guest`, a child of this process. Returns its exit code, or 128 + n when signal n ended it.
 // Says on stderr, once, when the server is gone, and what panic records the session left behind.
-int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, Ward ward = Ward::kGuest);
+// `stops`: a byte there tells that the guest was stopped, when `guest` is guise-init, which is not; -1: none.
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops = -1);
 
 }  // namespace guise::server
 

@@ -47,6 +47,7 @@ class Session : public std::enable_shared_from_this<Session> {
   uint32_t number() const { return options_.number; }
   uid_t owner_uid() const { return options_.session.owner_uid; }
   const std::string& name() const { return options_.session.name; }
+  bool sandboxed() const { return options_.session.sandbox.has_value(); }
   const SessionMemories& memories() const { return *memories_; }
   int store_fd() const { return strand_->store_fd(); }
 

@@ -38,13 +38,16 @@ InodeTable::Slot InodeTable::Probe(const Place& table, const wire::InodeKey& key
   const uint64_t mask = (uint64_t{1} << table.log2) - 1;
   const wire::Cell<uint8_t>* tags = Tags(table);
   const wire::OverlayEntry* entries = Entries(table);
-  // At most 3/4 full: the probe ends.
-  for (uint64_t i = wire::Bucket(key, table.log2);; i = (i + 1) & mask) {
+  // At most 3/4 full: the probe ends, unless the session's memory has been written to by others. Then it is the session's
+  // owners that are lost.
+  uint64_t i = wire::Bucket(key, table.log2);
+  for (uint64_t steps = 0; steps < mask; ++steps, i = (i + 1) & mask) {
     if (tags[i].Relaxed() == 0) return {i, true, false};
     const wire::InodeKey found = KeyOf(entries[i]);
     if (found == key) return {i, false, true};
     if (Succeeds(key, found)) return {i, false, false};
   }
+  return {i, false, false};
 }
 
 void InodeTable::Write(const Place& table, const Slot& slot, const wire::InodeKey& key,

@@ -121,7 +121,7 @@ class EscapeTest : public SandboxTest {
                                     "OUTSIDE=" + std::to_string(getpid()), "PORT=" + listeners_.port()};
     all.insert(all.end(), environment.begin(), environment.end());
     Command command = Line({"--ro", DirectoryOf(guest_), "--hide", hidden_}, {guest_}, all);
-    std::string line = "exec";
+    std::string line = "trap 'echo the shell outside is hit' USR2;";
     for (const std::string& word : command.argv) line += " '" + word + "'";
     command.argv = {"sh", "-c", line + " < '" + victim_ + "' 5< '" + secret_ + "'"};
     return RunToEnd(command);
@@ -188,6 +188,18 @@ TEST_P(SandboxTest, ShowsWhatItsPolicySays) {
   EXPECT_EQ(access((directory_ + "/writable/made").c_str(), F_OK), 0);
 }
 
+TEST_P(SandboxTest, TheServerIsOutOfReach) {
+  // Neither by a rule that shows its socket, nor by a process that the server has no record of.
+  const std::string socket = guise_->runtime_directory() + "/control.sock";
+  const std::string cli = guise_->Cli({}).argv[0];
+  const std::string script = "test -e '" + socket + "' && echo shown; (('" + cli +
+                             "' ps > out 2>&1; echo $? > code) &); " +
+                             "while ! test -s code; do sleep 0.05; done; cat code out";
+  ASSERT_EQ(chmod(directory_.c_str(), 0777), 0);
+  const RunResult result = Run({"--rw", directory_, "--ro", DirectoryOf(cli), "--ro", socket}, {"sh", "-c", script});
+  EXPECT_THAT(result.out, AllOf(Not(HasSubstr("shown")), HasSubstr("1\n"), Not(HasSubstr("SESSION")))) << result;
+}
+
 TEST_P(SandboxTest, TheLastRuleThatMatchesDecides) {
   ASSERT_EQ(mkdir((directory_ + "/a").c_str(), 0755), 0);
   WriteFile(directory_ + "/a/f", "told", 0644);
@@ -197,6 +209,9 @@ TEST_P(SandboxTest, TheLastRuleThatMatchesDecides) {
   EXPECT_EQ(Run({"--hide", directory_ + "/a", "--ro", directory_ + "/a/f"}, cat).out, "told");
   EXPECT_EQ(Run({"--ro", directory_ + "/a/f", "--hide", directory_ + "/a"}, cat).out, "hidden\n");
   EXPECT_EQ(Run({"--hide", directory_ + "/a/f"}, cat).out, "hidden\n");
+  const std::vector<std::string> touch = {"sh", "-c", "touch a/new 2>/dev/null || echo read-only"};
+  ASSERT_EQ(chmod((directory_ + "/a").c_str(), 0777), 0);
+  EXPECT_EQ(Run({"--rw", directory_ + "/a", "--ro", "/"}, touch).out, "read-only\n");
 }
 
 TEST_P(SandboxTest, EndsAsItsProgramEnds) {
@@ -270,6 +285,7 @@ TEST_P(SandboxTest, RefusesPoliciesThatCannotBe) {
   expect_refused({"--hide", "/usr/bin/echo", "--hide", "/bin"}, "the policy hides the program itself");
   expect_refused({"--hide", "/"}, "path \"/\" can be ro or rw");
   expect_refused({"--hide", "/proc/cpuinfo"}, "a sandbox has a /proc of its own");
+  expect_refused({"--rw", "/sys"}, "/sys is read-only in a sandbox");
   expect_refused({"--rw", "/dev/shm"}, "a sandbox has a /dev of its own");
   expect_refused({"--tmp", "/etc/passwd"}, "no directory");
   expect_refused({"--hostname", "a b"}, "hostname \"a b\"");
