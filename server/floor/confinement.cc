@@ -202,12 +202,18 @@ int Confinement::CloneFlags() const {
          (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET) | (has_user_namespace_ ? CLONE_NEWUSER : 0);
 }
 
-bool Confinement::Enter(ConfinementFailure* failure) const {
+bool Confinement::Enter(int image, const char* image_path, ConfinementFailure* failure) const {
   if (has_user_namespace_ && !MapIds(failure)) return false;
+  const int tree = CloneTree(image_path);
+  constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  if (tree < 0 || !SetAttributes(tree, "", AT_EMPTY_PATH, kQuiet | MOUNT_ATTR_RDONLY) ||
+      dup3(tree, image, O_CLOEXEC) < 0) {
+    return Fail(failure, "cannot take the shim's image", image_path);
+  }
   if (!MakeRoot(failure) || !EnterRoot(failure)) return false;
   if (sethostname(hostname_.data(), hostname_.size()) != 0) return Fail(failure, "cannot set the host's name");
   if (network_ == v1::NETWORK_LOOPBACK && !RaiseLoopback()) return Fail(failure, "cannot raise a loopback interface");
-  return SetLimits(failure);
+  return SetLimits(image, failure);
 }
 
 bool Confinement::MapIds(ConfinementFailure* failure) const {
@@ -332,7 +338,7 @@ bool Confinement::EnterRoot(ConfinementFailure* failure) const {
   return true;
 }
 
-bool Confinement::SetLimits(ConfinementFailure* failure) const {
+bool Confinement::SetLimits(int image, ConfinementFailure* failure) const {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NPROC, &limit) != 0) return Fail(failure, "cannot read the limit of processes");
   limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, processes_);
@@ -343,14 +349,14 @@ bool Confinement::SetLimits(ConfinementFailure* failure) const {
   // Who waits for the sandbox has gone: nobody would end it.
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
-  if (HasLandlock() && !EnterLandlock(failure)) return false;
+  if (HasLandlock() && !EnterLandlock(image, failure)) return false;
   const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ||
          Fail(failure, "cannot set the system call filter");
 }
 
 // The mounts say what may be written; this, that nothing is written but through them.
-bool Confinement::EnterLandlock(ConfinementFailure* failure) const {
+bool Confinement::EnterLandlock(int image, ConfinementFailure* failure) const {
   LandlockDomain domain;
   if (!domain.Begin()) return Fail(failure, "cannot make a Landlock domain");
   if (!domain.Allow("/", false)) return Fail(failure, "cannot allow reading below", "/");
@@ -364,6 +370,8 @@ bool Confinement::EnterLandlock(ConfinementFailure* failure) const {
       return Fail(failure, "cannot allow writing below", rule.source.c_str());
     }
   }
+  // It lies on a mount of its own, below nothing.
+  if (!domain.AllowProgram(image)) return Fail(failure, "cannot allow the shim's image");
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) domain.AllowDescriptor(fd);
   return domain.Enter() || Fail(failure, "cannot enter the Landlock domain");
 }

@@ -33,8 +33,10 @@ class Confinement {
   int CloneFlags() const;
 
   // Enters the floor. False: *failure says why, and the process is good for nothing but to end. Async-signal-safe.
-  // REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one thread.
-  bool Enter(ConfinementFailure* failure) const;
+  // `image`: a descriptor of the shim's image, which lies at `image_path`; it is replaced by one through which the
+  // file's mode and times cannot be changed. REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one
+  // thread.
+  bool Enter(int image, const char* image_path, ConfinementFailure* failure) const;
 
   // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
   const std::string& moved_to() const { return moved_to_; }
@@ -55,8 +57,8 @@ class Confinement {
   bool MakeProc(ConfinementFailure* failure) const;
   bool MakeDevices(const int* trees, ConfinementFailure* failure) const;
   bool EnterRoot(ConfinementFailure* failure) const;
-  bool SetLimits(ConfinementFailure* failure) const;
-  bool EnterLandlock(ConfinementFailure* failure) const;
+  bool SetLimits(int image, ConfinementFailure* failure) const;
+  bool EnterLandlock(int image, ConfinementFailure* failure) const;
 
   bool has_user_namespace_ = false;
   std::string uid_map_, gid_map_;

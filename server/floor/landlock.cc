@@ -63,6 +63,10 @@ bool LandlockDomain::Allow(const char* path, bool writes) {
   return added;
 }
 
+bool LandlockDomain::AllowProgram(int file) const {
+  return Add(file, LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE);
+}
+
 bool LandlockDomain::AllowDescriptor(int fd) {
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0) return true;  // not open

@@ -19,6 +19,8 @@ class LandlockDomain {
   bool Begin();
   // Everything may be read and executed below `path`, and with `writes` also written, made and removed.
   bool Allow(const char* path, bool writes);
+  // The file that the descriptor names may be read and executed.
+  bool AllowProgram(int file) const;
   // What the descriptor already may be used for may be opened again.
   bool AllowDescriptor(int fd);
   // Puts it in force. REQUIRES: no_new_privs.

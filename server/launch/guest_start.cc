@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -84,13 +85,13 @@ bool Install(const std::vector<sock_filter>& filter) {
 pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0)); }
 
 // REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
-void BeConfined(const Confinement& confinement, int stops, int pipe) {
+void BeConfined(const GuestStart& start, int image, const char* image_path, int pipe) {
   ConfinementFailure failure;
-  if (!confinement.Enter(&failure)) Report(pipe, failure);
+  if (!start.confinement->Enter(image, image_path, &failure)) Report(pipe, failure);
   const pid_t guest = RawFork(0);
   if (guest == 0) return;
   if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
-  dup2(stops, 0);
+  dup2(start.stops, 0);
   close_range(1, ~0U, 0);
   BeInit(guest, 0);
 }
@@ -143,6 +144,10 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   const OwnedFd read_end(ends[0]);
   OwnedFd write_end(ends[1]);
   const Confinement* const confinement = start.confinement;
+  char image_path[PATH_MAX] = {};
+  if (readlink(absl::StrCat("/proc/self/fd/", start.image).c_str(), image_path, sizeof(image_path) - 1) < 0) {
+    return ErrnoStatus(errno, "cannot tell where the shim's image lies");
+  }
   const pid_t child = confinement == nullptr ? fork() : RawFork(confinement->CloneFlags());
   if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) {
     return absl::FailedPreconditionError(
@@ -151,7 +156,7 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   }
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
-    if (confinement != nullptr) BeConfined(*confinement, start.stops, write_end.get());
+    if (confinement != nullptr) BeConfined(start, fds->image, image_path, write_end.get());
     BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
   }
   write_end = OwnedFd();

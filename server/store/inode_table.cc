@@ -38,8 +38,8 @@ InodeTable::Slot InodeTable::Probe(const Place& table, const wire::InodeKey& key
   const uint64_t mask = (uint64_t{1} << table.log2) - 1;
   const wire::Cell<uint8_t>* tags = Tags(table);
   const wire::OverlayEntry* entries = Entries(table);
-  // At most 3/4 full: the probe ends, unless the session's memory has been written to by others. Then it is the session's
-  // owners that are lost.
+  // At most 3/4 full: the probe ends, unless the session's memory has been written to by others. Then it is the
+  // session's owners that are lost.
   uint64_t i = wire::Bucket(key, table.log2);
   for (uint64_t steps = 0; steps < mask; ++steps, i = (i + 1) & mask) {
     if (tags[i].Relaxed() == 0) return {i, true, false};

@@ -340,7 +340,9 @@ static unsigned char* FindGadget(void) {
   while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
     unsigned long start, end;
     char access[5];
-    if (strstr(line, "guise-shim") == NULL || sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3) continue;
+    // In a sandbox it lies on a mount of its own, and has no name.
+    const int is_image = strstr(line, "guise-shim") != NULL || strstr(line, " /\n") != NULL;
+    if (!is_image || sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3) continue;
     if (access[2] != 'x') continue;
     for (unsigned char* at = (unsigned char*)start; at + 3 <= (unsigned char*)end; ++at) {
       if (memcmp(at, "\x0f\x05\xc3", 3) == 0) return at;
