@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <thread>
 
@@ -216,6 +217,21 @@ TEST(InodeTableTest, AFullMemoryRefusesNewEntriesAndKeepsTheOld) {
   table.Put(KeyOf(5), ValueOf(99));
   EXPECT_EQ(table.Find(KeyOf(5))->uid, 99u);
   EXPECT_EQ(table.Find(KeyOf(count - 1))->uid, count - 1);
+}
+
+// A guest that goes around the shim can open the memory for writing.
+TEST(InodeTableTest, AMemoryThatOthersHaveWrittenToEndsEachSearch) {
+  Fixture fixture(uint64_t{64} << 20);
+  InodeTable table(fixture.memory(), kBegin, fixture);
+  for (uint32_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(table.Reserve(1));
+    table.Put(KeyOf(i), ValueOf(i));
+  }
+  std::memset(fixture.memory().data() + kBegin, 0x5a, uint64_t{4} << 20);
+  for (uint32_t i = 0; i < 200; ++i) {
+    table.Find(KeyOf(i));
+    if (table.Reserve(1)) table.Put(KeyOf(i), ValueOf(i));
+  }
 }
 
 TEST(InodeTableTest, ADeadEntryIsDeadInBothTables) {
