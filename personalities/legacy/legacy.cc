@@ -22,7 +22,8 @@ absl::StatusOr<std::unique_ptr<api::Personality>> Make(std::string_view argument
 
 template <Nr kNr>
 void DenyIfNeverWired(api::Claims& claims) {
-  if constexpr (syscall::Get(kNr).Has(syscall::Trait::NeverWired)) claims.Deny<kNr>(ENOSYS);
+  constexpr bool kNever = syscall::Find(static_cast<uint32_t>(kNr))->Has(syscall::Trait::NeverWired);
+  if constexpr (kNever) claims.Deny<kNr>(ENOSYS);
 }
 
 }  // namespace
