@@ -1,5 +1,4 @@
 // sysfs(2) and ustat(2), by what /proc tells.
-#include <fcntl.h>
 #include <sys/statfs.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/str_split.h"
 #include "personalities/api/memory.h"
+#include "personalities/legacy/host_file.h"
 #include "personalities/legacy/legacy.h"
 
 namespace guise::personalities {
@@ -29,22 +29,6 @@ namespace {
 
 using Page = std::array<char, 4096>;
 using FileSystemName = std::array<char, 64>;
-
-// As much of `path` from `offset` on as a page holds.
-Task<SysResult> ReadFile(Call& call, const char* path, Room<Page> room, uint64_t offset) {
-  const Argument put = call.Put(path);
-  const SysResult file = co_await call.Run(Nr::openat, AT_FDCWD, put, O_RDONLY | O_CLOEXEC, 0);
-  if (!file.ok()) co_return file;
-  const SysResult read = co_await call.Run(Nr::pread64, file.value(), room, sizeof(Page), offset);
-  const SysResult closed = co_await call.Run(Nr::close, file.value());
-  (void)closed;
-  co_return read;
-}
-
-std::string TextOf(const Call& call, Room<Page> room, uint64_t size) {
-  const Page page = call.Read(room);
-  return std::string(page.data(), std::min<uint64_t>(size, page.size()));
-}
 
 // ABI: fs/filesystems.c: /proc/filesystems has them in the order of their numbers, "nodev\text4" each line.
 std::vector<std::string> FileSystems(const std::string& text) {
@@ -103,7 +87,8 @@ std::optional<std::string> MountPoint(const std::string& text, const std::string
 
 // One page of /proc/self/mountinfo. The statfs of the mount, with EAGAIN for: not there, `*offset` is the next page's.
 Task<SysResult> StatMount(Call& call, Room<Page> page, Room<struct statfs> room, uint64_t* offset) {
-  const SysResult read = co_await ReadFile(call, "/proc/self/mountinfo", page, *offset);
+  const Argument into = page;
+  const SysResult read = co_await ReadHostFile(call, "/proc/self/mountinfo", into, sizeof(Page), *offset);
   if (!read.ok()) co_return read;
   uint64_t used = 0;
   const std::optional<std::string> path =
@@ -123,7 +108,8 @@ SysTask Legacy::Sysfs(Call& call, Below) const {
   const auto option = call.Arg<int>(0);
   if (option < 1 || option > 3) co_return SysResult::Error(EINVAL);
   const Room<Page> page = call.MakeRoom<Page>();
-  const SysResult read = co_await ReadFile(call, "/proc/filesystems", page, 0);
+  const Argument into = page;
+  const SysResult read = co_await ReadHostFile(call, "/proc/filesystems", into, sizeof(Page), 0);
   if (!read.ok()) co_return read;
   if (option == 3) co_return SysResult::Ok(FileSystems(TextOf(call, page, read.value())).size());
 

@@ -1,7 +1,5 @@
 #include "personalities/legacy/profile.h"
 
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
 #include <sys/utsname.h>
 
 #include <array>
@@ -14,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/text/text_proto.h"
 
 namespace guise::personalities {
 
@@ -22,18 +21,6 @@ namespace {
 constexpr size_t kLongest = 63;  // ABI: uname(2) has 65 bytes a field
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kKernelHalf = uint64_t{1} << 63;
-
-// The first complaint.
-class FirstError final : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
-    if (text_.empty()) text_ = absl::StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 using Release = std::array<int, 3>;
 
@@ -84,13 +71,7 @@ absl::Status Check(const v1::LegacyProfile& profile) {
 
 absl::StatusOr<v1::LegacyProfile> ParseProfile(std::string_view text, const std::string& source) {
   v1::LegacyProfile profile;
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(std::string(text), &profile)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(source, ", ", error.text(), "; its fields are those of guise.v1.LegacyProfile"));
-  }
+  if (absl::Status status = ParseTextProto(text, source, &profile); !status.ok()) return status;
   if (const absl::Status status = Check(profile); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(source, ": ", status.message()));
   }

@@ -1,7 +1,11 @@
 // _sysctl(2): settings of the kernel by number, read only. ABI: kernel/sysctl.c of Linux 2.6.32, and the numbers of
 // linux/sysctl.h.
-#include <fcntl.h>
+
+// In this order: linux/sysctl.h takes size_t as given.
+// clang-format off
+#include <stddef.h>
 #include <linux/sysctl.h>
+// clang-format on
 #include <sys/types.h>
 
 #include <algorithm>
@@ -13,6 +17,7 @@
 #include <string_view>
 
 #include "personalities/api/memory.h"
+#include "personalities/legacy/host_file.h"
 #include "personalities/legacy/legacy.h"
 
 namespace guise::personalities {
@@ -21,7 +26,6 @@ using api::Argument;
 using api::Below;
 using api::Bytes;
 using api::Call;
-using api::Nr;
 using api::Room;
 using api::SysResult;
 using api::SysTask;
@@ -119,11 +123,6 @@ std::string ValueOf(Form form, std::string file) {
   return Uuid(file);
 }
 
-std::string TextOf(const Call& call, Room<Text> room, SysResult read) {
-  const Text text = call.Read(room);
-  return std::string(text.data(), std::min<uint64_t>(read.value(), text.size()));
-}
-
 struct Wanted {
   const v1::LegacyProfile* profile = nullptr;
   const Setting* setting = nullptr;
@@ -149,16 +148,6 @@ Task<SysResult> ReadName(Call& call, SysResult memory, Wanted* wanted) {
   if (read.value() != size) co_return SysResult::Error(EFAULT);
   wanted->setting = Find(call.Read(room), wanted->args.nlen);
   co_return wanted->setting == nullptr ? SysResult::Error(ENOTDIR) : SysResult::Ok();
-}
-
-Task<SysResult> ReadSetting(Call& call, const char* path, Room<Text> room) {
-  const Argument put = call.Put(path);
-  const SysResult file = co_await call.Run(Nr::openat, AT_FDCWD, put, O_RDONLY | O_CLOEXEC, 0);
-  if (!file.ok()) co_return file;
-  const SysResult read = co_await call.Run(Nr::read, file.value(), room, sizeof(Text));
-  const SysResult closed = co_await call.Run(Nr::close, file.value());
-  (void)closed;
-  co_return read;
 }
 
 // How many bytes the guest has room for.
@@ -200,7 +189,8 @@ Argument PutValue(Call& call, const Wanted& wanted, Room<Text> text, SysResult r
                   uint64_t* told) {
   const Form form = wanted.setting->form;
   const std::string shown = ShownBy(wanted);
-  const std::string value = Cut(form, ValueOf(form, shown.empty() ? TextOf(call, text, read) : shown), room, told);
+  const std::string value =
+      Cut(form, ValueOf(form, shown.empty() ? TextOf(call, text, read.value()) : shown), room, told);
   *size = value.size();
   return call.Put(value);
 }
@@ -217,7 +207,8 @@ Task<SysResult> Answer(Call& call, SysResult memory, Wanted* wanted) {
   if (!length.ok()) co_return length;
   if (length.value() == 0) co_return SysResult::Ok();
   const Room<Text> text = call.MakeRoom<Text>();
-  const SysResult read = co_await ReadSetting(call, wanted->setting->path, text);
+  const Argument into = text;
+  const SysResult read = co_await ReadHostFile(call, wanted->setting->path, into, sizeof(Text), 0);
   if (!read.ok()) co_return read;
   uint64_t size = 0;
   uint64_t told = 0;

@@ -1,7 +1,6 @@
 // `guise run` and `guise exec`: start a guest, stand in for it until it ends.
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -142,12 +141,11 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
 
 absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, const std::string& program) {
   if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
-  char here[PATH_MAX];
-  absl::StatusOr<Confinement> confinement =
-      Confinement::Prepare(policy, getcwd(here, sizeof(here)) != nullptr ? here : "/");
+  const std::string here = WorkingDirectory();
+  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, here);
   if (confinement.ok() && !confinement->moved_to().empty()) {
-    fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n", here,
-            confinement->moved_to().c_str());
+    fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
+            here.c_str(), confinement->moved_to().c_str());
   }
   return confinement;
 }

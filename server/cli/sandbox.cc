@@ -16,11 +16,6 @@
 namespace guise::server {
 namespace {
 
-std::string WorkingDirectory() {
-  char path[PATH_MAX];
-  return getcwd(path, sizeof(path)) != nullptr ? path : "/";
-}
-
 PolicySurroundings Surroundings() {
   const char* const home = getenv("HOME");
   return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath()};
@@ -41,6 +36,11 @@ v1::Network NetworkOf(const std::string& word) {
 }
 
 }  // namespace
+
+std::string WorkingDirectory() {
+  char path[PATH_MAX];
+  return getcwd(path, sizeof(path)) != nullptr ? path : "/";
+}
 
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags) {
   command

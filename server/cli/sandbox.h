@@ -31,6 +31,9 @@ struct SandboxFlags {
 // Adds --policy, --preset, --ro, --rw, --hide, --tmp, --net, --processes, --hostname and --best-effort.
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags);
 
+// Of this process; "/" where it cannot be told.
+std::string WorkingDirectory();
+
 // The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT;
 // FAILED_PRECONDITION: what it asks for is not enforced here, and best effort is not enough.
 absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags);

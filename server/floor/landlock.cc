@@ -67,19 +67,18 @@ bool LandlockDomain::AllowProgram(int file) const {
   return Add(file, LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE);
 }
 
-bool LandlockDomain::AllowDescriptor(int fd) {
+void LandlockDomain::AllowDescriptor(int fd) const {
   const int flags = fcntl(fd, F_GETFL);
-  if (flags < 0) return true;  // not open
+  if (flags < 0) return;  // not open
   char path[32];
   snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
   const int file = open(path, O_PATH | O_CLOEXEC);
-  if (file < 0) return true;  // a pipe or socket: no file of a file system
+  if (file < 0) return;  // a pipe or socket: no file of a file system
   uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE;
   if ((flags & O_ACCMODE) != O_RDONLY) rights |= LANDLOCK_ACCESS_FS_WRITE_FILE | kTruncate;
   // Files of the kernel's own file systems (pipes) need no rule and take none.
   Add(file, rights);
   close(file);
-  return true;
 }
 
 bool LandlockDomain::Enter() {

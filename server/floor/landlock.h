@@ -22,7 +22,7 @@ class LandlockDomain {
   // The file that the descriptor names may be read and executed.
   bool AllowProgram(int file) const;
   // What the descriptor already may be used for may be opened again.
-  bool AllowDescriptor(int fd);
+  void AllowDescriptor(int fd) const;
   // Puts it in force. REQUIRES: no_new_privs.
   bool Enter();
 

@@ -1,8 +1,6 @@
 #include "server/floor/policy.h"
 
 #include <errno.h>
-#include <google/protobuf/io/tokenizer.h>
-#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 #include <limits.h>
 #include <pwd.h>
@@ -19,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "proto/text/text_proto.h"
 
 namespace guise::server {
 namespace {
@@ -45,18 +44,6 @@ const std::vector<Preset>& Presets() {
   return presets;
 }
 
-// The first complaint.
-class FirstError final : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
-    if (text_.empty()) text_ = absl::StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
-
 absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   if (path.empty() || path[0] != '/') {
     return absl::InvalidArgumentError(absl::StrCat("path \"", path, "\" is not absolute; begin it with a slash"));
@@ -75,8 +62,13 @@ void Add(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) 
   rule->set_access(access);
 }
 
-// What every sandbox has of its own.
-bool IsOfTheSandbox(const std::string& path) { return IsAtOrBelow(path, "/proc") || IsAtOrBelow(path, "/dev"); }
+// Which of the directories that every sandbox has of its own the path is, or is below; null: none.
+const char* OwnDirectory(const std::string& path) {
+  for (const char* const own : {"/proc", "/dev"}) {
+    if (IsAtOrBelow(path, own)) return own;
+  }
+  return nullptr;
+}
 
 // Where else a /proc of the host's is mounted: it would show all processes.
 std::vector<std::string> OtherProcs() {
@@ -100,7 +92,7 @@ std::string HomeOfUser() {
 // A rule of a preset: nothing where the host has no such path, or other rules do as much.
 void AddIfThere(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
   const absl::StatusOr<std::string> real = WithoutLinks(path);
-  if (!real.ok() || *real == "/" || IsOfTheSandbox(*real) || AccessOf(policy, *real) == access) return;
+  if (!real.ok() || *real == "/" || OwnDirectory(*real) != nullptr || AccessOf(policy, *real) == access) return;
   if (access == v1::ACCESS_HIDDEN && !IsSeen(AccessOf(policy, *real))) return;
   Add(policy, *real, access);
 }
@@ -141,12 +133,8 @@ absl::StatusOr<v1::SandboxPolicy> ParsePolicy(std::string_view text, const std::
     return absl::InvalidArgumentError(
         absl::StrCat(source, ": ", std::string(status.message()), "; its fields are those of guise.v1.SandboxPolicy"));
   }
-  FirstError error;
-  google::protobuf::TextFormat::Parser parser;
-  parser.RecordErrorsTo(&error);
-  if (parser.ParseFromString(std::string(text), &policy)) return policy;
-  return absl::InvalidArgumentError(
-      absl::StrCat(source, ", ", error.text(), "; its fields are those of guise.v1.SandboxPolicy"));
+  if (absl::Status status = ParseTextProto(text, source, &policy); !status.ok()) return status;
+  return policy;
 }
 
 absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy,
@@ -173,8 +161,7 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
       return absl::InvalidArgumentError(
           absl::StrCat("path \"", rule.path(), "\": /sys is read-only in a sandbox; leave the rule out"));
     }
-    for (const char* const own : {"/proc", "/dev"}) {
-      if (!IsAtOrBelow(*path, own)) continue;
+    if (const char* const own = OwnDirectory(*path)) {
       return absl::InvalidArgumentError(absl::StrCat("path \"", rule.path(), "\": a sandbox has a ", own,
                                                      " of its own, which rules do not change; leave it out"));
     }
@@ -189,7 +176,7 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   if (!runtime.ok()) return runtime.status();
   const bool shown = std::any_of(complete.paths().begin(), complete.paths().end(),
                                  [&](const v1::PathRule& rule) { return IsAtOrBelow(rule.path(), *runtime); });
-  if ((shown || IsSeen(AccessOf(complete, *runtime))) && !IsOfTheSandbox(*runtime)) {
+  if ((shown || IsSeen(AccessOf(complete, *runtime))) && OwnDirectory(*runtime) == nullptr) {
     Add(complete, *runtime, v1::ACCESS_HIDDEN);
   }
   complete.set_network(policy.network() == v1::NETWORK_UNSPECIFIED ? v1::NETWORK_NONE : policy.network());

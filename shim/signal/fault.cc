@@ -128,7 +128,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
     }
     if (signal == SIGSEGV && IsVsyscall(rip)) {
       const FaultsOpen open(block, context);
-      if (AnswerVsyscall(&regs, info) == Vsyscall::kAnswered) return;
+      if (AnswerVsyscall(&regs, info)) return;
     }
   }
   if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;

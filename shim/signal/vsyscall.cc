@@ -38,22 +38,22 @@ bool IsVsyscall(uint64_t rip) {
   return offset == kGetTimeOfDay || offset == kTime || offset == kGetCpu;
 }
 
-Vsyscall AnswerVsyscall(GuestRegs* regs, siginfo_t* info) {
-  if (!IsVsyscall(regs->rip)) return Vsyscall::kNone;
+bool AnswerVsyscall(GuestRegs* regs, siginfo_t* info) {
+  const uint64_t offset = regs->rip - VsyscallPage();
   // ABI: force_sig(SIGSEGV), but for addresses that no program has.
   info->si_code = SI_KERNEL;
   info->si_addr = nullptr;
   for (const uint64_t written : {regs->rdi, regs->rsi}) {
-    const bool counts = written == regs->rdi || regs->rip - VsyscallPage() != kTime;
+    const bool counts = written == regs->rdi || offset != kTime;
     if (!counts || written < kUserEnd) continue;
     info->si_code = SEGV_MAPERR;
     info->si_addr = reinterpret_cast<void*>(written);
-    return Vsyscall::kRefused;
+    return false;
   }
   uint64_t caller;
-  if (!ReadGuest(&caller, regs->rsp)) return Vsyscall::kRefused;
+  if (!ReadGuest(&caller, regs->rsp)) return false;
   int64_t result;
-  switch (regs->rip - VsyscallPage()) {
+  switch (offset) {
     case kGetTimeOfDay:
       result = Native(Nr::gettimeofday, regs->rdi, regs->rsi);
       break;
@@ -64,11 +64,11 @@ Vsyscall AnswerVsyscall(GuestRegs* regs, siginfo_t* info) {
       result = Native(Nr::getcpu, regs->rdi, regs->rsi, 0);
       break;
   }
-  if (result == -EFAULT) return Vsyscall::kRefused;
+  if (result == -EFAULT) return false;
   regs->rax = static_cast<uint64_t>(result);
   regs->rip = caller;
   regs->rsp += sizeof(caller);
-  return Vsyscall::kAnswered;
+  return true;
 }
 
 }  // namespace guise::shim

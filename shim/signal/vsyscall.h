@@ -7,17 +7,12 @@
 
 namespace guise::shim {
 
-enum class Vsyscall {
-  kNone,      // no call of the page that the session has answered
-  kAnswered,  // the registers are those of the caller, after the call
-  kRefused,   // bad addresses. ABI: the caller gets SIGSEGV, not EFAULT
-};
-
-// What a fetch fault at regs->rip means. Refused: `*info` tells the fault to the guest. REQUIRES: FaultsOpen.
-Vsyscall AnswerVsyscall(GuestRegs* regs, siginfo_t* info);
-
-// Whether a fault at `rip` may mean one.
+// Whether a fetch fault at `rip` is a call of the page that the session has answered.
 bool IsVsyscall(uint64_t rip);
+
+// Answers it: the registers are then those of the caller, after the call. False: bad addresses, and *info tells the
+// guest of the fault. ABI: the caller gets SIGSEGV, not EFAULT. REQUIRES: FaultsOpen, IsVsyscall(regs->rip).
+bool AnswerVsyscall(GuestRegs* regs, siginfo_t* info);
 
 }  // namespace guise::shim
 

@@ -21,24 +21,14 @@
 #include <sys/un.h>
 #include <termios.h>
 
-#include "tests/guests/guest.h"
+#include "tests/guests/gadget.h"
 
 static unsigned char* gadget;
 
 static long Call(long nr, long a, long b, long c, long d, long e, long f) {
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  long result = nr;
-  if (gadget == NULL) {
-    result = syscall(nr, a, b, c, d, e, f);
-    return result == -1 ? -errno : result;
-  }
-  __asm__ volatile("call *%%rbx"
-                   : "+a"(result)
-                   : "b"(gadget), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory", "cc");
-  return result;
+  if (gadget != NULL) return CallThrough(gadget, nr, a, b, c, d, e, f);
+  const long result = syscall(nr, a, b, c, d, e, f);
+  return result == -1 ? -errno : result;
 }
 #define DO0(nr) Call(nr, 0, 0, 0, 0, 0, 0)
 #define DO1(nr, a) Call(nr, (long)(a), 0, 0, 0, 0, 0)
@@ -333,23 +323,6 @@ static const struct {
     WAY(ControlShared),
     WAY(ControlSockets),
 };
-
-static unsigned char* FindGadget(void) {
-  char line[512];
-  FILE* const maps = fopen("/proc/self/maps", "r");
-  while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
-    unsigned long start, end;
-    char access[5];
-    // In a sandbox it lies on a mount of its own, and has no name.
-    const int is_image = strstr(line, "guise-shim") != NULL || strstr(line, " /\n") != NULL;
-    if (!is_image || sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3) continue;
-    if (access[2] != 'x') continue;
-    for (unsigned char* at = (unsigned char*)start; at + 3 <= (unsigned char*)end; ++at) {
-      if (memcmp(at, "\x0f\x05\xc3", 3) == 0) return at;
-    }
-  }
-  return NULL;
-}
 
 // Each in a process of its own: some change it, some end it.
 int main(void) {
