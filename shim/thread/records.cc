@@ -70,6 +70,9 @@ uint32_t GroupsInUse() {
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation) {
   process->pid = static_cast<int32_t>(Native(Nr::getpid));
   process->may_have_children = false;
+  // Before a record is taken: one whose taker dies before it has written its pid names nobody and is not given back.
+  __kernel_timespec now = {};
+  Native(Nr::clock_gettime, 7 /* CLOCK_BOOTTIME */, &now);
   const uint32_t groups = GroupsInUse();
   uint32_t index = FirstFreeProcess(process, groups, false);
   if (index == kNoRecord) index = FirstFreeProcess(process, groups, true);
@@ -77,8 +80,6 @@ void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_g
   process->record = index;
   if (index == kNoRecord) return;
   wire::ProcessRecord& record = *ProcessAt(*process, index);
-  __kernel_timespec now = {};
-  Native(Nr::clock_gettime, 7 /* CLOCK_BOOTTIME */, &now);
   record.taken_at.StoreRelaxed(static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec));
   record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
   record.parent_generation.StoreRelaxed(parent_generation);
