@@ -18,14 +18,17 @@ inline constexpr uint32_t kParities = 2;
 // One process. Taken by the loader and by fork children, given back at exit_group or by the server when the pidfd
 // fires. An exec keeps the record: the loader finds the one that holds its pid.
 struct ProcessRecord {
-  Cell<uint64_t> owner;     // Owner(generation, 0): held or free, see slot.h invariant 3
-  Cell<uint32_t> pid;       // in the pid namespace of the guest
-  Cell<uint32_t> parent;    // process record of the parent + 1; 0: the launcher
-  Cell<uint64_t> taken_at;  // CLOCK_BOOTTIME, ns: a process that started later only reuses the pid
+  // Owner(generation, pid in the pid namespace of the guest): held or free, see slot.h invariant 3. A holder that dies
+  // right after it has taken the record has left its name.
+  Cell<uint64_t> owner;
+  // CLOCK_BOOTTIME, ns: a process that started later only reuses the pid. Written after `owner`: until then it is the
+  // last holder's.
+  Cell<uint64_t> taken_at;
+  Cell<uint32_t> parent;  // process record of the parent + 1; 0: the launcher
   Cell<uint32_t> parent_generation;
   Cell<uint32_t> execs;  // successful execs, counted by the loader
   char comm[16];         // as PR_GET_NAME; for people, torn reads are harmless
-  uint64_t reserved[2];
+  uint8_t reserved[20];
 };
 static_assert(sizeof(ProcessRecord) == kLineSize);
 

@@ -53,7 +53,7 @@ constexpr uint32_t StepOf(uint64_t key) { return static_cast<uint32_t>(key & kMa
 // The answer of a conversation that nobody waits for any more. Real steps stay below it.
 constexpr uint64_t ClosedKey(uint64_t sequence) { return Key(sequence, kMaxStep); }
 
-// An owner word: who holds a slot or record. Index 0 of `holder` is a record too, hence the + 1.
+// An owner word: who holds a slot or record. `holder` is a record, 0 among them, hence the + 1, or a pid.
 constexpr uint64_t Owner(uint32_t generation, uint32_t holder) { return uint64_t{generation} << 32 | (holder + 1); }
 constexpr uint32_t GenerationOf(uint64_t owner) { return static_cast<uint32_t>(owner >> 32); }
 // The word that takes a slot or record whose word is `owner` now.

@@ -137,7 +137,7 @@ std::vector<pid_t> PidsInNamespaces(pid_t named) {
     const OwnedFd file(open(absl::StrCat("/proc/", pid, "/status").c_str(), O_RDONLY | O_CLOEXEC));
     char text[4096];
     const ssize_t size = file ? read(file.get(), text, sizeof(text)) : -1;
-    if (size > 0 && NamedInNamespace({text, static_cast<size_t>(size)}) == named) found.push_back(pid);
+    if (size > 0 && named > 0 && NamedInNamespace({text, static_cast<size_t>(size)}) == named) found.push_back(pid);
   }
   return found;
 }

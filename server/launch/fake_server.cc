@@ -130,9 +130,8 @@ void FakeServer::NoteGuest(uint32_t index, pid_t pid) const {
   timespec now;
   clock_gettime(CLOCK_BOOTTIME, &now);
   wire::ProcessRecord& record = request_->processes[index];
-  record.pid.StoreRelaxed(static_cast<uint32_t>(pid));
   record.taken_at.StoreRelaxed(static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec));
-  record.owner.Release(wire::Owner(1, 0));
+  record.owner.Release(wire::Owner(1, static_cast<uint32_t>(pid)));
 }
 
 }  // namespace guise::server

@@ -119,8 +119,9 @@ pid_t SessionMemory::AnyLivingGuest(pid_t except) const {
   for (uint32_t g = 0; g < groups; ++g) {
     for (uint32_t i = 0; i < wire::kProcessesPerGroup; ++i) {
       const wire::ProcessRecord& record = request_group(g)->processes[i];
-      if (!wire::IsHeld(record.owner.Acquire(), reply_group(g)->reclaimed_processes[i].Acquire())) continue;
-      const auto pid = static_cast<pid_t>(record.pid.Relaxed());
+      const uint64_t owner = record.owner.Acquire();
+      if (!wire::IsHeld(owner, reply_group(g)->reclaimed_processes[i].Acquire())) continue;
+      const auto pid = static_cast<pid_t>(wire::HolderOf(owner));
       if (pid != except && GuestLives(pid, record.taken_at.Relaxed())) return pid;
     }
   }

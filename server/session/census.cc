@@ -87,31 +87,34 @@ bool Census::Consider(const HeldProcess& held, Trust trust, bool foreign) {
   }
   // Some may be where /proc does not show them.
   if (foreign && !in_namespace_) return true;
-  if (presence == Presence::kYounger && UsesMemory(held.pid) != Uses::kNo) return true;
-  if (trust == Trust::kScanned || held.pid == 0) {
+  if (presence == Presence::kYounger && UsesMemory(guest.pid) != Uses::kNo) return true;
+  if (trust == Trust::kScanned) {
     absl::MutexLock lock(&mutex_);
     suspects_.insert(key);
     return true;
   }
-  strand_->ReclaimProcess(held.process, held.owner, held.pid);
+  strand_->ReclaimProcess(held.process, held.owner, foreign);
   absl::MutexLock lock(&mutex_);
   ++events_;
   return false;
 }
 
 Presence Census::Find(const HeldProcess& held, bool foreign, Guest* guest) const {
-  guest->pid = guest->named = held.pid;
+  guest->pid = held.pid;
   if (!in_namespace_) {
     const Presence presence = OpenGuest(held.pid, held.taken_at, &guest->pidfd);
     if (!foreign || (presence == Presence::kThere && UsesMemory(held.pid) != Uses::kNo)) return presence;
   }
-  if (held.pid == 0) return Presence::kNone;
+  Presence found = Presence::kNone;
   for (const pid_t pid : PidsInNamespaces(held.pid)) {
-    guest->pid = pid;
     if (UsesMemory(pid) != Uses::kYes) continue;
-    if (OpenGuest(pid, held.taken_at, &guest->pidfd) == Presence::kThere) return Presence::kThere;
+    const Presence presence = OpenGuest(pid, held.taken_at, &guest->pidfd);
+    if (presence == Presence::kNone) continue;
+    guest->pid = pid;
+    found = presence;
+    if (found == Presence::kThere) break;
   }
-  return Presence::kNone;
+  return found;
 }
 
 // On the reactor's thread, so that watching, dying and closing come one after the other.
@@ -140,16 +143,7 @@ void Census::Died(const Key& key) {
     ++deaths_;
   }
   reactor_.Unwatch(guest.pidfd.get());
-  // A record that was read while it was being taken may have shown the pid of its last holder.
-  const std::vector<HeldProcess> held = strand_->Held();
-  const auto now = std::find_if(held.begin(), held.end(), [&](const HeldProcess& process) {
-    return process.process == key.first && process.owner == key.second && process.pid != guest.named;
-  });
-  if (now != held.end()) {
-    Consider(*now, Trust::kScanned, HasForeign(held));
-  } else {
-    strand_->ReclaimProcess(key.first, key.second, guest.named);
-  }
+  strand_->ReclaimProcess(key.first, key.second, HasForeign({}));
   changed_();
 }
 

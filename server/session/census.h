@@ -62,8 +62,7 @@ class Census : public std::enable_shared_from_this<Census> {
  private:
   using Key = std::pair<uint32_t, uint64_t>;  // process record and owner word
   struct Guest {
-    pid_t pid = 0;    // here
-    pid_t named = 0;  // in its record: in its own pid namespace
+    pid_t pid = 0;  // here
     OwnedFd pidfd;
   };
   enum class Trust { kPosted, kScanned };  // kScanned: the record may be half written

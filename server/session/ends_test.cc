@@ -112,9 +112,8 @@ TEST_P(EndsTest, StopSignalsNoStrangerThatARecordNames) {
     execlp("sleep", "sleep", "1000", nullptr);
   });
   stranger.AwaitExec();
-  TestProcess process(memory);
+  TestProcess process(memory, 0, 0, stranger.pid());
   TestThread thread(memory, process);
-  memory.Process(process.record()).pid.Release(static_cast<uint32_t>(stranger.pid()));
   memory.Process(process.record()).taken_at.StoreRelaxed(~uint64_t{0});
   EXPECT_EQ(thread.Call(SYS_geteuid).value, kAlpha);
   EXPECT_FALSE(sessions().IsGuest(stranger.pid()));

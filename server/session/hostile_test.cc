@@ -63,8 +63,8 @@ class Vandal {
       }
       case 5: {  // records
         const uint32_t index = static_cast<uint32_t>(random_() % 20);
-        memory_.Process(index).owner.Release(wire::Owner(static_cast<uint32_t>(random_()), 0));
-        memory_.Process(index).pid.Release(static_cast<uint32_t>(random_() % 100000));
+        memory_.Process(index).owner.Release(
+            wire::Owner(static_cast<uint32_t>(random_()), static_cast<uint32_t>(random_() >> (random_() % 64))));
         memory_.Process(index).taken_at.StoreRelaxed(random_());
         memory_.Process(index).parent.StoreRelaxed(static_cast<uint32_t>(random_() % 25));
         memory_.Thread(index).owner.Release(

@@ -137,6 +137,22 @@ TEST_P(LivesTest, AGuestThatNeverRangIsFoundByLooking) {
   EXPECT_FALSE(memory.HoldsSlot(0));
 }
 
+TEST_P(LivesTest, ARecordOfWhichOnlyTheOwnerIsWrittenIsItsTakersWhileItLives) {
+  Served::Kept kept = served_.Keep({"alpha"});
+  const GuestMemory& memory = *kept.memory;
+  // As a guest that is stopped right after it has taken the record.
+  Child child([&] {
+    TestProcess process(memory);
+    memory.Process(0).taken_at.Release(1);
+  });
+  child.AwaitReady();
+  for (int look = 0; look < 3; ++look) ASSERT_TRUE(sessions().Get(kept.info.id).ok());
+  EXPECT_TRUE(memory.HoldsProcess(0));
+  child.Kill();
+  for (int look = 0; look < 2; ++look) ASSERT_TRUE(sessions().Get(kept.info.id).ok());
+  AwaitReclaims(memory, [&] { return !memory.HoldsProcess(0); });
+}
+
 TEST_P(LivesTest, WhatAProcessLeavesBehindComesBackThoughItGaveItsRecordBack) {
   Served::Kept kept = served_.Keep({"alpha"});
   const GuestMemory& memory = *kept.memory;

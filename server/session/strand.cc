@@ -202,7 +202,7 @@ void Strand::Identify(uint64_t owner, const wire::RunLine& run, CallCopy& call) 
   if (!HoldsProcess(process, process_owner)) return;
   call.process = process;
   call.process_generation = wire::GenerationOf(process_owner);
-  call.pid = static_cast<pid_t>(request_.Process(process).pid.Acquire());
+  call.pid = static_cast<pid_t>(wire::HolderOf(process_owner));
   if (met_[process] == process_owner) return;
   met_[process] = process_owner;
   if (options_.meet) options_.meet(Describe(process, process_owner));

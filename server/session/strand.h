@@ -43,7 +43,7 @@ struct Desk;
 struct HeldProcess {
   uint32_t process = 0;
   uint64_t owner = 0;
-  pid_t pid = 0;  // 0: not written yet
+  pid_t pid = 0;  // in its own pid namespace
   uint64_t taken_at = 0;
   std::string comm;
 };
@@ -76,9 +76,10 @@ class Strand final : public Sweepable, private Processes {
   bool Drained(uint32_t epoch) const;
 
   std::vector<HeldProcess> Held() const;
-  // The process that held `process` by `owner` with this pid is dead: gives back what it and its threads held, also
-  // what they left behind after they had given the record back.
-  void ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid);
+  // The process that held `process` by `owner` is dead: gives back what it and its threads held, also what they left
+  // behind after they had given the record back. `foreign`: records have pids of other pid namespaces; what may be its
+  // threads' or the record's next holder's is left to guests that need it.
+  void ReclaimProcess(uint32_t process, uint64_t owner, bool foreign);
   // Gives back threads that are lost: whose process record nobody holds, or whose process, one of `living`, has no such
   // thread any more (execve(2) has killed it), when a look at least a second ago found them so too: who is about to
   // exit is gone by then, and who has just taken a record has written it. Does nothing when called again within a
@@ -126,7 +127,7 @@ class Strand final : public Sweepable, private Processes {
   void ReclaimSlot(uint32_t slot, uint64_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsLost(uint32_t thread, uint64_t owner, const std::map<uint32_t, LivingProcess>& living) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::vector<HeldThread> ThreadsOf(uint32_t process, uint64_t now, pid_t dead) const
+  std::vector<HeldThread> ThreadsOf(uint32_t process, uint64_t now, uint64_t dead, bool foreign) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimThreads(const std::vector<HeldThread>& threads) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HoldsSlot(uint32_t slot, uint64_t owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -39,23 +39,23 @@ HeldProcess Strand::Describe(uint32_t process, uint64_t owner) const {
   HeldProcess held;
   held.process = process;
   held.owner = owner;
-  held.pid = static_cast<pid_t>(record.pid.Acquire());
+  held.pid = static_cast<pid_t>(wire::HolderOf(owner));
   held.taken_at = record.taken_at.Relaxed();
   held.comm = CommOf(record);
   return held;
 }
 
-void Strand::ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid) {
+void Strand::ReclaimProcess(uint32_t process, uint64_t owner, bool foreign) {
   absl::MutexLock lock(&mutex_);
   if (closed_ || process >= wire::kProcesses) return;
   const wire::Cell<uint64_t>& word = request_.Process(process).owner;
   uint64_t now = word.Acquire();
-  std::vector<HeldThread> dead = ThreadsOf(process, now, pid);
+  std::vector<HeldThread> dead = ThreadsOf(process, now, owner, foreign);
   // Whoever takes the record meanwhile takes it before its threads do theirs. Guests that do nothing else are not
   // obeyed.
   for (int again = 0; again < 16 && word.Acquire() != now; ++again) {
     now = word.Acquire();
-    dead = ThreadsOf(process, now, pid);
+    dead = ThreadsOf(process, now, owner, foreign);
   }
   ReclaimThreads(dead);
   if (now == owner && HoldsProcess(process, owner)) {
@@ -66,19 +66,20 @@ void Strand::ReclaimProcess(uint32_t process, uint64_t owner, pid_t pid) {
   reply_.RaiseReclaims();
 }
 
-// The threads that a dead process, which had this pid, has left behind. `now`: the word of its record; when it was
-// given back and is held again, some threads may be the new holder's.
-std::vector<Strand::HeldThread> Strand::ThreadsOf(uint32_t process, uint64_t now, pid_t dead) const {
+// The threads that a process, which held the record by `dead`, has left behind. `now`: the word of its record; when it
+// was given back and is held again, some threads may be the new holder's.
+std::vector<Strand::HeldThread> Strand::ThreadsOf(uint32_t process, uint64_t now, uint64_t dead, bool foreign) const {
   std::vector<HeldThread> left;
-  const pid_t holder = HoldsProcess(process, now) ? static_cast<pid_t>(request_.Process(process).pid.Acquire()) : dead;
+  const bool taken_again = now != dead && HoldsProcess(process, now);
+  if (taken_again && foreign) return left;
   const uint32_t threads = Groups() * wire::kThreadsPerGroup;
   for (uint32_t thread = 0; thread < threads; ++thread) {
     const wire::ThreadRecord& record = request_.Thread(thread);
     const uint64_t owner = record.owner.Acquire();
     if (!HoldsThread(thread, owner) || wire::HolderOf(owner) != process) continue;
-    if (holder != dead) {
+    if (taken_again) {
       const pid_t tid = static_cast<pid_t>(record.tid.Acquire());
-      if (holder == 0 || tid == 0 || HasThread(holder, tid)) continue;
+      if (tid == 0 || HasThread(static_cast<pid_t>(wire::HolderOf(now)), tid)) continue;
     }
     left.push_back({thread, owner});
   }

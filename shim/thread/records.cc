@@ -23,7 +23,8 @@ wire::ProcessRecord* ProcessAt(const ProcessState& process, uint32_t record) {
   return group == nullptr ? nullptr : &group->processes[record % wire::kProcessesPerGroup];
 }
 
-bool IsGone(uint32_t pid) { return pid != 0 && Native(Nr::kill, pid, 0) == -ESRCH; }
+// 0: a thread record that was taken by one that has not written its tid yet.
+bool IsGone(uint32_t id) { return id != 0 && Native(Nr::kill, id, 0) == -ESRCH; }
 
 // The first pass takes what is free; the second, of processes that ended without a word and that the server never got
 // to know, too.
@@ -36,10 +37,10 @@ uint32_t FirstFreeProcess(ProcessState* process, uint32_t groups, bool also_gone
       wire::ProcessRecord& record = request->processes[i];
       const uint64_t owner = record.owner.Acquire();
       if (wire::IsHeld(owner, reply->reclaimed_processes[i].Acquire()) &&
-          !(also_gone && IsGone(record.pid.Relaxed()))) {
+          !(also_gone && IsGone(wire::HolderOf(owner)))) {
         continue;
       }
-      if (!record.owner.CompareSwap(owner, wire::NextOwner(owner, 0))) continue;
+      if (!record.owner.CompareSwap(owner, wire::NextOwner(owner, static_cast<uint32_t>(process->pid)))) continue;
       process->generation = wire::GenerationOf(owner) + 1;
       NoteGroup(g);
       return g * wire::kProcessesPerGroup + i;
@@ -70,7 +71,6 @@ uint32_t GroupsInUse() {
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation) {
   process->pid = static_cast<int32_t>(Native(Nr::getpid));
   process->may_have_children = false;
-  // Before a record is taken: one whose taker dies before it has written its pid names nobody and is not given back.
   __kernel_timespec now = {};
   Native(Nr::clock_gettime, 7 /* CLOCK_BOOTTIME */, &now);
   const uint32_t groups = GroupsInUse();
@@ -84,7 +84,6 @@ void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_g
   record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
   record.parent_generation.StoreRelaxed(parent_generation);
   record.execs.StoreRelaxed(0);
-  record.pid.Release(static_cast<uint32_t>(process->pid));
 }
 
 void GiveBackProcessRecord(ProcessState* process) {
@@ -92,7 +91,6 @@ void GiveBackProcessRecord(ProcessState* process) {
   const bool diverged = (RootReply().published.flags.Relaxed() & wire::kDiverged) != 0;
   if (process->may_have_children && diverged) return;
   wire::ProcessRecord& record = *ProcessAt(*process, process->record);
-  record.pid.StoreRelaxed(0);
   record.owner.Release(wire::FreeOf(record.owner.Relaxed()));
   process->record = kNoRecord;
 }
@@ -112,9 +110,10 @@ void KeepProcessRecord(ProcessState* process, uint32_t record) {
   if (record >= wire::kProcesses) return;
   const wire::ProcessRecord* const kept = ProcessAt(*process, record);
   const wire::ReplyGroup* const reply = ReplyGroupAt(*process, record / wire::kProcessesPerGroup);
-  if (kept == nullptr || reply == nullptr || kept->pid.Relaxed() != static_cast<uint32_t>(process->pid)) return;
+  if (kept == nullptr || reply == nullptr) return;
   const uint64_t owner = kept->owner.Acquire();
   if (!wire::IsHeld(owner, reply->reclaimed_processes[record % wire::kProcessesPerGroup].Acquire())) return;
+  if (wire::HolderOf(owner) != static_cast<uint32_t>(process->pid)) return;
   process->record = record;
   process->generation = wire::GenerationOf(owner);
   process->may_have_children = true;  // of the program before

@@ -84,11 +84,12 @@ bool GuestMemory::HoldsProcess(uint32_t process) const {
   return wire::IsHeld(Process(process).owner.Acquire(), reclaimed.Acquire());
 }
 
-TestProcess::TestProcess(const GuestMemory& memory, uint32_t parent, uint32_t parent_generation) : memory_(memory) {
+TestProcess::TestProcess(const GuestMemory& memory, uint32_t parent, uint32_t parent_generation, pid_t pid)
+    : memory_(memory) {
   while (true) {
     wire::ProcessRecord& record = memory.Process(record_);
     const uint64_t owner = record.owner.Acquire();
-    owner_ = wire::NextOwner(owner, 0);
+    owner_ = wire::NextOwner(owner, static_cast<uint32_t>(pid));
     if (!memory.HoldsProcess(record_) && record.owner.CompareSwap(owner, owner_)) break;
     if (++record_ == wire::kProcesses) abort();
   }
@@ -98,12 +99,10 @@ TestProcess::TestProcess(const GuestMemory& memory, uint32_t parent, uint32_t pa
   record.parent.StoreRelaxed(parent);
   record.parent_generation.StoreRelaxed(parent_generation);
   memcpy(record.comm, "guest", sizeof("guest"));
-  record.pid.Release(static_cast<uint32_t>(getpid()));
 }
 
 void TestProcess::GiveBack() {
   wire::ProcessRecord& record = memory_.Process(record_);
-  record.pid.StoreRelaxed(0);
   record.owner.Release(wire::FreeOf(owner_));
 }
 

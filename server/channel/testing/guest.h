@@ -51,8 +51,9 @@ class GuestMemory {
 // A process record.
 class TestProcess {
  public:
-  // Takes the first free record for the calling process. Gives nothing back: see GiveBack().
-  explicit TestProcess(const GuestMemory& memory, uint32_t parent = 0, uint32_t parent_generation = 0);
+  // Takes the first free record, for the calling process or in the name of another. Gives nothing back: see GiveBack().
+  explicit TestProcess(const GuestMemory& memory, uint32_t parent = 0, uint32_t parent_generation = 0,
+                       pid_t pid = getpid());
   uint32_t record() const { return record_; }
   uint64_t owner() const { return owner_; }
   void GiveBack();
