@@ -232,6 +232,8 @@ class Claims {
   void EmulateVsyscallAt(uint64_t base) { vsyscall_ = base; }
   // The stack is for sessions whose floor is a sandbox's, and only those have it.
   void SpeakForSandbox() { speaks_for_sandbox_ = true; }
+  // What the session's floor hides is not there: ENOENT, and not listed. Else it is there, and cannot be opened.
+  void ShowHiddenAsAbsent() { hidden_is_absent_ = true; }
   // Credentials of processes that have not changed them.
   void StartAs(Identity identity) { start_identity_ = std::move(identity); }
   void OnLossOfServer(OnLoss policy) { on_loss_ = policy; }
@@ -243,6 +245,7 @@ class Claims {
   const std::optional<KernelLook>& kernel() const { return kernel_; }
   uint64_t vsyscall() const { return vsyscall_; }  // 0: the kernel's own
   bool speaks_for_sandbox() const { return speaks_for_sandbox_; }
+  bool hidden_is_absent() const { return hidden_is_absent_; }
 
  private:
   Claim& Add(ClaimVerb verb, Nr nr) {
@@ -259,6 +262,7 @@ class Claims {
   std::optional<KernelLook> kernel_;
   uint64_t vsyscall_ = 0;
   bool speaks_for_sandbox_ = false;
+  bool hidden_is_absent_ = false;
 };
 
 }  // namespace guise::api

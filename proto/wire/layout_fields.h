@@ -52,14 +52,15 @@ struct LayoutConstant {
   LayoutConstant { #name, static_cast < uint64_t>(name) }
 
 inline constexpr LayoutStruct kLayoutStructs[] = {
-    GUISE_STRUCT(RequestHeader), GUISE_STRUCT(Totals),        GUISE_STRUCT(Bell),           GUISE_STRUCT(RequestRoot),
-    GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),   GUISE_STRUCT(RunLine),        GUISE_STRUCT(RequestSlot),
-    GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord), GUISE_STRUCT(RequestGroup),   GUISE_STRUCT(PanicRecord),
-    GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),    GUISE_STRUCT(Published),      GUISE_STRUCT(ReplyLine),
-    GUISE_STRUCT(SiteTotals),    GUISE_STRUCT(Action),        GUISE_STRUCT(DirectWord),     GUISE_STRUCT(ReplyGroup),
-    GUISE_STRUCT(KernelLook),    GUISE_STRUCT(Identity),      GUISE_STRUCT(OverlayEntry),   GUISE_STRUCT(InodeKey),
-    GUISE_STRUCT(OverlayValue),  GUISE_STRUCT(StoreHeader),   GUISE_STRUCT(IdentityValue),  GUISE_STRUCT(Change),
-    GUISE_STRUCT(LoggedStep),    GUISE_STRUCT(SlotLog),       GUISE_STRUCT(StoredIdentity), GUISE_STRUCT(FdMessage),
+    GUISE_STRUCT(RequestHeader), GUISE_STRUCT(Totals),        GUISE_STRUCT(Bell),         GUISE_STRUCT(RequestRoot),
+    GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),   GUISE_STRUCT(RunLine),      GUISE_STRUCT(RequestSlot),
+    GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord), GUISE_STRUCT(RequestGroup), GUISE_STRUCT(PanicRecord),
+    GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),    GUISE_STRUCT(Published),    GUISE_STRUCT(ReplyLine),
+    GUISE_STRUCT(SiteTotals),    GUISE_STRUCT(Action),        GUISE_STRUCT(DirectWord),   GUISE_STRUCT(ReplyGroup),
+    GUISE_STRUCT(KernelLook),    GUISE_STRUCT(Hiding),        GUISE_STRUCT(Identity),     GUISE_STRUCT(OverlayEntry),
+    GUISE_STRUCT(InodeKey),      GUISE_STRUCT(OverlayValue),  GUISE_STRUCT(StoreHeader),  GUISE_STRUCT(IdentityValue),
+    GUISE_STRUCT(Change),        GUISE_STRUCT(LoggedStep),    GUISE_STRUCT(SlotLog),      GUISE_STRUCT(StoredIdentity),
+    GUISE_STRUCT(FdMessage),
 };
 
 inline constexpr LayoutField kLayoutFields[] = {
@@ -184,10 +185,13 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(ReplyGroup, reclaims),
     GUISE_FIELD(ReplyGroup, reserved),
     GUISE_FIELD(ReplyGroup, kernel),
+    GUISE_FIELD(ReplyGroup, hiding),
     GUISE_FIELD(ReplyGroup, reserved_too),
     GUISE_FIELD(KernelLook, release),
     GUISE_FIELD(KernelLook, version),
     GUISE_FIELD(KernelLook, vsyscall),
+    GUISE_FIELD(Hiding, device),
+    GUISE_FIELD(Hiding, inodes),
     GUISE_FIELD(Identity, sequence),
     GUISE_FIELD(Identity, generation),
     GUISE_FIELD(Identity, uid),
@@ -313,6 +317,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kExactSeccomp),
     GUISE_CONSTANT(kRefuseUnshimmed),
     GUISE_CONSTANT(kShowKernel),
+    GUISE_CONSTANT(kHiddenIsAbsent),
     GUISE_CONSTANT(kOverlayUid),
     GUISE_CONSTANT(kOverlayGid),
     GUISE_CONSTANT(kOverlayMode),

@@ -82,6 +82,8 @@ enum PublishedFlag : uint32_t {
   kRefuseUnshimmed = 1u << 3,
   // KernelLook::release and version are what guests are told of the kernel.
   kShowKernel = 1u << 4,
+  // What Hiding speaks of is not there.
+  kHiddenIsAbsent = 1u << 5,
 };
 
 // What guests see of the kernel where it is not the host's; under the sequence of Published. Strings end with a NUL.
@@ -95,6 +97,21 @@ struct KernelLook {
   Cell<uint64_t> vsyscall;
 };
 static_assert(sizeof(KernelLook) == 136);
+
+// What the session's floor hides: an object of one file system lies over each hidden file. Written before the first
+// guest, by the process that sets the floor up.
+struct Hiding {
+  static constexpr uint32_t kBits = 4096;
+
+  Cell<uint64_t> device;  // EncodeDev of that file system; 0: nothing is hidden
+  // A Bloom filter of the inode numbers that directories list for what is hidden (HidingBit).
+  Cell<uint64_t> inodes[kBits / 64];
+};
+static_assert(sizeof(Hiding) == 520);
+
+// By the high bits of the product with 2^64 divided by the golden ratio: inode numbers are often neighbours.
+constexpr uint32_t HidingBit(uint64_t ino) { return static_cast<uint32_t>(ino * 0x9e3779b97f4a7c15 >> 52); }
+static_assert(Hiding::kBits == 1u << (64 - 52));
 
 // What the shim does for a number whose placement is kShim.
 enum class ActionVerb : uint8_t {
@@ -154,7 +171,8 @@ struct ReplyGroup {
   Cell<uint32_t> reclaims;                 // group 0: futex; how often slots were given back, see request.h
   uint32_t reserved;
   KernelLook kernel;  // group 0
-  uint8_t reserved_too[752];
+  Hiding hiding;      // group 0; its writer is the keeper's child
+  uint8_t reserved_too[232];
 };
 static_assert(sizeof(ReplyGroup) == kPageSize);
 static_assert(offsetof(ReplyGroup, keeper) == 64);
@@ -168,6 +186,7 @@ static_assert(offsetof(ReplyGroup, placement) == 1152);
 static_assert(offsetof(ReplyGroup, action) == 2176);
 static_assert(offsetof(ReplyGroup, reclaims) == 3200);
 static_assert(offsetof(ReplyGroup, kernel) == 3208);
+static_assert(offsetof(ReplyGroup, hiding) == 3344);
 
 // The fake credentials of a process, indexed by process record. Reserved for answering get*id of processes whose
 // identity differs from the stack's constants; a stack publishes kServer placements for those numbers meanwhile.

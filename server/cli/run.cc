@@ -178,6 +178,7 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
     absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, start.path);
     if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
     start.confinement = &confinement.emplace(*std::move(prepared));
+    start.hiding = keeper.memory().hiding();
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
       return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);

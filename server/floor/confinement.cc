@@ -1,5 +1,6 @@
 #include "server/floor/confinement.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -20,10 +21,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/floor/hidden_objects.h"
 #include "server/floor/landlock.h"
 #include "server/floor/policy.h"
 #include "server/floor/sandbox_filter.h"
@@ -39,11 +42,23 @@ constexpr size_t kMostRules = 256;
 constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 constexpr size_t kDeviceCount = sizeof(kDevices) / sizeof(kDevices[0]);
 
-// What of /proc speaks of the whole host and can be written to, and what cannot be read.
-constexpr const char* kReadOnly[] = {
-    "/tmp/proc/sys",     "/tmp/proc/sysrq-trigger", "/tmp/proc/irq",           "/tmp/proc/bus",  "/tmp/proc/fs",
-    "/tmp/proc/mtrr",    "/tmp/proc/scsi",          "/tmp/proc/dynamic_debug", "/tmp/proc/acpi", "/tmp/sys",
-    "/tmp/proc/pressure"};
+// What programs need to read that speaks of the whole host.
+constexpr const char* kReadOnly[] = {"/tmp/proc/sys", "/tmp/proc/pressure", "/tmp/sys"};
+// What no program of a sandbox needs of the host and its kernel.
+constexpr const char* kQuiet[] = {
+    "/tmp/proc/acpi",       "/tmp/proc/asound",        "/tmp/proc/buddyinfo",      "/tmp/proc/bus",
+    "/tmp/proc/cmdline",    "/tmp/proc/config.gz",     "/tmp/proc/consoles",       "/tmp/proc/diskstats",
+    "/tmp/proc/dma",        "/tmp/proc/driver",        "/tmp/proc/dynamic_debug",  "/tmp/proc/fb",
+    "/tmp/proc/fs",         "/tmp/proc/interrupts",    "/tmp/proc/iomem",          "/tmp/proc/ioports",
+    "/tmp/proc/irq",        "/tmp/proc/kallsyms",      "/tmp/proc/kcore",          "/tmp/proc/key-users",
+    "/tmp/proc/keys",       "/tmp/proc/kmsg",          "/tmp/proc/kpagecgroup",    "/tmp/proc/kpagecount",
+    "/tmp/proc/kpageflags", "/tmp/proc/latency_stats", "/tmp/proc/locks",          "/tmp/proc/mdstat",
+    "/tmp/proc/misc",       "/tmp/proc/modules",       "/tmp/proc/mtrr",           "/tmp/proc/pagetypeinfo",
+    "/tmp/proc/partitions", "/tmp/proc/sched_debug",   "/tmp/proc/schedstat",      "/tmp/proc/scsi",
+    "/tmp/proc/slabinfo",   "/tmp/proc/softirqs",      "/tmp/proc/swaps",          "/tmp/proc/sysrq-trigger",
+    "/tmp/proc/timer_list", "/tmp/proc/tty",           "/tmp/proc/vmallocinfo",    "/tmp/proc/zoneinfo",
+    "/tmp/sys/firmware",    "/tmp/sys/kernel/debug",   "/tmp/sys/kernel/security", "/tmp/sys/kernel/tracing",
+    "/tmp/sys/module"};
 
 bool Fail(ConfinementFailure* failure, const char* what, const char* object = nullptr) {
   *failure = {errno, what, object};
@@ -111,16 +126,24 @@ bool MakePlace(const std::string& path, bool is_directory) {
   return true;
 }
 
-// A file that nobody can read, on a file system of its own. -1: none.
-int MakeEmptyFile() {
-  const int file_system = fsopen("tmpfs", FSOPEN_CLOEXEC);
-  if (file_system < 0 || fsconfig(file_system, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return -1;
-  const int mounted = fsmount(file_system, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  if (mounted < 0) return -1;
-  const int file = openat(mounted, "hidden", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-  if (file >= 0) close(file);
-  // The mount itself is kept for as long as the descriptor is open.
-  return mounted;
+// The number by which its directory lists a path: that of what a mount there covers. 0: it does not.
+ino_t ListedAs(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.substr(0, std::max<size_t>(slash, 1)).c_str()),
+                                                      &closedir);
+  if (directory == nullptr) return 0;
+  while (const dirent* const entry = readdir(directory.get())) {
+    if (path.compare(slash + 1, std::string::npos, entry->d_name) == 0) return entry->d_ino;
+  }
+  return 0;
+}
+
+// Whether rules behind `rule` show something below what it hides: then there is a directory on the way there.
+bool HasVisibleBelow(const v1::SandboxPolicy& policy, int rule) {
+  return std::any_of(policy.paths().begin() + rule + 1, policy.paths().end(), [&](const v1::PathRule& later) {
+    const std::string& hidden = policy.paths(rule).path();
+    return later.access() != v1::ACCESS_HIDDEN && later.path() != hidden && IsAtOrBelow(later.path(), hidden);
+  });
 }
 
 bool RaiseLoopback() {
@@ -160,7 +183,8 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     return absl::InvalidArgumentError(
         absl::StrCat("the policy has ", policy.paths_size(), " rules of paths; at most ", kMostRules));
   }
-  for (const v1::PathRule& rule : policy.paths()) {
+  for (int i = 0; i < policy.paths_size(); ++i) {
+    const v1::PathRule& rule = policy.paths(i);
     // The new root is read-only before any rule.
     if (confinement.rules_.empty() && rule.path() == "/" && rule.access() == v1::ACCESS_READ_ONLY) continue;
     struct stat status;
@@ -173,9 +197,15 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
           absl::StrCat("the policy's path \"", rule.path(), "\" is no directory; tmp is for those"));
     }
     const bool hides = rule.access() == v1::ACCESS_HIDDEN;
-    for (Rule& earlier : confinement.rules_) earlier.covered |= IsAtOrBelow(earlier.source, rule.path());
+    const bool absent = hides && !HasVisibleBelow(policy, i);
+    bool is_gone = false;  // already
+    for (Rule& earlier : confinement.rules_) {
+      if (IsAtOrBelow(rule.path(), earlier.source)) is_gone = earlier.absent;
+      earlier.covered |= IsAtOrBelow(earlier.source, rule.path());
+    }
+    if (is_gone && hides) continue;
     confinement.rules_.push_back({rule.path(), rule.path() == "/" ? kStage : kStage + rule.path(), rule.access(),
-                                  is_directory, false,
+                                  is_directory, absent, false, absent ? ListedAs(rule.path()) : 0,
                                   absl::StrFormat("mode=%o", hides ? 0755 : status.st_mode & 07777)});
   }
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
@@ -202,7 +232,7 @@ int Confinement::CloneFlags() const {
          (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET) | (has_user_namespace_ ? CLONE_NEWUSER : 0);
 }
 
-bool Confinement::Enter(int image, const char* image_path, ConfinementFailure* failure) const {
+bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const {
   if (has_user_namespace_ && !MapIds(failure)) return false;
   const int tree = CloneTree(image_path);
   constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -210,7 +240,9 @@ bool Confinement::Enter(int image, const char* image_path, ConfinementFailure* f
       dup3(tree, image, O_CLOEXEC) < 0) {
     return Fail(failure, "cannot take the shim's image", image_path);
   }
-  if (!MakeRoot(failure) || !EnterRoot(failure)) return false;
+  HiddenObjects hidden(hiding);
+  if (!hidden.Make()) return Fail(failure, "cannot make a file system in memory");
+  if (!MakeRoot(hidden, failure) || !EnterRoot(failure)) return false;
   if (sethostname(hostname_.data(), hostname_.size()) != 0) return Fail(failure, "cannot set the host's name");
   if (network_ == v1::NETWORK_LOOPBACK && !RaiseLoopback()) return Fail(failure, "cannot raise a loopback interface");
   return SetLimits(image, failure);
@@ -223,7 +255,7 @@ bool Confinement::MapIds(ConfinementFailure* failure) const {
   return true;
 }
 
-bool Confinement::MakeRoot(ConfinementFailure* failure) const {
+bool Confinement::MakeRoot(const HiddenObjects& hidden, ConfinementFailure* failure) const {
   if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return Fail(failure, "cannot make mounts private");
   // All that is taken from the host is taken before its paths are covered.
   const int root = CloneTree("/");
@@ -241,21 +273,19 @@ bool Confinement::MakeRoot(ConfinementFailure* failure) const {
     devices[i] = CloneTree(path);
     if (devices[i] < 0) return Fail(failure, "cannot take the device", kDevices[i]);
   }
-  const int empty_file = MakeEmptyFile();
-  if (empty_file < 0) return Fail(failure, "cannot make a file system in memory");
   constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (!SetAttributes(root, "", AT_EMPTY_PATH | AT_RECURSIVE, kQuiet | MOUNT_ATTR_RDONLY)) {
     return Fail(failure, "cannot make the mounts read-only");
   }
   if (!Attach(root, kStage)) return Fail(failure, "cannot put the new root together", kStage);
   for (size_t i = 0; i < rules_.size(); ++i) {
-    if (!PlaceRule(rules_[i], trees[i], empty_file, failure)) return false;
+    if (!PlaceRule(rules_[i], trees[i], hidden, failure)) return false;
   }
-  close(empty_file);
-  return MakeProc(failure) && MakeDevices(devices, failure);
+  return MakeProc(hidden, failure) && MakeDevices(devices, failure);
 }
 
-bool Confinement::PlaceRule(const Rule& rule, int tree, int empty_file, ConfinementFailure* failure) const {
+bool Confinement::PlaceRule(const Rule& rule, int tree, const HiddenObjects& hidden,
+                            ConfinementFailure* failure) const {
   if (!MakePlace(rule.target, rule.is_directory)) return Fail(failure, "cannot make a place for", rule.source.c_str());
   const char* const target = rule.target.c_str();
   constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -266,13 +296,8 @@ bool Confinement::PlaceRule(const Rule& rule, int tree, int empty_file, Confinem
     }
     return true;
   }
-  if (!rule.is_directory) {
-    const int hidden = open_tree(empty_file, "hidden", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (hidden < 0 || !SetAttributes(hidden, "", AT_EMPTY_PATH, kQuiet | MOUNT_ATTR_RDONLY) ||
-        !Attach(hidden, target)) {
-      return Fail(failure, "cannot hide the file", rule.source.c_str());
-    }
-    return true;
+  if (rule.absent) {
+    return hidden.Cover(target, rule.is_directory, rule.listed_as) || Fail(failure, "cannot hide", rule.source.c_str());
   }
   if (mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, rule.options.c_str()) != 0) {
     return Fail(failure, "cannot mount an empty directory at", rule.source.c_str());
@@ -280,7 +305,7 @@ bool Confinement::PlaceRule(const Rule& rule, int tree, int empty_file, Confinem
   return true;
 }
 
-bool Confinement::MakeProc(ConfinementFailure* failure) const {
+bool Confinement::MakeProc(const HiddenObjects& hidden, ConfinementFailure* failure) const {
   if (mount("proc", "/tmp/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
     return Fail(failure,
                 "cannot mount a /proc of the session's own (one that shows all of /proc must be mounted here)");
@@ -291,6 +316,11 @@ bool Confinement::MakeProc(ConfinementFailure* failure) const {
     if (tree < 0 || !SetAttributes(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY) || !Attach(tree, path)) {
       return Fail(failure, "cannot make read-only", path);
     }
+  }
+  for (const char* const path : kQuiet) {
+    struct stat status;
+    if (stat(path, &status) != 0) continue;
+    if (!hidden.Cover(path, S_ISDIR(status.st_mode), 0)) return Fail(failure, "cannot hide", path);
   }
   return true;
 }
@@ -326,7 +356,7 @@ bool Confinement::MakeDevices(const int* trees, ConfinementFailure* failure) con
 bool Confinement::EnterRoot(ConfinementFailure* failure) const {
   // Places for rules have been made in what is hidden: read-only from now on.
   for (const Rule& rule : rules_) {
-    if (rule.access != v1::ACCESS_HIDDEN || !rule.is_directory || rule.covered) continue;
+    if (rule.access != v1::ACCESS_HIDDEN || rule.absent || rule.covered) continue;
     if (!SetAttributes(AT_FDCWD, rule.target.c_str(), 0, MOUNT_ATTR_RDONLY)) {
       return Fail(failure, "cannot make read-only", rule.source.c_str());
     }

@@ -14,8 +14,11 @@
 
 #include "absl/status/statusor.h"
 #include "proto/control/v1/sandbox.pb.h"
+#include "proto/wire/published.h"
 
 namespace guise::server {
+
+class HiddenObjects;
 
 // Why a child could not be confined: pointers into what the launcher has prepared, good in parent and child.
 struct ConfinementFailure {
@@ -36,7 +39,8 @@ class Confinement {
   // `image`: a descriptor of the shim's image, which lies at `image_path`; it is replaced by one through which the
   // file's mode and times cannot be changed. REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one
   // thread.
-  bool Enter(int image, const char* image_path, ConfinementFailure* failure) const;
+  // `hiding`: where the session's shim learns what is hidden; null: nobody is told.
+  bool Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const;
 
   // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
   const std::string& moved_to() const { return moved_to_; }
@@ -47,14 +51,16 @@ class Confinement {
     std::string target;  // below the place where the new root is put together
     v1::Access access;
     bool is_directory;
+    bool absent;          // hidden, with nothing below it that is shown
     bool covered;         // by a later rule of the same path, or one above it
+    ino_t listed_as;      // absent: by its directory
     std::string options;  // of a tmpfs
   };
 
   bool MapIds(ConfinementFailure* failure) const;
-  bool MakeRoot(ConfinementFailure* failure) const;
-  bool PlaceRule(const Rule& rule, int tree, int empty_file, ConfinementFailure* failure) const;
-  bool MakeProc(ConfinementFailure* failure) const;
+  bool MakeRoot(const HiddenObjects& hidden, ConfinementFailure* failure) const;
+  bool PlaceRule(const Rule& rule, int tree, const HiddenObjects& hidden, ConfinementFailure* failure) const;
+  bool MakeProc(const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool MakeDevices(const int* trees, ConfinementFailure* failure) const;
   bool EnterRoot(ConfinementFailure* failure) const;
   bool SetLimits(int image, ConfinementFailure* failure) const;

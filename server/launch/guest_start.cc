@@ -87,7 +87,7 @@ pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | 
 // REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
 void BeConfined(const GuestStart& start, int image, const char* image_path, int pipe) {
   ConfinementFailure failure;
-  if (!start.confinement->Enter(image, image_path, &failure)) Report(pipe, failure);
+  if (!start.confinement->Enter(image, image_path, start.hiding, &failure)) Report(pipe, failure);
   const pid_t guest = RawFork(0);
   if (guest == 0) return;
   if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});

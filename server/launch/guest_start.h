@@ -30,6 +30,7 @@ struct GuestStart {
   std::vector<sock_filter> filter = {};  // seccomp's, for the guest and all that it starts; empty: none
   // The floor that it starts on; null: the launcher's own. The child is then guise-init, the guest its first child.
   const Confinement* confinement = nullptr;
+  wire::Hiding* hiding = nullptr;  // with confinement: see Confinement::Enter; borrowed
   int stops = -1;  // with confinement: guise-init writes a byte there whenever the guest is stopped; borrowed
 };
 

@@ -40,6 +40,9 @@ class SessionMemory {
   // What guests get while no server answers.
   wire::OnLoss LossPolicy() const;
 
+  // For the process that sets the session's floor up.
+  wire::Hiding* hiding() const { return &reply_group(0)->hiding; }
+
   // How many panic records were ever written, and those with numbers in [from, PanicCount()) that are still there, as
   // lines for people. Unprintable bytes are replaced.
   uint64_t PanicCount() const;

@@ -113,6 +113,7 @@ class Epoch::Compiler {
   std::optional<api::KernelLook> kernel_;
   uint64_t vsyscall_ = 0;
   bool speaks_for_sandbox_ = false;
+  bool hidden_is_absent_ = false;
   struct Moved {
     std::optional<Placement> to;
     bool by_name = false;  // not by "all": an impossible placement is an error
@@ -154,6 +155,7 @@ absl::Status Epoch::Compiler::MakeLayers() {
     if (!kernel_.has_value()) kernel_ = claims.kernel();
     if (vsyscall_ == 0) vsyscall_ = claims.vsyscall();
     speaks_for_sandbox_ |= claims.speaks_for_sandbox();
+    hidden_is_absent_ |= claims.hidden_is_absent();
     on_loss_ = std::max(on_loss_, claims.on_loss());
     epoch_->personalities_.push_back(*std::move(personality));
   }
@@ -312,6 +314,7 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
     tables.kernel_release = kernel_->release;
     tables.kernel_version = kernel_->version;
   }
+  if (hidden_is_absent_) tables.flags |= wire::kHiddenIsAbsent;
   tables.vsyscall = vsyscall_;
   if (own_files_.has_value()) {
     tables.flags |= wire::kMapOwner;

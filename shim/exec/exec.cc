@@ -20,6 +20,7 @@
 #include "shim/signal/interrupt.h"
 #include "shim/thread/records.h"
 #include "shim/view/fds.h"
+#include "shim/view/hiding.h"
 #include "shim/view/kernel_look.h"
 #include "shim/view/proc.h"
 
@@ -227,6 +228,9 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
         &judged);
   if (judged.unshimmed != nullptr && MayRunOutside()) {
     return Outcome::Done(RunOutside(block, request, path, judged.unshimmed));
+  }
+  if (judged.error == -EACCES && IsHidden(request.dir_fd, Word(path), (request.flags & AT_SYMLINK_NOFOLLOW) == 0)) {
+    return Outcome::Done(-ENOENT);
   }
   if (judged.error != 0) return Outcome::Done(judged.error);
   block->exec_fd = judged.fd;

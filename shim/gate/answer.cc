@@ -5,6 +5,7 @@
 #include "shim/rewrite/mappings.h"
 #include "shim/signal/interrupt.h"
 #include "shim/view/fds.h"
+#include "shim/view/hiding.h"
 #include "shim/view/kernel_look.h"
 
 namespace guise::shim {
@@ -16,7 +17,8 @@ using syscall::Nr;
 // a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest waits for by sigwait(3) or
 // signalfd(2), or not take one that the call's own mask opens.
 bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
-  return NeedsFilter(call.nr) || MapsText(call) || (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
+  return NeedsFilter(call.nr) || MayMeetHidden(call) || MapsText(call) ||
+         (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
 }
 
 }  // namespace
@@ -41,7 +43,10 @@ Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outc
   if (outcome.kind != Outcome::Kind::kNative && outcome.kind != Outcome::Kind::kTail) return outcome;
   const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
   if (block->has_interruption) return outcome;
-  if (IsMadeHere(block, call)) return Outcome::Done(PerformStep(block, call));
+  if (IsMadeHere(block, call)) {
+    const int64_t result = PerformStep(block, call);
+    return result == kNotMade ? outcome : Outcome::Done(result);
+  }
   NoteMappings(block, call);
   return outcome;
 }

@@ -9,6 +9,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
+#include "shim/view/hiding.h"
 
 namespace guise::shim {
 namespace {
@@ -121,6 +122,7 @@ Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call, const Overlay
   if (!Understand(call, &found, &request)) return Outcome::Native();
   const int64_t result = Perform(request.statx);
   if (IsError(result)) return Outcome::Done(result);
+  if (IsHidden(found)) return Outcome::Done(-ENOENT);
   Lay(block, view, &found);
   bool written;
   if (request.wants_statx) {

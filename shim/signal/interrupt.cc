@@ -6,6 +6,7 @@
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
 #include "shim/view/fds.h"
+#include "shim/view/hiding.h"
 
 namespace guise::shim {
 namespace {
@@ -24,6 +25,7 @@ bool IsInterrupted(const Outcome& outcome) { return outcome.kind == Outcome::Kin
 
 int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
   if (NeedsFilter(call.nr)) return PerformFiltered(block, call);
+  if (MayMeetHidden(call)) return PerformHiding(block, call);
   NoteMappings(block, call);
   if (MapsText(call)) {
     const int64_t mapped = Perform(call);
@@ -35,6 +37,7 @@ int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
 }
 
 int64_t PerformOpen(ThreadBlock* block, const GuestCall& call) {
+  if (block->in_gate) return guise_wait_gate(&call, block);
   if (block->has_interruption) return -EINTR;
   const SignalSet open = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
   // What the block holds back is then pending, for the call to find.
@@ -75,6 +78,7 @@ bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
   block->was_open = true;
   block->open_mask = context->uc_sigmask;
   if (rip >= Label(guise_mask_gate_checked) && rip <= Label(guise_mask_gate_call)) rip = Label(guise_mask_gate_kept);
+  if (rip >= Label(guise_wait_gate_checked) && rip <= Label(guise_wait_gate_call)) rip = Label(guise_wait_gate_kept);
   // The way out is by dispatch.
   context->uc_sigmask = kShimMask & ~Bit(SIGSYS);
   return true;

@@ -6,17 +6,21 @@
 #ifndef GUISE_SHIM_SIGNAL_INTERRUPT_H_
 #define GUISE_SHIM_SIGNAL_INTERRUPT_H_
 
+#include "shim/arch/x86_64/offsets.h"
 #include "shim/gate/call.h"
 #include "shim/thread/block.h"
 
 namespace guise::shim {
 
-// A native call of a conversation; value or -errno. When a signal is kept already, a call that may block is not made
-// and fails with -EINTR: natively it would not have slept either.
-// REQUIRES: the block holds the guest's mask.
+// No result: a signal waits in the block and comes first.
+inline constexpr int64_t kNotMade = GUISE_NOT_MADE;
+
+// A native call of a conversation, or of the gate of rewritten sites; value or -errno. When a signal is kept already, a
+// call that may block is not made and fails with -EINTR: natively it would not have slept either. REQUIRES: the block
+// holds the guest's mask.
 int64_t PerformStep(ThreadBlock* block, const GuestCall& call);
 
-// The same, with the guest's mask for any call.
+// The same, with the guest's mask for any call. In the gate that mask holds already, and the result may be kNotMade.
 int64_t PerformOpen(ThreadBlock* block, const GuestCall& call);
 
 // For the handlers of the shim, first of all: keeps the signal and returns true when it has come to such a call.

@@ -11,6 +11,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/view/hiding.h"
 
 namespace guise::shim {
 namespace {
@@ -111,21 +112,23 @@ bool NamesGuarded(const ProcessState& process, uint64_t name_at) {
   return ReadNumber(&at, &number) && *at == 0 && IsGuarded(process, static_cast<int32_t>(number));
 }
 
-// Takes guarded fds out of `size` bytes of entries that the call has written; the size that is left.
+// Takes guarded fds and what is hidden out of `size` bytes of entries that the call has written; the size that is left.
 int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size) {
   const auto fd = static_cast<int32_t>(call.args[0]);
   const uint64_t buffer = call.args[1];
   int64_t from = 0;
   int64_t to = 0;
-  bool known = false;
+  enum class Known { kNothing, kFds, kNoFds } known = Known::kNothing;  // of the directory
   while (from < size) {
     const uint64_t entry = buffer + static_cast<uint64_t>(from);
     uint16_t entry_size;
     if (!ReadGuest(&entry_size, entry + kEntrySize) || entry_size == 0) return size;
-    const bool guarded = NamesGuarded(process, entry + NameOffset(call.nr));
-    if (guarded && !known && !IsProcFdDirectory(fd)) return size;
-    known = known || guarded;
-    if (!guarded) {
+    const bool guarded = known != Known::kNoFds && NamesGuarded(process, entry + NameOffset(call.nr));
+    if (guarded && known == Known::kNothing) known = IsProcFdDirectory(fd) ? Known::kFds : Known::kNoFds;
+    uint64_t ino;
+    const bool hidden = (guarded && known == Known::kFds) ||
+                        (ReadGuest(&ino, entry) && IsEntryHidden(fd, ino, entry + NameOffset(call.nr)));
+    if (!hidden) {
       // SAFETY: getdents64 has just written these bytes; a guest that unmaps them meanwhile faults by itself.
       if (to != from && guise_copy(reinterpret_cast<void*>(buffer + static_cast<uint64_t>(to)),
                                    reinterpret_cast<const void*>(entry), entry_size) != 0) {

@@ -13,7 +13,7 @@ bool IsGuarded(const ProcessState& process, int32_t fd);
 bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
 
 // Calls whose result must be looked through before the guest sees it: directory listings, in which /proc/*/fd would
-// show the guarded fds.
+// show the guarded fds, and others what is hidden.
 bool NeedsFilter(syscall::Nr nr);
 // Performs and filters; value or -errno.
 int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call);

@@ -269,6 +269,29 @@ gate guise_mask_gate_kept
     mov $-4, %rax
     ret
 
+// A native call that may wait, from the gate of rewritten sites (see gates.h): signals are open there. One that comes
+// before the call, or into it when the kernel would make it again, is kept, and the call not made (KeepForGate of
+// signal/interrupt.h).
+gate guise_wait_gate
+    mov %rsi, %rcx
+    mov %rdi, %r11
+    mov (%r11), %eax
+    mov 8(%r11), %rdi
+    mov 16(%r11), %rsi
+    mov 24(%r11), %rdx
+    mov 32(%r11), %r10
+    mov 40(%r11), %r8
+    mov 48(%r11), %r9
+    cmpb $0, GUISE_HAS_INTERRUPTION(%rcx)
+gate guise_wait_gate_checked
+    jne guise_wait_gate_kept
+gate guise_wait_gate_call
+    syscall
+    ret
+gate guise_wait_gate_kept
+    mov $GUISE_NOT_MADE, %rax
+    ret
+
 // A thread's end. All signals are blocked: from the store on, another thread may take the block.
 gate guise_thread_exit_gate
     movl $0, GUISE_IN_USE(%rbx)

@@ -18,6 +18,7 @@ extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guis
     guise_exit_gate_end[];
 extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
 extern const char guise_mask_gate_checked[], guise_mask_gate_call[], guise_mask_gate_kept[];
+extern const char guise_wait_gate_checked[], guise_wait_gate_call[], guise_wait_gate_kept[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
 extern const char guise_fault_base[];
 extern const char __executable_start[], etext[], _end[];
@@ -29,6 +30,10 @@ int64_t guise_step_gate(const void* call, const uint64_t* open, const uint64_t* 
 // See gates.S. Changes the kernel's signal mask as rt_sigprocmask(2) does, with the guest's pointer for the old one;
 // -EINTR: not done, a signal waits in the block. REQUIRES: called from the gate of rewritten sites.
 int64_t guise_mask_gate(uint64_t how, const uint64_t* set, uint64_t old, const void* block);
+
+// See gates.S. `call`: as above. Makes the call with the mask that there is; kNotMade: a signal waits in the block.
+// REQUIRES: called from the gate of rewritten sites.
+int64_t guise_wait_gate(const void* call, const void* block);
 
 // See copy.S.
 size_t guise_copy(void* to, const void* from, size_t size);

@@ -51,4 +51,7 @@
 
 #define GUISE_NEAR_AREA 0x40000
 
+// What guise_wait_gate returns when it has not made the call: ERESTARTSYS, which the kernel tells nobody.
+#define GUISE_NOT_MADE (-512)
+
 #endif  // GUISE_SHIM_ARCH_X86_64_OFFSETS_H_

@@ -1,0 +1,69 @@
+#include "server/floor/hidden_objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace guise::server {
+namespace {
+
+constexpr char kFile[] = "file";
+constexpr char kDirectory[] = "directory";
+// Nobody reads the directory; that there is nothing in it, everybody may find.
+constexpr mode_t kDirectoryMode = 0111;
+
+bool MakeIn(int mount) {
+  const int file = openat(mount, kFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+  if (file < 0) return false;
+  close(file);
+  // Whatever the umask.
+  return mkdirat(mount, kDirectory, 0) == 0 && fchmodat(mount, kDirectory, kDirectoryMode, 0) == 0;
+}
+
+}  // namespace
+
+HiddenObjects::~HiddenObjects() {
+  if (mount_ >= 0) close(mount_);
+}
+
+bool HiddenObjects::Make() {
+  const int file_system = fsopen("tmpfs", FSOPEN_CLOEXEC);
+  if (file_system < 0) return false;
+  const bool made = fsconfig(file_system, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
+  // The mount is kept for as long as its descriptor is open.
+  mount_ = made ? fsmount(file_system, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) : -1;
+  close(file_system);
+  struct stat status;
+  if (mount_ < 0 || !MakeIn(mount_) || fstat(mount_, &status) != 0) return false;
+  if (hiding_ != nullptr) hiding_->device.StoreRelaxed(status.st_dev);
+  return true;
+}
+
+void HiddenObjects::Note(ino_t ino) const {
+  if (hiding_ == nullptr || ino == 0) return;
+  const uint32_t bit = wire::HidingBit(ino);
+  wire::Cell<uint64_t>& word = hiding_->inodes[bit / 64];
+  word.StoreRelaxed(word.Relaxed() | uint64_t{1} << (bit % 64));
+}
+
+bool HiddenObjects::Cover(const char* path, bool is_directory, ino_t listed_as) const {
+  struct stat status;
+  if (stat(path, &status) != 0) return false;
+  Note(status.st_ino);
+  Note(listed_as);
+  const int object =
+      open_tree(mount_, is_directory ? kDirectory : kFile, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+  if (object < 0) return false;
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  const bool put = mount_setattr(object, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0 &&
+                   move_mount(object, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+  const int error = errno;
+  close(object);
+  errno = error;
+  return put;
+}
+
+}  // namespace guise::server
