@@ -25,6 +25,14 @@ bool EndsWith(const std::string& text, const std::string& end) {
 // A generic kernel is made by a filter, which programs can see.
 bool SeesFilters(const std::string& guest) { return guest.rfind("seccomp_filters", 0) == 0; }
 
+// What a sandbox refuses, or is made of itself.
+bool NeedsWhatASandboxRefuses(const std::string& guest) {
+  for (const char* const name : {"seccomp_filters", "exec_surroundings", "trace_memory", "trace_vfork_child"}) {
+    if (guest.rfind(name, 0) == 0) return true;
+  }
+  return false;
+}
+
 // Ordinary users run everything; root runs one variant of each, and nothing with every call at the server and back.
 std::vector<Case> Cases() {
   std::vector<std::string> guests;
@@ -45,6 +53,8 @@ std::vector<Case> Cases() {
       }
       if (EndsWith(guest, "_dynamic")) cases.push_back({guest, LinuxSudWay(), account});
       if (!SeesFilters(guest)) cases.push_back({guest, LegacyWay(), account});
+      const bool one_of_each = EndsWith(guest, account.uid == 0 ? "_dynamic" : "_static") || guest == "go_guest";
+      if (one_of_each && !NeedsWhatASandboxRefuses(guest)) cases.push_back({guest, SandboxedWay(), account});
     }
   }
   return cases;
@@ -55,6 +65,10 @@ bool ReadsItsText(const std::string& guest) { return guest.rfind("own_text", 0) 
 
 Way For(const std::string& guest, Way way) {
   const bool is_sud = way.name == LinuxSudWay().name;
+  if (way.name == SandboxedWay().name) {
+    const std::string path = Stage::Get().Guest("tests/guests/" + guest + ".elf");
+    way.options.insert(way.options.end(), {"--ro", path.substr(0, path.rfind('/'))});
+  }
   if (ReadsItsText(guest) && !way.native && !is_sud) way.options.insert(way.options.end(), {"--mechanism", "sud"});
   return way;
 }
