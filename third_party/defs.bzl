@@ -23,3 +23,17 @@ def system_library(name, libraries = [], always = [], deps = []):
         linkopts = linkopts,
         deps = deps,
     )
+
+def system_archives(name, libraries, deps):
+    """Archives that stand in for shared objects of the same names: the linker meets them first.
+
+    Args:
+      name: the target's name.
+      libraries: names for -l, in any order.
+      deps: the system libraries that they stand in for.
+    """
+    native.cc_library(
+        name = name,
+        linkopts = ["-Wl,--start-group"] + ["-l:lib%s.a" % lib for lib in libraries] + ["-Wl,--end-group"],
+        deps = deps,
+    )
