@@ -26,6 +26,7 @@
 #include "server/floor/confinement.h"
 #include "server/floor/generic_kernel.h"
 #include "server/floor/policy.h"
+#include "server/launch/entrance.h"
 #include "server/launch/errno_status.h"
 #include "server/launch/fd_socket.h"
 #include "server/launch/guest_start.h"
@@ -79,6 +80,9 @@ struct Joined {
   Keeper keeper;
   v1::Kernel kernel;
   std::optional<v1::SandboxPolicy> sandbox = std::nullopt;
+  // Of a sandbox that is there already.
+  pid_t sandbox_keeper = 0;
+  std::vector<pid_t> sandboxed = {};
 };
 
 // A new session, with this process as its keeper.
@@ -113,12 +117,20 @@ absl::StatusOr<Joined> ExistingSession(const std::string& name) {
   const absl::StatusOr<v1::ExecIntoResponse> session =
       Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
   if (!session.ok()) return session.status();
-  absl::StatusOr<Keeper> keeper = Join(client->directory(), session->session(), wire::FdOp::kAttach);
-  if (!keeper.ok() && !absl::IsUnavailable(keeper.status())) {
+  // A sandbox ends with its keeper.
+  absl::StatusOr<Keeper> keeper =
+      Join(client->directory(), session->session(), session->has_sandbox() ? wire::FdOp::kGuest : wire::FdOp::kAttach);
+  if (!keeper.ok() && !session->has_sandbox() && !absl::IsUnavailable(keeper.status())) {
     keeper = Join(client->directory(), session->session(), wire::FdOp::kGuest);
   }
   if (!keeper.ok()) return keeper.status();
-  return Joined{*std::move(keeper), session->kernel()};
+  Joined joined = {*std::move(keeper), session->kernel()};
+  if (session->has_sandbox()) {
+    joined.sandbox = session->sandbox();
+    joined.sandbox_keeper = session->keeper();
+    joined.sandboxed.assign(session->guests().begin(), session->guests().end());
+  }
+  return joined;
 }
 
 struct Command {
@@ -139,10 +151,11 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
   return command;
 }
 
-absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, const std::string& program) {
+absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, bool joins, const std::string& program) {
   if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
   const std::string here = WorkingDirectory();
-  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, here);
+  absl::StatusOr<Confinement> confinement =
+      joins ? Confinement::PrepareToJoin(policy, here) : Confinement::Prepare(policy, here);
   if (confinement.ok() && !confinement->moved_to().empty()) {
     fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
             here.c_str(), confinement->moved_to().c_str());
@@ -172,11 +185,20 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
                       signals,
                       open_files};
   std::optional<Confinement> confinement;
+  Entrance entrance;
   OwnedFd stops_read;
   OwnedFd stops_write;
   if (joined.sandbox.has_value()) {
-    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, start.path);
+    const bool joins = joined.sandbox_keeper != 0;
+    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, joins, start.path);
     if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
+    if (joins) {
+      absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
+      if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
+      entrance = *std::move(found);
+      start.image = entrance.image.get();
+      start.joins = entrance.pidfd.get();
+    }
     start.confinement = &confinement.emplace(*std::move(prepared));
     start.hiding = keeper.memory().hiding();
     int ends[2];

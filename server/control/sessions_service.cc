@@ -108,12 +108,12 @@ grpc::Status SessionsService::ExecInto(grpc::ServerContext*, const v1::ExecIntoR
                                        v1::ExecIntoResponse* response) {
   const absl::StatusOr<SessionInfo> session = sessions_.ExecInto(request->session());
   if (!session.ok()) return ToGrpc(session.status());
-  if (session->sandbox.has_value()) {
-    return ToGrpc(absl::FailedPreconditionError(
-        absl::StrCat("session ", session->id, " is sandboxed: nothing is started in it from outside; start another")));
-  }
   response->set_session(session->id);
   response->set_kernel(ToMessage(*session).kernel());
+  if (!session->sandbox.has_value()) return grpc::Status::OK;
+  *response->mutable_sandbox() = *session->sandbox;
+  response->set_keeper(session->keeper);
+  for (const GuestInfo& guest : session->guests) response->add_guests(guest.pid);
   return grpc::Status::OK;
 }
 

@@ -221,10 +221,24 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   if (!IsSeen(AccessOf(policy, working_directory))) {
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(LandlockKeepsSignals());
-  if (!filter.ok()) return filter.status();
-  confinement.filter_ = *std::move(filter);
+  if (absl::Status status = confinement.SetFilter(LandlockKeepsSignals()); !status.ok()) return status;
   return confinement;
+}
+
+absl::StatusOr<Confinement> Confinement::PrepareToJoin(const v1::SandboxPolicy& policy,
+                                                       const std::string& working_directory) {
+  absl::StatusOr<Confinement> confinement = Prepare(policy, working_directory);
+  if (!confinement.ok()) return confinement;
+  // A Landlock domain of its own would keep its signals from those who are there already.
+  confinement->joins_ = true;
+  if (absl::Status status = confinement->SetFilter(false); !status.ok()) return status;
+  return confinement;
+}
+
+absl::Status Confinement::SetFilter(bool landlock_keeps_signals) {
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(landlock_keeps_signals);
+  if (filter.ok()) filter_ = *std::move(filter);
+  return filter.status();
 }
 
 int Confinement::CloneFlags() const {
@@ -245,7 +259,17 @@ bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding,
   if (!MakeRoot(hidden, failure) || !EnterRoot(failure)) return false;
   if (sethostname(hostname_.data(), hostname_.size()) != 0) return Fail(failure, "cannot set the host's name");
   if (network_ == v1::NETWORK_LOOPBACK && !RaiseLoopback()) return Fail(failure, "cannot raise a loopback interface");
-  return SetLimits(image, failure);
+  // Who waits for the sandbox has gone: nobody would end it.
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  return Narrow(image, failure);
+}
+
+bool Confinement::Join(int pidfd, ConfinementFailure* failure) const {
+  // From here on guests see this process or its child, which has privileges that they do not.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (setns(pidfd, CloneFlags()) != 0) return Fail(failure, "cannot enter the session's namespaces");
+  if (chdir(working_directory_.c_str()) != 0 && chdir("/") != 0) return Fail(failure, "cannot enter", "/");
+  return true;
 }
 
 bool Confinement::MapIds(ConfinementFailure* failure) const {
@@ -368,7 +392,7 @@ bool Confinement::EnterRoot(ConfinementFailure* failure) const {
   return true;
 }
 
-bool Confinement::SetLimits(int image, ConfinementFailure* failure) const {
+bool Confinement::Narrow(int image, ConfinementFailure* failure) const {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NPROC, &limit) != 0) return Fail(failure, "cannot read the limit of processes");
   limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, processes_);
@@ -376,8 +400,6 @@ bool Confinement::SetLimits(int image, ConfinementFailure* failure) const {
   // Not for guests to trace, or to read the memory of.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
-  // Who waits for the sandbox has gone: nobody would end it.
-  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
   if (HasLandlock() && !EnterLandlock(image, failure)) return false;
   const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
@@ -388,7 +410,7 @@ bool Confinement::SetLimits(int image, ConfinementFailure* failure) const {
 // The mounts say what may be written; this, that nothing is written but through them.
 bool Confinement::EnterLandlock(int image, ConfinementFailure* failure) const {
   LandlockDomain domain;
-  if (!domain.Begin()) return Fail(failure, "cannot make a Landlock domain");
+  if (!domain.Begin(!joins_)) return Fail(failure, "cannot make a Landlock domain");
   if (!domain.Allow("/", false)) return Fail(failure, "cannot allow reading below", "/");
   for (const char* const path : {"/proc", "/dev"}) {
     if (!domain.Allow(path, true)) return Fail(failure, "cannot allow writing below", path);

@@ -31,6 +31,9 @@ class Confinement {
  public:
   // `policy`: complete (policy.h). INVALID_ARGUMENT: it cannot be enforced here, and why; INTERNAL, RESOURCE_EXHAUSTED.
   static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory);
+  // The same, to join the sandbox of a session that lives.
+  static absl::StatusOr<Confinement> PrepareToJoin(const v1::SandboxPolicy& policy,
+                                                   const std::string& working_directory);
 
   // For clone(2), without a signal.
   int CloneFlags() const;
@@ -41,6 +44,12 @@ class Confinement {
   // thread.
   // `hiding`: where the session's shim learns what is hidden; null: nobody is told.
   bool Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const;
+
+  // Enters the namespaces of a process by its pidfd, in place of Enter(). Of the pid namespace the next child is the
+  // first inside: it must Narrow() itself. Async-signal-safe. REQUIRES: one thread.
+  bool Join(int pidfd, ConfinementFailure* failure) const;
+  // Gives up all that guests do not have, for good; `image` as of Enter(). Async-signal-safe.
+  bool Narrow(int image, ConfinementFailure* failure) const;
 
   // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
   const std::string& moved_to() const { return moved_to_; }
@@ -57,16 +66,17 @@ class Confinement {
     std::string options;  // of a tmpfs
   };
 
+  absl::Status SetFilter(bool landlock_keeps_signals);
   bool MapIds(ConfinementFailure* failure) const;
   bool MakeRoot(const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool PlaceRule(const Rule& rule, int tree, const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool MakeProc(const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool MakeDevices(const int* trees, ConfinementFailure* failure) const;
   bool EnterRoot(ConfinementFailure* failure) const;
-  bool SetLimits(int image, ConfinementFailure* failure) const;
   bool EnterLandlock(int image, ConfinementFailure* failure) const;
 
   bool has_user_namespace_ = false;
+  bool joins_ = false;
   std::string uid_map_, gid_map_;
   std::vector<Rule> rules_;
   std::string hostname_;

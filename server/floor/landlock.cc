@@ -37,12 +37,12 @@ int Version() {
 bool HasLandlock() { return Version() > 0; }
 bool LandlockKeepsSignals() { return Version() >= kWithScopes; }
 
-bool LandlockDomain::Begin() {
+bool LandlockDomain::Begin(bool keeps_signals) {
   const int version = Version();
   if (version <= 0) return false;
   handled_ = kFirst | (version >= 2 ? kRefer : 0) | (version >= 3 ? kTruncate : 0);
   const RulesetAttributes attributes = {handled_, 0, kScopeSignal};
-  const size_t size = version >= kWithScopes ? sizeof(attributes) : sizeof(attributes.files);
+  const size_t size = version >= kWithScopes && keeps_signals ? sizeof(attributes) : sizeof(attributes.files);
   ruleset_ = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
   return ruleset_ >= 0;
 }

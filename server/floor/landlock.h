@@ -15,8 +15,9 @@ bool LandlockKeepsSignals();
 // A domain for this process and all that it starts, made of rules. Async-signal-safe; not thread-safe.
 class LandlockDomain {
  public:
+  // `keeps_signals`: none goes from it to processes outside, where the kernel can do that (LandlockKeepsSignals).
   // False: errno says why.
-  bool Begin();
+  bool Begin(bool keeps_signals);
   // Everything may be read and executed below `path`, and with `writes` also written, made and removed.
   bool Allow(const char* path, bool writes);
   // The file that the descriptor names may be read and executed.

@@ -96,6 +96,31 @@ void BeConfined(const GuestStart& start, int image, const char* image_path, int 
   BeInit(guest, 0);
 }
 
+// REQUIRES: runs in the child. Returns in the guest, a child of the launcher, whose id is told to `pids`.
+// Async-signal-safe.
+void BeJoined(const GuestStart& start, int image, int pipe, int pids) {
+  ConfinementFailure failure;
+  if (!start.confinement->Join(start.joins, &failure)) Report(pipe, failure);
+  const pid_t guest = RawFork(CLONE_PARENT);
+  if (guest == 0) {
+    if (!start.confinement->Narrow(image, &failure)) Report(pipe, failure);
+    return;
+  }
+  if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
+  [[maybe_unused]] const ssize_t written = write(pids, &guest, sizeof(guest));
+  _exit(0);
+}
+
+// Of the process that BeJoined() has told of, if it has; reaps `messenger`, which told.
+pid_t TakeJoined(pid_t messenger, int pids) {
+  pid_t guest = 0;
+  ssize_t length;
+  do length = read(pids, &guest, sizeof(guest));
+  while (length < 0 && errno == EINTR);
+  waitpid(messenger, nullptr, 0);
+  return length == sizeof(guest) ? guest : 0;
+}
+
 }  // namespace
 
 absl::StatusOr<GuardedFds> ChooseGuardedFds(rlim_t limit) {
@@ -144,11 +169,16 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   const OwnedFd read_end(ends[0]);
   OwnedFd write_end(ends[1]);
   const Confinement* const confinement = start.confinement;
+  const bool joins = confinement != nullptr && start.joins >= 0;
+  int pid_ends[2];
+  if (pipe2(pid_ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
+  const OwnedFd pids_read(pid_ends[0]);
+  OwnedFd pids_write(pid_ends[1]);
   char image_path[PATH_MAX] = {};
   if (readlink(absl::StrCat("/proc/self/fd/", start.image).c_str(), image_path, sizeof(image_path) - 1) < 0) {
     return ErrnoStatus(errno, "cannot tell where the shim's image lies");
   }
-  const pid_t child = confinement == nullptr ? fork() : RawFork(confinement->CloneFlags());
+  const pid_t child = confinement == nullptr ? fork() : RawFork(joins ? 0 : confinement->CloneFlags());
   if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(errno),
@@ -156,18 +186,24 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   }
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
-    if (confinement != nullptr) BeConfined(start, fds->image, image_path, write_end.get());
+    if (joins) {
+      BeJoined(start, fds->image, write_end.get(), pids_write.get());
+    } else if (confinement != nullptr) {
+      BeConfined(start, fds->image, image_path, write_end.get());
+    }
     BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
   }
   write_end = OwnedFd();
+  pids_write = OwnedFd();
 
   ConfinementFailure failure;
   ssize_t length;
   do {
     length = read(read_end.get(), &failure, sizeof(failure));
   } while (length < 0 && errno == EINTR);
-  if (length == 0) return child;  // closed by the exec
-  waitpid(child, nullptr, 0);
+  const pid_t guest = joins ? TakeJoined(child, pids_read.get()) : child;
+  if (length == 0 && guest != 0) return guest;  // closed by the exec
+  if (guest != 0) waitpid(guest, nullptr, 0);
   const int error = failure.error;
   if (failure.what != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("sandbox: ", failure.what, failure.object == nullptr ? "" : " ",

@@ -28,10 +28,13 @@ struct GuestStart {
   SignalState signals;                   // what the guest starts with
   rlim_t open_files;                     // the soft RLIMIT_NOFILE that the guest starts with; guarded fds stay below it
   std::vector<sock_filter> filter = {};  // seccomp's, for the guest and all that it starts; empty: none
-  // The floor that it starts on; null: the launcher's own. The child is then guise-init, the guest its first child.
+  // The floor that it starts on; null: the launcher's own. With a new sandbox the child is guise-init, and the guest
+  // its first child.
   const Confinement* confinement = nullptr;
   wire::Hiding* hiding = nullptr;  // with confinement: see Confinement::Enter; borrowed
-  int stops = -1;  // with confinement: guise-init writes a byte there whenever the guest is stopped; borrowed
+  // With confinement: a pidfd of a guest of the session, whose sandbox is joined; borrowed. -1: a new sandbox.
+  int joins = -1;
+  int stops = -1;  // with a new sandbox: guise-init writes a byte there whenever the guest is stopped; borrowed
 };
 
 // Returns the child's process id once the image runs in it. The guarded fds take the places of

@@ -101,6 +101,9 @@ SessionInfo Session::Info() {
   info.sandbox = options_.session.sandbox;
   info.created_unix_nanos = created_unix_nanos_;
   absl::MutexLock lock(&mutex_);
+  for (const auto& [id, connection] : connections_) {
+    if (connection.role == Role::kKeeper) info.keeper = connection.pid;
+  }
   info.layers = layers_;
   info.overrides = overrides_;
   info.epoch = epoch_;
@@ -267,10 +270,10 @@ void Session::Leave(ConnectionId connection) {
   In(absl::ZeroDuration(), &Session::Reconsider);
 }
 
-bool Session::KeptBy(pid_t pid) const {
+bool Session::JoinedBy(pid_t pid) const {
   absl::MutexLock lock(&mutex_);
   return std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
-    return connection.second.role == Role::kKeeper && connection.second.pid == pid;
+    return (connection.second.role == Role::kKeeper || sandboxed()) && connection.second.pid == pid;
   });
 }
 

@@ -75,8 +75,9 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<ConnectionId> Join(Connection connection);
   void Leave(ConnectionId connection);
 
-  // Whether `pid` keeps this session; whether it was a guest at the last look at all records.
-  bool KeptBy(pid_t pid) const;
+  // Whether `pid` keeps this session, or has joined it to start a guest in its sandbox; whether it was a guest at the
+  // last look at all records.
+  bool JoinedBy(pid_t pid) const;
   bool HasGuest(pid_t pid) const;
   void LookAtRecords();
 

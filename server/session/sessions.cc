@@ -285,9 +285,9 @@ bool Sessions::IsGuest(pid_t pid) const {
   for (const std::shared_ptr<Session>& session : all) session->LookAtRecords();
   for (int step = 0; step < kAncestors && pid > 1; ++step) {
     for (const std::shared_ptr<Session>& session : all) {
-      // What a keeper runs is a guest; the keeper and who has started it are not. A sandbox's keeper runs nothing else,
-      // and not all of its guests need have a record.
-      if (session->KeptBy(pid)) return step > 0 && session->sandboxed();
+      // What a keeper runs is a guest; the keeper and who has started it are not. Who starts guests in a sandbox runs
+      // nothing else, and not all of them need have a record.
+      if (session->JoinedBy(pid)) return step > 0 && session->sandboxed();
       const SharedMemory& request = session->memories().request;
       // A record is a guest's word: it must not lock a stranger out.
       if (session->HasGuest(pid) && UsesFile(pid, request.device(), request.inode()) != Uses::kNo) return true;

@@ -90,6 +90,7 @@ struct SessionInfo {
   SiteCounts sites;
   bool generic_kernel = false;
   std::optional<v1::SandboxPolicy> sandbox;
+  pid_t keeper = 0;  // 0: none
 };
 
 // Compiles a stack: Epoch::Compile with the server's registry.

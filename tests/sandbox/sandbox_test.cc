@@ -262,12 +262,42 @@ TEST_P(SandboxTest, SignalsReachItsProgram) {
   const RunResult refused = RunToEnd(guise_->Cli({"switch", "cell", "linux"}));
   EXPECT_THAT(refused.err, AllOf(HasSubstr("'linux'"), HasSubstr("keep the layer sandboxed")));
   EXPECT_EQ(RunToEnd(guise_->Cli({"switch", "cell", "fakeroot,sandboxed"})).exit_code, 0);
-  const RunResult entered = RunToEnd(guise_->Cli({"exec", "cell", "--", "true"}));
-  EXPECT_THAT(entered.err, HasSubstr("is sandboxed"));
   process->Signal(SIGTERM);
   const RunResult result = process->Wait();
   EXPECT_EQ(result.exit_code, 5) << result;
   EXPECT_THAT(result.out, HasSubstr("told\n"));
+}
+
+TEST_P(SandboxTest, ExecRunsInTheSandboxThatIsThere) {
+  ASSERT_EQ(mkdir((directory_ + "/hidden").c_str(), 0755), 0);
+  Command command = Line({"--name", "cell", "--hide", directory_ + "/hidden", "--hostname", "cell"},
+                         {"sh", "-c", "echo told > /tmp/note; echo ready; cat"});
+  command.keep_stdin_open = true;
+  const std::unique_ptr<Process> process = Process::Start(command);
+  ASSERT_TRUE(process->AwaitOutput("ready\n"));
+  const auto exec = [&](const std::vector<std::string>& argv) {
+    std::vector<std::string> words = {"exec", "cell", "--"};
+    words.insert(words.end(), argv.begin(), argv.end());
+    Command entering = guise_->Cli(words);
+    entering.cwd = directory_;
+    return RunToEnd(entering);
+  };
+  const RunResult entered = exec(
+      {"sh", "-c",
+       "pwd; cat /tmp/note; uname -n; ls -A; cat /proc/1/comm; grep -E '^(CapEff|CapBnd|NoNewPrivs|"
+       "Seccomp):' /proc/self/status; touch new 2>/dev/null || echo read-only; kill -0 2 && echo reached; exit 7"});
+  EXPECT_EQ(entered.exit_code, 7) << entered;
+  EXPECT_EQ(entered.out,
+            directory_ +
+                "\ntold\ncell\nguise-init\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\n"
+                "Seccomp:\t2\nread-only\nreached\n")
+      << entered;
+  EXPECT_EQ(exec({"sh", "-c", "kill -9 $$"}).exit_code, 128 + SIGKILL);
+  EXPECT_EQ(exec({"none"}).exit_code, 127);
+  EXPECT_THAT(exec({directory_ + "/hidden/none"}).err, HasSubstr("No such file"));
+  process->CloseInput();
+  EXPECT_EQ(process->Wait().exit_code, 0);
+  EXPECT_THAT(exec({"true"}).err, HasSubstr("cell"));
 }
 
 TEST_P(SandboxTest, GivesBackRecordsOfGuestsThatAreKilled) {
