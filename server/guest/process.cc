@@ -127,8 +127,8 @@ Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd) {
   return Presence::kThere;
 }
 
-std::vector<pid_t> PidsInNamespaces(pid_t named) {
-  std::vector<pid_t> found;
+std::multimap<pid_t, pid_t> PidsInNamespaces() {
+  std::multimap<pid_t, pid_t> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), &closedir);
   if (directory == nullptr) return found;
   while (const dirent* const entry = readdir(directory.get())) {
@@ -137,7 +137,8 @@ std::vector<pid_t> PidsInNamespaces(pid_t named) {
     const OwnedFd file(open(absl::StrCat("/proc/", pid, "/status").c_str(), O_RDONLY | O_CLOEXEC));
     char text[4096];
     const ssize_t size = file ? read(file.get(), text, sizeof(text)) : -1;
-    if (size > 0 && named > 0 && NamedInNamespace({text, static_cast<size_t>(size)}) == named) found.push_back(pid);
+    const pid_t named = size > 0 ? NamedInNamespace({text, static_cast<size_t>(size)}) : 0;
+    if (named > 0) found.emplace(named, pid);
   }
   return found;
 }

@@ -7,10 +7,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "server/reactor/owned_fd.h"
 
@@ -38,8 +38,9 @@ enum class Presence {
 // Looks for the process with this pid; kThere: *pidfd is its.
 Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd);
 
-// Processes of other pid namespaces, below this process's own, that are called `named` in theirs. Reads all of /proc.
-std::vector<pid_t> PidsInNamespaces(pid_t named);
+// The processes of other pid namespaces, below this process's own, by what they are called in theirs. Reads all of
+// /proc.
+std::multimap<pid_t, pid_t> PidsInNamespaces();
 
 enum class Uses { kNo, kYes, kUnknown };
 // Whether the process has the file open or mapped (a memfd has an inode of its own): both, since execve(2) leaves only

@@ -52,7 +52,8 @@ bool ReadStat(pid_t pid, char* state, uint64_t* start_ticks) {
   return field == kStartField;
 }
 
-std::string PanicKindName(uint32_t kind) {
+// Empty: none of a shim's.
+std::string_view PanicKindName(uint32_t kind) {
   switch (static_cast<wire::PanicKind>(kind)) {
     case wire::PanicKind::kLoader:
       return "a program could not be loaded";
@@ -62,11 +63,12 @@ std::string PanicKindName(uint32_t kind) {
       return "the shim found itself broken";
     case wire::PanicKind::kProtocol:
       return "the server's answer cannot be obeyed";
-    case wire::PanicKind::kNotice:  // no panic
+    case wire::PanicKind::kNotice:
+      return "notice";
     case wire::PanicKind::kNone:
       break;
   }
-  return absl::StrFormat("panic of unknown kind %d", kind);
+  return "";
 }
 
 }  // namespace
@@ -161,7 +163,7 @@ std::vector<std::string> SessionMemory::Panics(uint64_t from) const {
   for (uint64_t i = from; i < count; ++i) {
     const wire::PanicRecord& record = panics_.As<const wire::PanicRecord>()[i % wire::kPanics];
     const uint32_t kind = record.kind.Acquire();
-    if (kind == 0) continue;  // being written
+    if (PanicKindName(kind).empty()) continue;  // being written, or a guest's lie
     char text[sizeof(record.text) + 1];
     memcpy(text, record.text, sizeof(record.text));
     text[sizeof(record.text)] = '\0';

@@ -18,7 +18,24 @@ Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std:
       strand_(std::move(strand)),
       changed_(std::move(changed)) {}
 
-void Census::Meet(const HeldProcess& posted) { Consider(posted, Trust::kPosted, HasForeign(strand_->Held())); }
+Uses Census::Look::UsesMemory(pid_t pid) {
+  const auto [it, is_new] = uses_.try_emplace(pid, Uses::kUnknown);
+  if (is_new) it->second = census_.UsesMemory(pid);
+  return it->second;
+}
+
+std::vector<pid_t> Census::Look::Called(pid_t named) {
+  if (!called_.has_value()) called_ = PidsInNamespaces();
+  std::vector<pid_t> found;
+  for (auto [it, end] = called_->equal_range(named); it != end; ++it) found.push_back(it->second);
+  return found;
+}
+
+void Census::Meet(const HeldProcess& posted) {
+  Look look(*this, HasForeign(strand_->Held()));
+  Consider(posted, Trust::kPosted, look);
+  Reclaim(look);
+}
 
 Uses Census::UsesMemory(pid_t pid) const {
   return UsesFile(pid, memories_->request.device(), memories_->request.inode());
@@ -46,7 +63,7 @@ size_t Census::Remaining() {
 
 size_t Census::Scan() {
   const std::vector<HeldProcess> held = strand_->Held();
-  const bool foreign = HasForeign(held);
+  Look look(*this, HasForeign(held));
   std::set<Key> before;
   {
     absl::MutexLock lock(&mutex_);
@@ -56,8 +73,9 @@ size_t Census::Scan() {
   size_t living = 0;
   for (const HeldProcess& found : held) {
     const bool again = before.count({found.process, found.owner}) != 0;
-    if (Consider(found, again ? Trust::kPosted : Trust::kScanned, foreign)) ++living;
+    if (Consider(found, again ? Trust::kPosted : Trust::kScanned, look)) ++living;
   }
+  Reclaim(look);
   // Those that gave their records back may not have gone yet.
   absl::MutexLock lock(&mutex_);
   return std::max(living, guests_.size());
@@ -70,44 +88,51 @@ bool Census::HasForeign(const std::vector<HeldProcess>& held) {
   return foreign_;
 }
 
-bool Census::Consider(const HeldProcess& held, Trust trust, bool foreign) {
+bool Census::Consider(const HeldProcess& held, Trust trust, Look& look) {
   const Key key = {held.process, held.owner};
   {
     absl::MutexLock lock(&mutex_);
     if (closed_ || guests_.count(key) != 0) return true;
   }
   Guest guest;
-  const Presence presence = Find(held, foreign, &guest);
+  const Presence presence = Find(held, look, &guest);
   if (presence == Presence::kThere) {
     absl::MutexLock lock(&mutex_);
-    if (closed_ || !guests_.emplace(key, std::move(guest)).second) return true;
+    // A second record of a process that is watched goes back when a later look finds nobody behind it.
+    if (closed_ || !pids_.insert(guest.pid).second) return true;
+    guests_.emplace(key, std::move(guest));
     ++events_;
     WatchSoon(key);
     return true;
   }
   // Some may be where /proc does not show them.
-  if (foreign && !in_namespace_) return true;
-  if (presence == Presence::kYounger && UsesMemory(guest.pid) != Uses::kNo) return true;
+  if (look.foreign() && !in_namespace_) return true;
+  if (presence == Presence::kYounger && look.UsesMemory(guest.pid) != Uses::kNo) return true;
   if (trust == Trust::kScanned) {
     absl::MutexLock lock(&mutex_);
     suspects_.insert(key);
     return true;
   }
-  strand_->ReclaimProcess(held.process, held.owner, foreign);
-  absl::MutexLock lock(&mutex_);
-  ++events_;
+  look.dead.push_back({held.process, held.owner});
   return false;
 }
 
-Presence Census::Find(const HeldProcess& held, bool foreign, Guest* guest) const {
+void Census::Reclaim(const Look& look) {
+  strand_->ReclaimProcesses(look.dead, look.foreign());
+  absl::MutexLock lock(&mutex_);
+  events_ += look.dead.size();
+}
+
+Presence Census::Find(const HeldProcess& held, Look& look, Guest* guest) const {
   guest->pid = held.pid;
   if (!in_namespace_) {
     const Presence presence = OpenGuest(held.pid, held.taken_at, &guest->pidfd);
-    if (!foreign || (presence == Presence::kThere && UsesMemory(held.pid) != Uses::kNo)) return presence;
+    const bool there = presence == Presence::kThere;
+    if (!look.foreign() || (there && look.UsesMemory(held.pid) != Uses::kNo)) return presence;
   }
   Presence found = Presence::kNone;
-  for (const pid_t pid : PidsInNamespaces(held.pid)) {
-    if (UsesMemory(pid) != Uses::kYes) continue;
+  for (const pid_t pid : look.Called(held.pid)) {
+    if (look.UsesMemory(pid) != Uses::kYes) continue;
     const Presence presence = OpenGuest(pid, held.taken_at, &guest->pidfd);
     if (presence == Presence::kNone) continue;
     guest->pid = pid;
@@ -139,11 +164,12 @@ void Census::Died(const Key& key) {
     if (it == guests_.end()) return;
     guest = std::move(it->second);
     guests_.erase(it);
+    pids_.erase(guest.pid);
     ++events_;
     ++deaths_;
   }
   reactor_.Unwatch(guest.pidfd.get());
-  strand_->ReclaimProcess(key.first, key.second, HasForeign({}));
+  strand_->ReclaimProcesses({{key.first, key.second}}, HasForeign({}));
   changed_();
 }
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -67,11 +68,31 @@ class Census : public std::enable_shared_from_this<Census> {
   };
   enum class Trust { kPosted, kScanned };  // kScanned: the record may be half written
 
+  // One look at all records, of which a guest may write as many as there are: what it has found out of /proc, where
+  // each process is looked at once.
+  class Look {
+   public:
+    Look(const Census& census, bool foreign) : census_(census), foreign_(foreign) {}
+    bool foreign() const { return foreign_; }
+    Uses UsesMemory(pid_t pid);
+    // The processes that are called so in pid namespaces below this process's own.
+    std::vector<pid_t> Called(pid_t named);
+
+    std::vector<Strand::DeadProcess> dead;  // found
+
+   private:
+    const Census& census_;
+    const bool foreign_;
+    std::map<pid_t, Uses> uses_;
+    std::optional<std::multimap<pid_t, pid_t>> called_;
+  };
+
   // Whether a guest may live behind the record.
-  bool Consider(const HeldProcess& held, Trust trust, bool foreign);
+  bool Consider(const HeldProcess& held, Trust trust, Look& look);
   bool HasForeign(const std::vector<HeldProcess>& held);
+  void Reclaim(const Look& look);
   // The process behind a record. kThere: it is *guest.
-  Presence Find(const HeldProcess& held, bool foreign, Guest* guest) const;
+  Presence Find(const HeldProcess& held, Look& look, Guest* guest) const;
   Uses UsesMemory(pid_t pid) const;
   void WatchSoon(const Key& key);
   void Died(const Key& key);
@@ -86,6 +107,7 @@ class Census : public std::enable_shared_from_this<Census> {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool foreign_ ABSL_GUARDED_BY(mutex_) = false;  // some guest was pid 1 of a namespace
   std::map<Key, Guest> guests_ ABSL_GUARDED_BY(mutex_);
+  std::set<pid_t> pids_ ABSL_GUARDED_BY(mutex_);    // of guests_: many records may name one process
   std::set<Key> suspects_ ABSL_GUARDED_BY(mutex_);  // no such process at the last scan
   uint64_t events_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t deaths_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -76,10 +76,14 @@ class Strand final : public Sweepable, private Processes {
   bool Drained(uint32_t epoch) const;
 
   std::vector<HeldProcess> Held() const;
-  // The process that held `process` by `owner` is dead: gives back what it and its threads held, also what they left
-  // behind after they had given the record back. `foreign`: records have pids of other pid namespaces; what may be its
-  // threads' or the record's next holder's is left to guests that need it.
-  void ReclaimProcess(uint32_t process, uint64_t owner, bool foreign);
+  // Processes that held records are dead: gives back what they and their threads held, also what they left behind after
+  // they had given the records back. `foreign`: records have pids of other pid namespaces; what may be their threads'
+  // or those of a record's next holder is left to guests that need it.
+  struct DeadProcess {
+    uint32_t process;
+    uint64_t owner;
+  };
+  void ReclaimProcesses(const std::vector<DeadProcess>& dead, bool foreign);
   // Gives back threads that are lost: whose process record nobody holds, or whose process, one of `living`, has no such
   // thread any more (execve(2) has killed it), when a look at least a second ago found them so too: who is about to
   // exit is gone by then, and who has just taken a record has written it. Does nothing when called again within a
@@ -127,7 +131,7 @@ class Strand final : public Sweepable, private Processes {
   void ReclaimSlot(uint32_t slot, uint64_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsLost(uint32_t thread, uint64_t owner, const std::map<uint32_t, LivingProcess>& living) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::vector<HeldThread> ThreadsOf(uint32_t process, uint64_t now, uint64_t dead, bool foreign) const
+  std::vector<HeldThread> ThreadsOf(const std::vector<DeadProcess>& dead, bool foreign) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReclaimThreads(const std::vector<HeldThread>& threads) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HoldsSlot(uint32_t slot, uint64_t owner) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

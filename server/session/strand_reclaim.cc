@@ -45,20 +45,13 @@ HeldProcess Strand::Describe(uint32_t process, uint64_t owner) const {
   return held;
 }
 
-void Strand::ReclaimProcess(uint32_t process, uint64_t owner, bool foreign) {
+void Strand::ReclaimProcesses(const std::vector<DeadProcess>& dead, bool foreign) {
+  if (dead.empty()) return;
   absl::MutexLock lock(&mutex_);
-  if (closed_ || process >= wire::kProcesses) return;
-  const wire::Cell<uint64_t>& word = request_.Process(process).owner;
-  uint64_t now = word.Acquire();
-  std::vector<HeldThread> dead = ThreadsOf(process, now, owner, foreign);
-  // Whoever takes the record meanwhile takes it before its threads do theirs. Guests that do nothing else are not
-  // obeyed.
-  for (int again = 0; again < 16 && word.Acquire() != now; ++again) {
-    now = word.Acquire();
-    dead = ThreadsOf(process, now, owner, foreign);
-  }
-  ReclaimThreads(dead);
-  if (now == owner && HoldsProcess(process, owner)) {
+  if (closed_) return;
+  ReclaimThreads(ThreadsOf(dead, foreign));
+  for (const auto& [process, owner] : dead) {
+    if (request_.Process(process).owner.Acquire() != owner || !HoldsProcess(process, owner)) continue;
     EndProcess(parts_, process, wire::GenerationOf(owner));
     reclaimed_processes_[process] = owner;
     reply_.ReclaimProcess(process, owner);
@@ -66,20 +59,23 @@ void Strand::ReclaimProcess(uint32_t process, uint64_t owner, bool foreign) {
   reply_.RaiseReclaims();
 }
 
-// The threads that a process, which held the record by `dead`, has left behind. `now`: the word of its record; when it
-// was given back and is held again, some threads may be the new holder's.
-std::vector<Strand::HeldThread> Strand::ThreadsOf(uint32_t process, uint64_t now, uint64_t dead, bool foreign) const {
+// The threads that the dead have left behind. A record that was given back and is held again has threads of its next
+// holder, too.
+std::vector<Strand::HeldThread> Strand::ThreadsOf(const std::vector<DeadProcess>& dead, bool foreign) const {
+  std::vector<uint64_t> owners(wire::kProcesses);  // of the dead; 0: lives
+  for (const DeadProcess& process : dead) owners[process.process] = process.owner;
   std::vector<HeldThread> left;
-  const bool taken_again = now != dead && HoldsProcess(process, now);
-  if (taken_again && foreign) return left;
   const uint32_t threads = Groups() * wire::kThreadsPerGroup;
   for (uint32_t thread = 0; thread < threads; ++thread) {
     const wire::ThreadRecord& record = request_.Thread(thread);
     const uint64_t owner = record.owner.Acquire();
-    if (!HoldsThread(thread, owner) || wire::HolderOf(owner) != process) continue;
-    if (taken_again) {
+    const uint32_t process = wire::HolderOf(owner);
+    if (!HoldsThread(thread, owner) || process >= wire::kProcesses || owners[process] == 0) continue;
+    // Whoever takes the process record meanwhile takes it before its threads do theirs, and those were read before.
+    const uint64_t now = request_.Process(process).owner.Acquire();
+    if (now != owners[process] && HoldsProcess(process, now)) {
       const pid_t tid = static_cast<pid_t>(record.tid.Acquire());
-      if (tid == 0 || HasThread(static_cast<pid_t>(wire::HolderOf(now)), tid)) continue;
+      if (foreign || tid == 0 || HasThread(static_cast<pid_t>(wire::HolderOf(now)), tid)) continue;
     }
     left.push_back({thread, owner});
   }
