@@ -221,7 +221,8 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const int code = Supervise(*guest, inbox, keeper, stops_read.get());
+  const int code =
+      Supervise(*guest, inbox, keeper, stops_read.get(), confinement.has_value() && confinement->in_own_session());
   // Nobody outlives process 1 of a sandbox.
   if (confinement.has_value()) return code;
   if (keeper.keeps() && keeper.memory().AnyLivingGuest(0) != 0 && !keeper.LeaveCopy()) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/control/log.h"
 #include "server/control/translate.h"
+#include "server/guest/process.h"
 #include "server/launch/errno_status.h"
 #include "server/reactor/owned_fd.h"
 
@@ -95,6 +96,13 @@ absl::Status ControlServer::Judge(const Caller& caller) const {
     return absl::PermissionDeniedError(absl::StrCat("this server belongs to uid ", geteuid(),
                                                     ", and the caller is uid ", caller.uid,
                                                     "; use a server of your own"));
+  }
+  // Nobody there can be told from a guest of a sandbox, also of another server's.
+  if (IsInNamespaceBelow(caller.pid)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("process ", caller.pid,
+                     " is in a pid namespace below the server's, as guests of sandboxes are; call `guise` from outside, "
+                     "or use a server there (GUISE_RUNTIME_DIR)"));
   }
   if (sessions_.IsGuest(caller.pid)) {
     return absl::PermissionDeniedError(

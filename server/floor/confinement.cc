@@ -18,10 +18,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -38,6 +40,7 @@ namespace {
 // The new root is put together here, and covers it for nobody but us.
 constexpr char kStage[] = "/tmp";
 constexpr size_t kMostRules = 256;
+constexpr char kQueues[] = "/tmp/dev/mqueue";
 
 constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 constexpr size_t kDeviceCount = sizeof(kDevices) / sizeof(kDevices[0]);
@@ -214,6 +217,10 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     return absl::InvalidArgumentError(absl::StrCat(
         "descriptor ", fd, " is a directory of the host's, a way around the sandbox's mounts; redirect it"));
   }
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (tcgetsid(fd) == getsid(0)) confinement.in_own_session_ = false;
+  }
+  confinement.Pin();
   confinement.hostname_ = policy.hostname();
   confinement.network_ = policy.network();
   confinement.processes_ = policy.processes();
@@ -239,6 +246,23 @@ absl::Status Confinement::SetFilter(bool landlock_keeps_signals) {
   absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(landlock_keeps_signals);
   if (filter.ok()) filter_ = *std::move(filter);
   return filter.status();
+}
+
+void Confinement::Pin() {
+  std::set<std::string> mounted;
+  for (Rule& rule : rules_) {
+    const Rule* above = nullptr;
+    for (const Rule& other : rules_) {
+      if (&other == &rule) break;
+      if (IsAtOrBelow(rule.source, other.source)) above = &other;
+    }
+    mounted.insert(rule.target);
+    if (above == nullptr || above->access != v1::ACCESS_READ_WRITE) continue;
+    for (size_t slash = above->target.size(); (slash = rule.target.find('/', slash + 1)) != std::string::npos;) {
+      const std::string parent = rule.target.substr(0, slash);
+      if (mounted.insert(parent).second) rule.pins.push_back(parent);
+    }
+  }
 }
 
 int Confinement::CloneFlags() const {
@@ -311,6 +335,10 @@ bool Confinement::MakeRoot(const HiddenObjects& hidden, ConfinementFailure* fail
 bool Confinement::PlaceRule(const Rule& rule, int tree, const HiddenObjects& hidden,
                             ConfinementFailure* failure) const {
   if (!MakePlace(rule.target, rule.is_directory)) return Fail(failure, "cannot make a place for", rule.source.c_str());
+  for (const std::string& parent : rule.pins) {
+    const int same = CloneTree(parent.c_str());
+    if (same < 0 || !Attach(same, parent.c_str())) return Fail(failure, "cannot hold in its place", parent.c_str());
+  }
   const char* const target = rule.target.c_str();
   constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (tree >= 0) {
@@ -369,10 +397,13 @@ bool Confinement::MakeDevices(const int* trees, ConfinementFailure* failure) con
   for (const auto& link : kLinks) {
     if (symlink(link[0], link[1]) != 0) return Fail(failure, "cannot make", link[1]);
   }
-  if (mkdir("/tmp/dev/pts", 0755) != 0 || mkdir("/tmp/dev/shm", 01777) != 0 ||
+  if (mkdir("/tmp/dev/pts", 0755) != 0 || mkdir("/tmp/dev/shm", 01777) != 0 || mkdir("/tmp/dev/mqueue", 01777) != 0 ||
       mount("devpts", "/tmp/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620") != 0 ||
       mount("tmpfs", "/tmp/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0) {
     return Fail(failure, "cannot mount below", "/dev");
+  }
+  if (mount("mqueue", kQueues, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0 && errno != ENODEV) {
+    return Fail(failure, "cannot mount", "/dev/mqueue");
   }
   return SetAttributes(AT_FDCWD, "/tmp/dev", 0, MOUNT_ATTR_RDONLY) || Fail(failure, "cannot make read-only", "/dev");
 }
@@ -397,6 +428,7 @@ bool Confinement::Narrow(int image, ConfinementFailure* failure) const {
   if (getrlimit(RLIMIT_NPROC, &limit) != 0) return Fail(failure, "cannot read the limit of processes");
   limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, processes_);
   if (setrlimit(RLIMIT_NPROC, &limit) != 0) return Fail(failure, "cannot limit the number of processes");
+  if (in_own_session_) setsid();
   // Not for guests to trace, or to read the memory of.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
@@ -412,7 +444,8 @@ bool Confinement::EnterLandlock(int image, ConfinementFailure* failure) const {
   LandlockDomain domain;
   if (!domain.Begin(!joins_)) return Fail(failure, "cannot make a Landlock domain");
   if (!domain.Allow("/", false)) return Fail(failure, "cannot allow reading below", "/");
-  for (const char* const path : {"/proc", "/dev"}) {
+  // Queues that mq_open(3) opens lie on the file system's own mount, below no directory.
+  for (const char* const path : {"/proc", "/dev", "/dev/mqueue"}) {
     if (!domain.Allow(path, true)) return Fail(failure, "cannot allow writing below", path);
   }
   for (const Rule& rule : rules_) {

@@ -51,6 +51,9 @@ class Confinement {
   // Gives up all that guests do not have, for good; `image` as of Enter(). Async-signal-safe.
   bool Narrow(int image, ConfinementFailure* failure) const;
 
+  // Whether guests are in a terminal session of their own: when no descriptor of theirs is the launcher's terminal,
+  // they do not reach it by /dev/tty either, and what it sends does not reach them.
+  bool in_own_session() const { return in_own_session_; }
   // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
   const std::string& moved_to() const { return moved_to_; }
 
@@ -64,9 +67,13 @@ class Confinement {
     bool covered;         // by a later rule of the same path, or one above it
     ino_t listed_as;      // absent: by its directory
     std::string options;  // of a tmpfs
+    // Below a writable path, the directories on the way to this one: each is made a mount, which cannot be moved away
+    // to make room for another in the rule's place.
+    std::vector<std::string> pins = {};
   };
 
   absl::Status SetFilter(bool landlock_keeps_signals);
+  void Pin();
   bool MapIds(ConfinementFailure* failure) const;
   bool MakeRoot(const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool PlaceRule(const Rule& rule, int tree, const HiddenObjects& hidden, ConfinementFailure* failure) const;
@@ -77,6 +84,7 @@ class Confinement {
 
   bool has_user_namespace_ = false;
   bool joins_ = false;
+  bool in_own_session_ = true;
   std::string uid_map_, gid_map_;
   std::vector<Rule> rules_;
   std::string hostname_;
@@ -88,9 +96,11 @@ class Confinement {
 };
 
 // Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal
-// n. Its end ends all others of its namespace. Writes a byte to `stops` each time that the guest is stopped: process 1
-// cannot be. Async-signal-safe. REQUIRES: all signals are blocked.
+// n. A signal that comes by sigqueue(3) with the value kForGroup is for the guest's process group. Its end ends all
+// others of its namespace. Writes a byte to `stops` each time that the guest is stopped: process 1 cannot be.
+// Async-signal-safe. REQUIRES: all signals are blocked.
 [[noreturn]] void BeInit(pid_t guest, int stops);
+inline constexpr int kForGroup = 0x67726f75;
 
 }  // namespace guise::server
 

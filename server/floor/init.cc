@@ -35,7 +35,8 @@ void BeInit(pid_t guest, int stops) {
     const int signal = sigwaitinfo(&all, &info);
     // What the terminal sends reaches the guest by itself. Who has no number here is outside; guests ask each other.
     const bool from_outside = info.si_code != SI_KERNEL && info.si_pid == 0;
-    if (signal > 0 && signal != SIGCHLD && from_outside) kill(guest, signal);
+    const bool for_group = info.si_code == SI_QUEUE && info.si_value.sival_int == kForGroup;
+    if (signal > 0 && signal != SIGCHLD && from_outside) kill(for_group ? -guest : guest, signal);
   }
 }
 

@@ -1,6 +1,8 @@
 #include "server/floor/sandbox_filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -19,14 +21,19 @@ namespace {
 using syscall::Nr;
 using syscall::Trait;
 
-// Sensitive calls that change the caller, or its own memory, and gain nothing: the caller has no capabilities, and
-// cannot get any.
-constexpr Nr kOwnBusiness[] = {Nr::setuid,    Nr::setgid,    Nr::setreuid, Nr::setregid,      Nr::setgroups,
-                               Nr::setresuid, Nr::setresgid, Nr::setfsuid, Nr::setfsgid,      Nr::capset,
-                               Nr::prctl,     Nr::seccomp,   Nr::mbind,    Nr::set_mempolicy, Nr::personality};
+// Sensitive calls that change the caller, or its own memory, and gain nothing, or only tell: the caller has no
+// capabilities, and cannot get any.
+constexpr Nr kOwnBusiness[] = {Nr::setuid,    Nr::setgid,       Nr::setreuid, Nr::setregid,      Nr::setgroups,
+                               Nr::setresuid, Nr::setresgid,    Nr::setfsuid, Nr::setfsgid,      Nr::capset,
+                               Nr::prctl,     Nr::seccomp,      Nr::mbind,    Nr::set_mempolicy, Nr::personality,
+                               Nr::adjtimex,  Nr::clock_adjtime};
 
 // Programs ask whether there is such a call, and go on without.
 constexpr Nr kNotThere[] = {Nr::clone3, Nr::io_uring_setup, Nr::io_uring_enter, Nr::io_uring_register};
+
+// Of files whose owner the caller is, which need not lie below a writable path: descriptors 0, 1 and 2.
+// ABI: FS_IOC_ENABLE_VERITY of linux/fsverity.h.
+constexpr uint64_t kFileAttributes[] = {FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, 0x40806685};
 
 template <size_t kSize>
 bool IsAmong(const Nr (&numbers)[kSize], Nr nr) {
@@ -53,22 +60,39 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
   for (const uint64_t space : kNamespaces) {
     filter.Rule(kRefuse, Nr::clone, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, space, space)});
   }
-  for (const uint64_t command : {TIOCSTI, TIOCLINUX}) {
-    filter.Rule(kRefuse, Nr::ioctl, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, command)});
-  }
+  const auto refuse_command = [&](Nr nr, uint64_t command) {
+    filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, command)});
+  };
+  for (const uint64_t command : {TIOCSTI, TIOCLINUX}) refuse_command(Nr::ioctl, command);
+  for (const uint64_t command : kFileAttributes) refuse_command(Nr::ioctl, command);
+  filter.Rule(kNotHere, Nr::file_setattr);
+  // Who opens the file for writing would wait for the caller.
+  refuse_command(Nr::fcntl, F_SETLEASE);
   // The caller's process group: 0.
   constexpr uint64_t kPrioGroup = PRIO_PGRP;
   constexpr uint64_t kIoprioGroup = 2;  // IOPRIO_WHO_PGRP
   const scmp_arg_cmp own_group = SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, 0);
   filter.Rule(kRefuse, Nr::setpriority, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kPrioGroup), own_group});
   filter.Rule(kRefuse, Nr::ioprio_set, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kIoprioGroup), own_group});
-  if (!keeps_signals) filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
+  if (!keeps_signals) {
+    filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
+    // The kernel sends these by itself, to a terminal's foreground group as well.
+    refuse_command(Nr::fcntl, F_SETSIG);
+    refuse_command(Nr::ioctl, FIOASYNC);
+    filter.Rule(kRefuse, Nr::fcntl,
+                {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, F_SETFL), SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_ASYNC, O_ASYNC)});
+  }
   constexpr uint32_t kNoFamily = SCMP_ACT_ERRNO(EAFNOSUPPORT);
   constexpr int kMostFamilies = 64;
   for (int family = 0; family < kMostFamilies; ++family) {
     if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) continue;
     const auto asked = static_cast<scmp_datum_t>(family);
     filter.Rule(kNoFamily, Nr::socket, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, asked)});
+  }
+  // Protocols of netlink but NETLINK_ROUTE, which is 0 and the session's own: some tell of the host. ABI: there are 32.
+  for (uint64_t bit = 1; bit < 32; bit <<= 1) {
+    filter.Rule(SCMP_ACT_ERRNO(EPROTONOSUPPORT), Nr::socket,
+                {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, AF_NETLINK), SCMP_A2_64(SCMP_CMP_MASKED_EQ, bit, bit)});
   }
   return filter.Program();
 }

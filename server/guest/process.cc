@@ -127,6 +127,13 @@ Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd) {
   return Presence::kThere;
 }
 
+bool IsInNamespaceBelow(pid_t pid) {
+  char text[4096];
+  const OwnedFd file(open(absl::StrCat("/proc/", pid, "/status").c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file ? read(file.get(), text, sizeof(text)) : -1;
+  return size > 0 && NamedInNamespace({text, static_cast<size_t>(size)}) != 0;
+}
+
 std::multimap<pid_t, pid_t> PidsInNamespaces() {
   std::multimap<pid_t, pid_t> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), &closedir);

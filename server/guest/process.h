@@ -38,6 +38,8 @@ enum class Presence {
 // Looks for the process with this pid; kThere: *pidfd is its.
 Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd);
 
+// Whether the process is in a pid namespace below this process's own.
+bool IsInNamespaceBelow(pid_t pid);
 // The processes of other pid namespaces, below this process's own, by what they are called in theirs. Reads all of
 // /proc.
 std::multimap<pid_t, pid_t> PidsInNamespaces();

@@ -89,6 +89,9 @@ void BeConfined(const GuestStart& start, int image, const char* image_path, int 
   ConfinementFailure failure;
   if (!start.confinement->Enter(image, image_path, start.hiding, &failure)) Report(pipe, failure);
   const pid_t guest = RawFork(0);
+  // A group that guise-init is not in: one without a parent in another group of its session cannot be stopped by
+  // SIGTSTP.
+  if (guest == 0 && start.confinement->in_own_session()) setpgid(0, 0);
   if (guest == 0) return;
   if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
   dup2(start.stops, 0);

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "server/floor/confinement.h"
 #include "server/launch/ancestry.h"
 #include "server/launch/errno_status.h"
 
@@ -37,9 +38,10 @@ void Say(const std::string& line) {
 }
 
 // Whether a signal that reached the launcher has reached the guest by itself, or is no business of the guest's.
-bool PassesBy(const signalfd_siginfo& info, pid_t guest) {
+bool PassesBy(const signalfd_siginfo& info, pid_t guest, bool in_own_session) {
   if (info.ssi_signo == SIGCHLD) return true;
   if (info.ssi_code == SI_KERNEL) {
+    if (in_own_session) return false;
     // The terminal's signals go to the whole process group; but its hang-up goes to the session's leader alone.
     return info.ssi_signo != SIGHUP || getsid(0) != getpid();
   }
@@ -51,8 +53,8 @@ bool PassesBy(const signalfd_siginfo& info, pid_t guest) {
 
 class Supervisor {
  public:
-  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops)
-      : guest_(guest), inbox_(inbox), keeper_(keeper), stops_(stops) {}
+  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops, bool in_own_session)
+      : guest_(guest), inbox_(inbox), keeper_(keeper), stops_(stops), in_own_session_(in_own_session) {}
 
   int Run() {
     while (!Reap()) {
@@ -114,7 +116,19 @@ class Supervisor {
   void Forward() {
     signalfd_siginfo info;
     while (read(inbox_.fd(), &info, sizeof(info)) == sizeof(info)) {
-      if (!PassesBy(info, guest_)) kill(guest_, static_cast<int>(info.ssi_signo));
+      if (!PassesBy(info, guest_, in_own_session_)) Pass(info);
+    }
+  }
+
+  void Pass(const signalfd_siginfo& info) const {
+    const auto signal = static_cast<int>(info.ssi_signo);
+    // A terminal, and a shell that goes on with a job, mean the whole process group.
+    if (!in_own_session_ || (info.ssi_code != SI_KERNEL && signal != SIGCONT)) {
+      kill(guest_, signal);
+    } else if (stops_ < 0) {
+      kill(-guest_, signal);
+    } else {
+      sigqueue(guest_, signal, {.sival_int = kForGroup});
     }
   }
 
@@ -150,6 +164,7 @@ class Supervisor {
   const SignalInbox& inbox_;
   Keeper& keeper_;
   const int stops_;
+  const bool in_own_session_;
   int exit_code_ = 0;
   bool spoken_ = false;
   int64_t lost_at_ = -1;
@@ -184,8 +199,8 @@ void SignalInbox::DieIfAskedTo() const {
   }
 }
 
-int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops) {
-  return Supervisor(guest, inbox, keeper, stops).Run();
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops, bool in_own_session) {
+  return Supervisor(guest, inbox, keeper, stops, in_own_session).Run();
 }
 
 }  // namespace guise::server

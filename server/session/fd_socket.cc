@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/wire/fdsocket.h"
+#include "server/guest/process.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session.h"
 #include "server/session/sessions.h"
@@ -134,7 +135,7 @@ int FdSocket::State::Answer(Connection& connection, const wire::FdMessage& reque
   const std::shared_ptr<Session> session = sessions.Find(request.session);
   if (session == nullptr) return -ESRCH;
   if (!MayAttach(connection.peer, *session)) return -EPERM;
-  if (sessions.IsGuest(connection.peer.pid)) return -EPERM;
+  if (IsInNamespaceBelow(connection.peer.pid) || sessions.IsGuest(connection.peer.pid)) return -EPERM;
 
   const bool keeper = request.op == wire::FdOp::kAttach;
   const int fd = connection.socket.get();

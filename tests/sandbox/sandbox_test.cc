@@ -1,17 +1,18 @@
 // Sessions under `sandboxed`: attempts to get out, with the shim and around it, judged by what is seen outside; what
 // has to go on working; and policies that cannot be.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include <memory>
+#include <set>
 #include <sstream>
+#include <string>
+#include <vector>
 
+#include "tests/sandbox/outside.h"
 #include "tests/support/guise.h"
 #include "tests/support/stage.h"
 
@@ -23,42 +24,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
-// Listens on the host's loopback, and by an abstract name.
-class Listeners {
- public:
-  Listeners()
-      : tcp_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-        abstract_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(tcp_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(listen(tcp_, 16), 0);
-    EXPECT_EQ(getsockname(tcp_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = std::to_string(ntohs(address.sin_port));
-    sockaddr_un name = {};
-    name.sun_family = AF_UNIX;
-    const std::string text = "guise-test-" + port_;
-    text.copy(name.sun_path + 1, sizeof(name.sun_path) - 1);
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
-    EXPECT_EQ(bind(abstract_, reinterpret_cast<sockaddr*>(&name), length), 0);
-    EXPECT_EQ(listen(abstract_, 16), 0);
-  }
-  ~Listeners() {
-    close(tcp_);
-    close(abstract_);
-  }
-  Listeners(const Listeners&) = delete;
-  Listeners& operator=(const Listeners&) = delete;
-
-  const std::string& port() const { return port_; }
-
- private:
-  int tcp_, abstract_;
-  std::string port_;
-};
 
 class SandboxTest : public testing::TestWithParam<Account> {
  protected:
@@ -99,11 +64,23 @@ class SandboxTest : public testing::TestWithParam<Account> {
 INSTANTIATE_TEST_SUITE_P(All, SandboxTest, testing::ValuesIn(Accounts()),
                          [](const testing::TestParamInfo<Account>& info) { return info.param.name; });
 
+// A suite of attempts to get out.
+struct Suite {
+  const char* guest;
+  int attempts;  // at least
+  int controls;
+  // What docs/THREAT_MODEL.md does not promise.
+  std::set<std::string> allowed;
+};
+const Suite kKnown = {"escapes", 60, 4, {}};
+const Suite kStrangers = {"strangers", 200, 25, {"InputAttribute", "InputAttributeByLink", "InputAttributeAt"}};
+
 class EscapeTest : public SandboxTest {
  protected:
   void SetUp() override {
     SandboxTest::SetUp();
     if (IsSkipped()) return;
+    outside_ = std::make_unique<Outside>(*guise_);
     hidden_ = directory_ + "/hidden";
     secret_ = hidden_ + "/secret";
     victim_ = directory_ + "/victim";
@@ -113,63 +90,111 @@ class EscapeTest : public SandboxTest {
     for (const std::string& path : {hidden_, secret_, victim_}) {
       ASSERT_EQ(chown(path.c_str(), GetParam().uid, GetParam().gid), 0);
     }
-    guest_ = Stage::Get().Guest("tests/sandbox/escapes_static.elf");
   }
 
-  // The attempts, in a shell that has the victim as its standard input, and the secret open.
-  RunResult Attempt(const std::vector<std::string>& environment) {
-    std::vector<std::string> all = {"SECRET=" + secret_, "HIDDEN=" + hidden_, "VICTIM=" + victim_,
-                                    "OUTSIDE=" + std::to_string(getpid()), "PORT=" + listeners_.port()};
-    all.insert(all.end(), environment.begin(), environment.end());
-    Command command = Line({"--ro", DirectoryOf(guest_), "--hide", hidden_}, {guest_}, all);
+  static std::string GuestOf(const Suite& suite) {
+    return Stage::Get().Guest(std::string("tests/sandbox/") + suite.guest + "_static.elf");
+  }
+  std::vector<std::string> Environment() const {
+    return {"SECRET=" + secret_, "HIDDEN=" + hidden_, "VICTIM=" + victim_, "PORT=" + outside_->port(),
+            "OUTSIDE=" + std::to_string(outside_->pid())};
+  }
+  std::vector<std::string> Policy(const Suite& suite) const {
+    return {"--ro", DirectoryOf(GuestOf(suite)), "--hide", hidden_};
+  }
+  // In a shell that has the victim as its standard input, and the secret open.
+  RunResult WithDescriptors(Command command) const {
     std::string line = "trap 'echo the shell outside is hit' USR2;";
     for (const std::string& word : command.argv) line += " '" + word + "'";
     command.argv = {"sh", "-c", line + " < '" + victim_ + "' 5< '" + secret_ + "'"};
     return RunToEnd(command);
   }
 
-  void ExpectHeld(const RunResult& result) {
+  void Attempt(const Suite& suite, const std::vector<std::string>& environment) {
+    std::vector<std::string> all = Environment();
+    all.insert(all.end(), environment.begin(), environment.end());
+    ExpectHeld(suite, WithDescriptors(Line(Policy(suite), {GuestOf(suite)}, all)));
+  }
+
+  void ExpectHeld(const Suite& suite, const RunResult& result) {
     EXPECT_EQ(result.exit_code, 0) << result;
     std::istringstream lines(result.out);
     int attempts = 0;
     int controls = 0;
     for (std::string name, outcome; lines >> name >> outcome;) {
       const bool control = name.rfind("Control", 0) == 0;
-      EXPECT_EQ(outcome, control ? "out" : "held") << name;
+      const std::string wanted = control ? "out" : "held";
+      EXPECT_TRUE(outcome == wanted || suite.allowed.count(name) != 0) << name << " " << outcome;
       (control ? controls : attempts) += 1;
     }
-    EXPECT_GE(attempts, 60) << result;
-    EXPECT_EQ(controls, 4);
+    EXPECT_GE(attempts, suite.attempts) << result;
+    EXPECT_EQ(controls, suite.controls);
     EXPECT_EQ(ReadFile(victim_), "victim");
     EXPECT_EQ(ReadFile(secret_), "secret");
-    EXPECT_THAT(result.out, Not(HasSubstr("secret")));
+    EXPECT_THAT(result.out, Not(HasSubstr("is hit")));
     EXPECT_NE(access((hidden_ + "/new").c_str(), F_OK), 0);
+    EXPECT_EQ(kill(outside_->pid(), 0), 0);
   }
 
-  Listeners listeners_;
-  std::string hidden_, secret_, victim_, guest_;
+  std::unique_ptr<Outside> outside_;
+  std::string hidden_, secret_, victim_;
 };
 
 INSTANTIATE_TEST_SUITE_P(All, EscapeTest, testing::ValuesIn(Accounts()),
                          [](const testing::TestParamInfo<Account>& info) { return info.param.name; });
 
-TEST_P(EscapeTest, AreHeldWithTheShim) { ExpectHeld(Attempt({})); }
+TEST_P(EscapeTest, AreHeldWithTheShim) { Attempt(kKnown, {}); }
+TEST_P(EscapeTest, AreHeldAroundTheShim) { Attempt(kKnown, {"GADGET=1"}); }
+TEST_P(EscapeTest, OfStrangersAreHeldWithTheShim) { Attempt(kStrangers, {}); }
+TEST_P(EscapeTest, OfStrangersAreHeldAroundTheShim) { Attempt(kStrangers, {"GADGET=1"}); }
 
-TEST_P(EscapeTest, AreHeldAroundTheShim) { ExpectHeld(Attempt({"GADGET=1"})); }
+TEST_P(EscapeTest, AreHeldForWhatExecStarts) {
+  std::vector<std::string> policy = Policy(kKnown);
+  policy.insert(policy.end(), {"--name", "cell"});
+  Command holder = Line(policy, {"sh", "-c", "echo ready; cat"});
+  holder.keep_stdin_open = true;
+  const std::unique_ptr<Process> process = Process::Start(holder);
+  ASSERT_TRUE(process->AwaitOutput("ready\n"));
+  for (const Suite* const suite : {&kKnown, &kStrangers}) {
+    Command command = guise_->Cli({"exec", "cell", "--", GuestOf(*suite)});
+    command.cwd = directory_;
+    for (const std::string& variable : Environment()) command.env.push_back(variable);
+    ExpectHeld(*suite, WithDescriptors(command));
+  }
+  process->CloseInput();
+  process->Wait();
+}
 
 TEST_P(EscapeTest, AreRealWithoutASandbox) {
   if (GetParam().uid == 0) GTEST_SKIP() << "root's attempts would change this host";
-  Command command = guise_->In(NativeWay(), {guest_});
+  Command command = guise_->In(NativeWay(), {GuestOf(kKnown)});
   command.cwd = directory_;
-  for (const std::string& variable : {"SECRET=" + secret_, "HIDDEN=" + hidden_, "VICTIM=" + victim_,
-                                      "OUTSIDE=" + std::to_string(getpid()), "PORT=" + listeners_.port()}) {
-    command.env.push_back(variable);
-  }
+  for (const std::string& variable : Environment()) command.env.push_back(variable);
   const RunResult result = RunToEnd(command);
   for (const char* name : {"ReadSecret", "WriteVictim", "SecretByDots", "ListHidden", "SeeOutside", "Connect",
                            "ConnectAbstract", "UserNamespace"}) {
     EXPECT_THAT(result.out, HasSubstr(std::string(name) + " out\n"));
   }
+}
+
+// Those of strangers harm nobody when they succeed. In namespaces of mounts and processes: some look at all there are.
+TEST_P(EscapeTest, OfStrangersAreRealWithoutASandbox) {
+  if (GetParam().uid != 0) GTEST_SKIP() << "many need root";
+  Command command = guise_->In(
+      NativeWay(), {"unshare", "-m", "-u", "-p", "-f", "--mount-proc", "--propagation", "private", "sh", "-c",
+                    "sleep 1000 > /dev/null 2>&1 & export OUTSIDE=$!; \"$0\"; kill $!", GuestOf(kStrangers)});
+  command.cwd = directory_;
+  for (const std::string& variable : Environment()) command.env.push_back(variable);
+  std::istringstream lines(WithDescriptors(command).out);
+  int attempts = 0;
+  std::vector<std::string> held;
+  for (std::string name, outcome; lines >> name >> outcome;) {
+    if (outcome != "held" && outcome != "out") continue;
+    ++attempts;
+    if (outcome == "held") held.push_back(name);
+  }
+  EXPECT_GE(attempts, kStrangers.attempts);
+  EXPECT_LE(held.size() * 10, static_cast<size_t>(attempts)) << testing::PrintToString(held);
 }
 
 TEST_P(SandboxTest, ShowsWhatItsPolicySays) {
@@ -240,6 +265,34 @@ TEST_P(SandboxTest, WhatIsHiddenIsNotThere) {
     }
     EXPECT_EQ(absent, 3 * 6 + 3);
   }
+}
+
+TEST_P(SandboxTest, RulesBelowAWritablePathStayInTheirPlace) {
+  for (const char* const made : {"", "/a", "/a/b", "/a/b/kept"}) {
+    ASSERT_TRUE(mkdir((directory_ + "/w" + made).c_str(), 0777) == 0);
+    ASSERT_EQ(chmod((directory_ + "/w" + made).c_str(), 0777), 0);
+  }
+  const std::string kept = directory_ + "/w/a/b/kept";
+  const RunResult result = Run({"--rw", directory_ + "/w", "--ro", kept},
+                               {"sh", "-c",
+                                "cd w; touch a/b/kept/new || echo read-only; mv a c || echo stays; mv a/b a/c || echo "
+                                "stays; rmdir a/b/kept || echo stays; touch a/new a/b/new && echo written"});
+  EXPECT_EQ(result.out, "read-only\nstays\nstays\nstays\nwritten\n") << result;
+  EXPECT_EQ(access(kept.c_str(), F_OK), 0);
+  EXPECT_EQ(access((directory_ + "/w/a/b/new").c_str(), F_OK), 0);
+}
+
+TEST_P(SandboxTest, ATerminalThatWasNotHandedOverIsOutOfReach) {
+  const auto in_terminal = [&](const std::string& redirections) {
+    Command command = Line({}, {"sh", "-c", "exec 3< /dev/tty && echo reached"});
+    std::string line;
+    for (const std::string& word : command.argv) line += "'" + word + "' ";
+    command.argv = {"script", "-qec", line + redirections, "/dev/null"};
+    return RunToEnd(command);
+  };
+  EXPECT_THAT(in_terminal("").out, HasSubstr("reached"));
+  EXPECT_THAT(in_terminal("< /dev/null 2>&1 | cat").out,
+              AllOf(HasSubstr("No such device or address"), Not(HasSubstr("reached"))));
 }
 
 TEST_P(SandboxTest, EndsAsItsProgramEnds) {

@@ -1,0 +1,109 @@
+// What the files of the strangers' attempts share. See main.c.
+#ifndef GUISE_TESTS_SANDBOX_STRANGERS_STRANGERS_H_
+#define GUISE_TESTS_SANDBOX_STRANGERS_STRANGERS_H_
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include "tests/guests/gadget.h"
+
+extern unsigned char* gadget;
+extern const char* own_path;
+
+struct Way {
+  const char* name;
+  int (*is_out)(void);
+};
+#define WAY(name) \
+  { #name, name }
+extern const struct Way kFileWays[], kInodeWays[], kMountWays[], kProcessWays[], kSystemWays[], kShimWays[],
+    kControls[];
+
+static inline long Call(long nr, long a, long b, long c, long d, long e, long f) {
+  if (gadget != NULL) return CallThrough(gadget, nr, a, b, c, d, e, f);
+  const long result = syscall(nr, a, b, c, d, e, f);
+  return result == -1 ? -errno : result;
+}
+#define DO0(nr) Call(nr, 0, 0, 0, 0, 0, 0)
+#define DO1(nr, a) Call(nr, (long)(a), 0, 0, 0, 0, 0)
+#define DO2(nr, a, b) Call(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define DO3(nr, a, b, c) Call(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define DO4(nr, a, b, c, d) Call(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define DO5(nr, a, b, c, d, e) Call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define DO6(nr, a, b, c, d, e, f) Call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static inline const char* Env(const char* name) {
+  const char* const value = getenv(name);
+  CHECK(value != NULL);
+  return value;
+}
+static inline const char* Victim(void) { return Env("VICTIM"); }
+static inline const char* Secret(void) { return Env("SECRET"); }
+static inline pid_t Outside(void) { return atoi(Env("OUTSIDE")); }
+
+__attribute__((format(printf, 1, 2))) static inline const char* Text(const char* format, ...) {
+  static char texts[8][4096];
+  static unsigned next;
+  char* const text = texts[next++ % 8];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(texts[0]), format, arguments);
+  va_end(arguments);
+  return text;
+}
+
+static inline int Reads(long fd) {
+  char byte = 0;
+  return fd >= 0 && DO4(SYS_pread64, fd, &byte, 1, 0) == 1 && byte == 's';
+}
+static inline int Writes(long fd) { return fd >= 0 && DO3(SYS_write, fd, "escaped", 7) == 7; }
+static inline long Open(const char* path, int flags) { return DO4(SYS_openat, AT_FDCWD, path, flags, 0600); }
+static inline int Opens(const char* path, int flags) { return Open(path, flags | O_NONBLOCK | O_NOCTTY) >= 0; }
+
+// The directory of the victim.
+static inline const char* Home(void) {
+  char* const home = (char*)Text("%s", Victim());
+  *strrchr(home, '/') = 0;
+  return home;
+}
+
+// A new directory that the guest may write to.
+static inline const char* Scratch(void) {
+  char* const scratch = (char*)Text("/tmp/stranger.XXXXXX");
+  CHECK(mkdtemp(scratch) != NULL);
+  return scratch;
+}
+
+static inline pid_t Kid(void) {
+  const pid_t kid = fork();
+  if (kid == 0) {
+    alarm(8);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
+  return kid;
+}
+// A kid's word for "out".
+enum { kOut = 42 };
+static inline int KidIsOut(pid_t kid) { return ExitOf(kid) == kOut; }
+
+static inline int IsRefused(long result) {
+  return result == -EPERM || result == -EACCES || result == -ENOSYS || result == -ENOENT;
+}
+
+// By own `syscall` instructions: reads the secret, writes to the victim, connects to the listener, sees the outside.
+int RawOut(void);
+unsigned char* OwnCode(void);
+// Runs a program in a kid, with STRANGER_PROBE=1 in its environment: whether it was out.
+int ProbeOut(const char* path, char* const argv[], int execveat_flags, int by_own_code);
+int CopyOfSelf(const char* path, mode_t mode);
+
+#endif  // GUISE_TESTS_SANDBOX_STRANGERS_STRANGERS_H_
