@@ -77,7 +77,7 @@ absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string
 }
 
 struct Joined {
-  Keeper keeper;
+  std::optional<Keeper> keeper;  // none: without the shim
   v1::Kernel kernel;
   std::optional<v1::SandboxPolicy> sandbox = std::nullopt;
   // Of a sandbox that is there already.
@@ -140,13 +140,14 @@ struct Command {
 };
 
 // What can be found wrong before there is a session.
-absl::StatusOr<Command> Prepare(std::vector<std::string> words) {
+absl::StatusOr<Command> Prepare(std::vector<std::string> words, bool has_shim) {
   if (absl::Status status = CheckNotAGuest(); !status.ok()) return status;
+  Command command;
+  command.words = std::move(words);
+  if (!has_shim) return command;
   if (absl::Status status = CheckSyscallUserDispatch(); !status.ok()) return status;
   absl::StatusOr<OwnedFd> image = OpenShimImage();
   if (!image.ok()) return image.status();
-  Command command;
-  command.words = std::move(words);
   command.image = *std::move(image);
   return command;
 }
@@ -175,10 +176,10 @@ void DropHiddenTmpdir(const v1::SandboxPolicy& policy, std::vector<std::string>&
 }
 
 int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
-  Keeper& keeper = joined.keeper;
+  Keeper* const keeper = joined.keeper.has_value() ? &*joined.keeper : nullptr;
   GuestStart start = {command.image.get(),
-                      keeper.attachment().request.get(),
-                      keeper.attachment().reply.get(),
+                      keeper == nullptr ? -1 : keeper->attachment().request.get(),
+                      keeper == nullptr ? -1 : keeper->attachment().reply.get(),
                       command.path,
                       std::move(command.words),
                       {},
@@ -200,7 +201,7 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
       start.joins = entrance.pidfd.get();
     }
     start.confinement = &confinement.emplace(*std::move(prepared));
-    start.hiding = keeper.memory().hiding();
+    if (keeper != nullptr) start.hiding = keeper->memory().hiding();
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
       return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);
@@ -219,13 +220,14 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   const absl::StatusOr<pid_t> guest = StartGuest(start);
   stops_write = OwnedFd();  // of guise-init alone
   if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
+  if (absl::IsNotFound(guest.status())) return Fail(guest.status(), kExitNotFound);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
   const int code =
       Supervise(*guest, inbox, keeper, stops_read.get(), confinement.has_value() && confinement->in_own_session());
   // Nobody outlives process 1 of a sandbox.
   if (confinement.has_value()) return code;
-  if (keeper.keeps() && keeper.memory().AnyLivingGuest(0) != 0 && !keeper.LeaveCopy()) {
+  if (keeper->keeps() && keeper->memory().AnyLivingGuest(0) != 0 && !keeper->LeaveCopy()) {
     Fail(absl::ResourceExhaustedError(
         "no process for the session's keeper; should the server die, its guests may hang"));
   }
@@ -233,11 +235,11 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
 }
 
 // `join` makes or finds the session.
-int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& signals,
+int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& signals, bool has_shim,
            const std::function<absl::StatusOr<Joined>()>& join) {
   if (!words.ok()) return Fail(words.status(), kExitOwnFailure);
   const rlim_t open_files = RaiseOpenFiles();
-  absl::StatusOr<Command> command = Prepare(*std::move(words));
+  absl::StatusOr<Command> command = Prepare(*std::move(words), has_shim);
   if (!command.ok()) return Fail(command.status(), kExitOwnFailure);
   absl::StatusOr<std::string> path = FindProgram(command->words[0], SearchPath());
   if (!path.ok()) {
@@ -275,6 +277,7 @@ struct RunOptions {
   std::string kernel = "host";
   std::shared_ptr<SandboxFlags> sandbox = std::make_shared<SandboxFlags>();
   uint32_t rewrite_after = 0;
+  bool no_shim = false;
 };
 
 absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
@@ -291,6 +294,16 @@ absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
   for (const std::string& layer : request.stack().layers()) sandboxed |= layer == "sandboxed";
   if (options.sandbox->any() && !sandboxed) {
     return absl::InvalidArgumentError("flags of a sandbox without one; add --personality sandboxed");
+  }
+  if (options.no_shim && (request.stack().layers_size() != 1 || !sandboxed)) {
+    return absl::InvalidArgumentError(
+        "--no-shim leaves nothing of a stack but a sandbox; say --personality sandboxed, or leave it out");
+  }
+  if (options.no_shim && (!options.name.empty() || !options.places.empty() || options.kernel == "generic")) {
+    return absl::InvalidArgumentError(
+        "--no-shim leaves no session to name or to place calls in, and nothing that answers calls; leave the other "
+        "flag "
+        "out");
   }
   if (sandboxed) {
     absl::StatusOr<v1::SandboxPolicy> policy = PolicyOf(*options.sandbox);
@@ -348,6 +361,10 @@ void AddRun(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember({"host", "generic"}))
       ->capture_default_str();
   AddSandboxFlags(*run, options->sandbox);
+  run->add_flag(
+      "--no-shim", options->no_shim,
+      "A sandbox alone: the program runs without the shim and without a session; what is hidden is there and\n"
+      "cannot be opened, and `guise ps` does not show it");
   run->footer(
       "Examples:\n"
       "  guise run -- make -j2\n"
@@ -361,8 +378,11 @@ void AddRun(CLI::App& app, Invocation& invocation) {
     invocation.act = [run, options, &invocation] {
       const absl::StatusOr<v1::CreateSessionRequest> request = ToRequest(*options);
       if (!request.ok()) return Fail(request.status(), kExitOwnFailure);
-      return Launch(CommandWords(*run, invocation), invocation.signals,
-                    [&] { return NewSession(*request, invocation.signals); });
+      return Launch(CommandWords(*run, invocation), invocation.signals, !options->no_shim,
+                    [&]() -> absl::StatusOr<Joined> {
+                      if (!options->no_shim) return NewSession(*request, invocation.signals);
+                      return Joined{std::nullopt, request->kernel(), request->sandbox()};
+                    });
     };
   });
 }
@@ -380,7 +400,8 @@ void AddExec(CLI::App& app, Invocation& invocation) {
       "Exit code: as of `guise run`.");
   exec->callback([exec, session, &invocation] {
     invocation.act = [exec, session, &invocation] {
-      return Launch(CommandWords(*exec, invocation), invocation.signals, [&] { return ExistingSession(*session); });
+      return Launch(CommandWords(*exec, invocation), invocation.signals, true,
+                    [&] { return ExistingSession(*session); });
     };
   });
 }

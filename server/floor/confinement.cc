@@ -160,6 +160,14 @@ bool RaiseLoopback() {
   return raised;
 }
 
+// Replaces the descriptor by one on a read-only mount.
+bool TakeImage(int image, const char* path) {
+  const int tree = CloneTree(path);
+  constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  return tree >= 0 && SetAttributes(tree, "", AT_EMPTY_PATH, kQuiet | MOUNT_ATTR_RDONLY) &&
+         dup3(tree, image, O_CLOEXEC) >= 0;
+}
+
 // For good: an exec by uid 0 gains nothing either.
 bool DropCapabilities() {
   for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
@@ -272,12 +280,7 @@ int Confinement::CloneFlags() const {
 
 bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const {
   if (has_user_namespace_ && !MapIds(failure)) return false;
-  const int tree = CloneTree(image_path);
-  constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (tree < 0 || !SetAttributes(tree, "", AT_EMPTY_PATH, kQuiet | MOUNT_ATTR_RDONLY) ||
-      dup3(tree, image, O_CLOEXEC) < 0) {
-    return Fail(failure, "cannot take the shim's image", image_path);
-  }
+  if (image >= 0 && !TakeImage(image, image_path)) return Fail(failure, "cannot take the shim's image", image_path);
   HiddenObjects hidden(hiding);
   if (!hidden.Make()) return Fail(failure, "cannot make a file system in memory");
   if (!MakeRoot(hidden, failure) || !EnterRoot(failure)) return false;
@@ -456,7 +459,7 @@ bool Confinement::EnterLandlock(int image, ConfinementFailure* failure) const {
     }
   }
   // It lies on a mount of its own, below nothing.
-  if (!domain.AllowProgram(image)) return Fail(failure, "cannot allow the shim's image");
+  if (image >= 0 && !domain.AllowProgram(image)) return Fail(failure, "cannot allow the shim's image");
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) domain.AllowDescriptor(fd);
   return domain.Enter() || Fail(failure, "cannot enter the Landlock domain");
 }

@@ -40,7 +40,7 @@ class Confinement {
 
   // Enters the floor. False: *failure says why, and the process is good for nothing but to end. Async-signal-safe.
   // `image`: a descriptor of the shim's image, which lies at `image_path`; it is replaced by one through which the
-  // file's mode and times cannot be changed. REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one
+  // file's mode and times cannot be changed. -1: there is no shim. REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one
   // thread.
   // `hiding`: where the session's shim learns what is hidden; null: nobody is told.
   bool Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const;

@@ -69,7 +69,9 @@ bool Install(const std::vector<sock_filter>& filter) {
     // What the launcher was given beside its standard descriptors would be a way out.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   }
-  for (const int fd : {fds.image, fds.request, fds.reply}) fcntl(fd, F_SETFD, 0);
+  for (const int fd : {fds.image, fds.request, fds.reply}) {
+    if (fd >= 0) fcntl(fd, F_SETFD, 0);
+  }
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != start.open_files) {
     limit.rlim_cur = start.open_files;
@@ -77,7 +79,11 @@ bool Install(const std::vector<sock_filter>& filter) {
   }
   start.signals.Restore();
   if (!start.filter.empty() && !Install(start.filter)) Report(failure);
-  syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
+  if (fds.image >= 0) {
+    syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
+  } else {
+    syscall(SYS_execve, start.path.c_str(), arguments, environment);
+  }
   Report(failure);
 }
 
@@ -147,7 +153,8 @@ std::string HandoverVariable(const GuardedFds& fds, const std::string& path) {
 }
 
 absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
-  const absl::StatusOr<GuardedFds> fds = ChooseGuardedFds(start.open_files);
+  const bool has_shim = start.image >= 0;
+  const absl::StatusOr<GuardedFds> fds = has_shim ? ChooseGuardedFds(start.open_files) : GuardedFds{-1, -1, -1};
   if (!fds.ok()) return fds.status();
 
   std::vector<std::string> arguments = start.arguments;
@@ -155,17 +162,18 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   for (const std::string& variable : start.environment) {
     if (!absl::StartsWith(variable, wire::kHandoverName)) environment.push_back(variable);
   }
-  environment.push_back(HandoverVariable(*fds, start.path));
+  if (has_shim) environment.push_back(HandoverVariable(*fds, start.path));
   const std::vector<char*> argv = Pointers(arguments);
   const std::vector<char*> envp = Pointers(environment);
 
   // Taken here and not in the child: the numbers are in the string already, so they must not be lost to a thread.
-  if (absl::Status status = DupTo(start.image, fds->image); !status.ok()) return status;
-  const OwnedFd image(fds->image);
-  if (absl::Status status = DupTo(start.request, fds->request); !status.ok()) return status;
-  const OwnedFd request(fds->request);
-  if (absl::Status status = DupTo(start.reply, fds->reply); !status.ok()) return status;
-  const OwnedFd reply(fds->reply);
+  OwnedFd guarded[wire::kGuardedFds];
+  const int given[] = {start.image, start.request, start.reply};
+  const int places[] = {fds->image, fds->request, fds->reply};
+  for (int i = 0; has_shim && i < wire::kGuardedFds; ++i) {
+    if (absl::Status status = DupTo(given[i], places[i]); !status.ok()) return status;
+    guarded[i] = OwnedFd(places[i]);
+  }
 
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
@@ -178,7 +186,8 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   const OwnedFd pids_read(pid_ends[0]);
   OwnedFd pids_write(pid_ends[1]);
   char image_path[PATH_MAX] = {};
-  if (readlink(absl::StrCat("/proc/self/fd/", start.image).c_str(), image_path, sizeof(image_path) - 1) < 0) {
+  const std::string image_link = absl::StrCat("/proc/self/fd/", start.image);
+  if (has_shim && readlink(image_link.c_str(), image_path, sizeof(image_path) - 1) < 0) {
     return ErrnoStatus(errno, "cannot tell where the shim's image lies");
   }
   const pid_t child = confinement == nullptr ? fork() : RawFork(joins ? 0 : confinement->CloneFlags());
@@ -216,6 +225,10 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   if (error == E2BIG) {
     return absl::OutOfRangeError(
         absl::StrCat("cannot run \"", start.path, "\": Argument list too long; shorten its arguments or environment"));
+  }
+  if (!has_shim) {
+    const std::string text = absl::StrCat("cannot run \"", start.path, "\": ", strerror(error));
+    return error == ENOENT ? absl::NotFoundError(text) : absl::OutOfRangeError(text);
   }
   return ErrnoStatus(error, "cannot execute the shim's image",
                      "check that its file is a 64-bit executable on a file system that is not mounted noexec");

@@ -19,7 +19,7 @@
 namespace guise::server {
 
 struct GuestStart {
-  int image;                             // O_PATH; borrowed
+  int image;                             // O_PATH; borrowed; -1: the program runs without the shim, and has no session
   int request;                           // borrowed
   int reply;                             // borrowed; opened for reading
   std::string path;                      // of the program; its judgement is the loader's
@@ -40,8 +40,8 @@ struct GuestStart {
 // Returns the child's process id once the image runs in it. The guarded fds take the places of
 // proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest.
 // Errors: FAILED_PRECONDITION (this host refuses a part of the floor), RESOURCE_EXHAUSTED (no free fd below the limit,
-// no process), OUT_OF_RANGE (arguments and environment are too long; exit code 126), or what execveat said of the
-// image.
+// no process), OUT_OF_RANGE (arguments and environment are too long; exit code 126), NOT_FOUND (without the shim: no
+// such program), or what execveat said of the image.
 absl::StatusOr<pid_t> StartGuest(const GuestStart& start);
 
 // The places of the three guarded fds: each the first free number at or below its first choice and below `limit`, all

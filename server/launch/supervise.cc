@@ -53,7 +53,7 @@ bool PassesBy(const signalfd_siginfo& info, pid_t guest, bool in_own_session) {
 
 class Supervisor {
  public:
-  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops, bool in_own_session)
+  Supervisor(pid_t guest, const SignalInbox& inbox, Keeper* keeper, int stops, bool in_own_session)
       : guest_(guest), inbox_(inbox), keeper_(keeper), stops_(stops), in_own_session_(in_own_session) {}
 
   int Run() {
@@ -62,22 +62,25 @@ class Supervisor {
       pollfd fds[kOwn + Keeper::kPollFds];
       fds[0] = {inbox_.fd(), POLLIN, 0};
       fds[1] = {stops_, POLLIN, 0};
-      keeper_.FillPoll(fds + kOwn);
-      poll(fds, kOwn + Keeper::kPollFds, Timeout());
+      if (keeper_ != nullptr) keeper_->FillPoll(fds + kOwn);
+      poll(fds, kOwn + (keeper_ == nullptr ? 0 : Keeper::kPollFds), Timeout());
       if (fds[0].revents != 0) Forward();
       if ((fds[1].revents & POLLIN) != 0) StopToo();
-      keeper_.Check();
+      if (keeper_ == nullptr) continue;
+      keeper_->Check();
       SpeakOfServer();
     }
+    if (keeper_ == nullptr) return exit_code_;
     AwaitVerdict();
-    for (const std::string& line : keeper_.memory().Panics(keeper_.panics_at_start())) Say(line);
+    for (const std::string& line : keeper_->memory().Panics(keeper_->panics_at_start())) Say(line);
     return exit_code_;
   }
 
  private:
   int Timeout() const {
-    if (keeper_.Verdict() == Keeper::Server::kLetGo && !spoken_) return 100;
-    return keeper_.PollTimeout();
+    if (keeper_ == nullptr) return -1;
+    if (keeper_->Verdict() == Keeper::Server::kLetGo && !spoken_) return 100;
+    return keeper_->PollTimeout();
   }
 
   // Takes every change of a child's state; true when the guest has ended.
@@ -134,35 +137,35 @@ class Supervisor {
 
   // A server's death shows a moment after the connection's end, and the guest may end in between.
   void AwaitVerdict() {
-    keeper_.Check();
+    keeper_->Check();
     const int64_t given_up = MonotonicMillis() + kVerdictMillis;
-    while (!spoken_ && keeper_.Verdict() == Keeper::Server::kLetGo && MonotonicMillis() < given_up) {
+    while (!spoken_ && keeper_->Verdict() == Keeper::Server::kLetGo && MonotonicMillis() < given_up) {
       pollfd fds[Keeper::kPollFds];
-      keeper_.FillPoll(fds);
+      keeper_->FillPoll(fds);
       poll(fds, Keeper::kPollFds, Timeout());
-      keeper_.Check();
+      keeper_->Check();
     }
-    if (keeper_.Verdict() == Keeper::Server::kDied) SpeakOfServer();
+    if (keeper_->Verdict() == Keeper::Server::kDied) SpeakOfServer();
   }
 
   void SpeakOfServer() {
-    if (spoken_ || keeper_.Verdict() == Keeper::Server::kServes) return;
-    if (keeper_.Verdict() == Keeper::Server::kDied) {
+    if (spoken_ || keeper_->Verdict() == Keeper::Server::kServes) return;
+    if (keeper_->Verdict() == Keeper::Server::kDied) {
       spoken_ = true;
-      Say(absl::StrFormat("the server (pid %d) died; calls now follow the session's policy: %s", keeper_.server_pid(),
-                          keeper_.LossPolicyInWords()));
+      Say(absl::StrFormat("the server (pid %d) died; calls now follow the session's policy: %s", keeper_->server_pid(),
+                          keeper_->LossPolicyInWords()));
       return;
     }
     if (lost_at_ < 0) lost_at_ = MonotonicMillis();
     if (MonotonicMillis() - lost_at_ < kVerdictMillis) return;
     spoken_ = true;
     Say(absl::StrFormat("the server (pid %d) has ended the session; calls now follow its policy: %s",
-                        keeper_.server_pid(), keeper_.LossPolicyInWords()));
+                        keeper_->server_pid(), keeper_->LossPolicyInWords()));
   }
 
   const pid_t guest_;
   const SignalInbox& inbox_;
-  Keeper& keeper_;
+  Keeper* const keeper_;
   const int stops_;
   const bool in_own_session_;
   int exit_code_ = 0;
@@ -199,7 +202,7 @@ void SignalInbox::DieIfAskedTo() const {
   }
 }
 
-int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops, bool in_own_session) {
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper* keeper, int stops, bool in_own_session) {
   return Supervisor(guest, inbox, keeper, stops, in_own_session).Run();
 }
 

@@ -38,7 +38,8 @@ class SignalInbox {
 // Says on stderr, once, when the server is gone, and what panic records the session left behind.
 // `stops`: a byte there tells that the guest was stopped, when `guest` is guise-init, which is not; -1: none.
 // `in_own_session`: what the terminal sends to this process's group does not reach the guest, and is passed on.
-int Supervise(pid_t guest, const SignalInbox& inbox, Keeper& keeper, int stops = -1, bool in_own_session = false);
+// `keeper`: null: there is no session.
+int Supervise(pid_t guest, const SignalInbox& inbox, Keeper* keeper, int stops = -1, bool in_own_session = false);
 
 }  // namespace guise::server
 

@@ -89,7 +89,7 @@ class SuperviseTest : public ::testing::Test {
       prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
       _exit(guest());
     }
-    return Supervise(child, *inbox, *keeper);
+    return Supervise(child, *inbox, &*keeper);
   }
 
   // The next line that launcher or guest writes; empty at the end.

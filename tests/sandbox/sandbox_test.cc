@@ -110,10 +110,13 @@ class EscapeTest : public SandboxTest {
     return RunToEnd(command);
   }
 
-  void Attempt(const Suite& suite, const std::vector<std::string>& environment) {
+  void Attempt(const Suite& suite, const std::vector<std::string>& environment,
+               const std::vector<std::string>& options = {}) {
     std::vector<std::string> all = Environment();
     all.insert(all.end(), environment.begin(), environment.end());
-    ExpectHeld(suite, WithDescriptors(Line(Policy(suite), {GuestOf(suite)}, all)));
+    std::vector<std::string> policy = Policy(suite);
+    policy.insert(policy.end(), options.begin(), options.end());
+    ExpectHeld(suite, WithDescriptors(Line(policy, {GuestOf(suite)}, all)));
   }
 
   void ExpectHeld(const Suite& suite, const RunResult& result) {
@@ -147,6 +150,11 @@ TEST_P(EscapeTest, AreHeldWithTheShim) { Attempt(kKnown, {}); }
 TEST_P(EscapeTest, AreHeldAroundTheShim) { Attempt(kKnown, {"GADGET=1"}); }
 TEST_P(EscapeTest, OfStrangersAreHeldWithTheShim) { Attempt(kStrangers, {}); }
 TEST_P(EscapeTest, OfStrangersAreHeldAroundTheShim) { Attempt(kStrangers, {"GADGET=1"}); }
+
+TEST_P(EscapeTest, AreHeldWithoutTheShim) {
+  Attempt(kKnown, {}, {"--no-shim"});
+  Attempt(kStrangers, {}, {"--no-shim"});
+}
 
 TEST_P(EscapeTest, AreHeldForWhatExecStarts) {
   std::vector<std::string> policy = Policy(kKnown);
@@ -265,6 +273,22 @@ TEST_P(SandboxTest, WhatIsHiddenIsNotThere) {
     }
     EXPECT_EQ(absent, 3 * 6 + 3);
   }
+}
+
+TEST_P(SandboxTest, WithoutTheShimThereIsTheFloorAlone) {
+  WriteFile(directory_ + "/f", "secret", 0644);
+  const auto run = [&](const std::string& script) {
+    return Run({"--no-shim", "--hide", directory_ + "/f"}, {"sh", "-c", script});
+  };
+  const RunResult result = run("ls; cat f; grep -c guise /proc/self/maps; env | grep GUISE_SHIM; uname -n; exit 7");
+  EXPECT_EQ(result.out, "f\n0\nsandbox\n") << result;
+  EXPECT_THAT(result.err, HasSubstr("Permission denied"));
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_EQ(run("kill -9 $$").exit_code, 128 + SIGKILL);
+  EXPECT_EQ(Run({"--no-shim"}, {"none"}).exit_code, 127);
+  EXPECT_THAT(Run({"--no-shim", "--name", "x"}, {"true"}).err, HasSubstr("--no-shim leaves no session"));
+  stack_ = "fakeroot,sandboxed";
+  EXPECT_THAT(Run({"--no-shim"}, {"true"}).err, HasSubstr("--personality sandboxed"));
 }
 
 TEST_P(SandboxTest, RulesBelowAWritablePathStayInTheirPlace) {
