@@ -1,6 +1,7 @@
 """bench/micro/calls in each mode: what a call costs."""
 
 import json
+import os
 import subprocess
 
 # Name of the mode, arguments of `guise run`.
@@ -8,6 +9,9 @@ MODES = [
     ("linux", []),
     ("linux, sud", ["--mechanism", "sud"]),
     ("fakeroot", ["--personality", "fakeroot"]),
+    ("legacy:el6", ["--personality", "legacy:el6"]),
+    ("fakeroot,legacy:el6", ["--personality", "fakeroot,legacy:el6"]),
+    ("sandboxed", ["--personality", "sandboxed", "--preset", "readonly", "--ro", "{directory}"]),
     ("linux, all=server", ["--place", "all=server"]),
 ]
 
@@ -17,7 +21,10 @@ def _measure(command):
     arguments = ["--benchmark_format=json", "--benchmark_min_time=0.05"]
     output = subprocess.run(command + arguments, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     scale = {"ns": 1e-9, "us": 1e-6}
-    return {b["name"]: b["real_time"] * scale[b["time_unit"]] for b in json.loads(output)["benchmarks"]}
+    return {
+        b["name"]: b["real_time"] * scale[b["time_unit"]] for b in json.loads(output)["benchmarks"]
+        if not b.get("error_occurred")
+    }
 
 
 def _private_memory(command):
@@ -27,8 +34,11 @@ def _private_memory(command):
     return sum(int(line.split()[1]) for line in output.splitlines() if line.startswith("Private_"))
 
 
-def _commands(guise):
-    return {"native": []} | {name: [guise, "run", *arguments, "--"] for name, arguments in MODES}
+def _commands(guise, directory):
+    words = {"{directory}": directory}
+    return {"native": []} | {
+        name: [guise, "run", *(words.get(word, word) for word in arguments), "--"] for name, arguments in MODES
+    }
 
 
 def measure(guise, calls, rounds, progress):
@@ -36,7 +46,7 @@ def measure(guise, calls, rounds, progress):
     seconds = {}
     for number in range(rounds):
         progress(f"calls, round {number + 1} of {rounds}")
-        for mode, command in _commands(guise).items():
+        for mode, command in _commands(guise, os.path.dirname(calls)).items():
             for benchmark, time in _measure(command + [calls]).items():
                 seconds.setdefault(mode, {}).setdefault(benchmark, []).append(time)
     return seconds
@@ -44,4 +54,4 @@ def measure(guise, calls, rounds, progress):
 
 def private_memory(guise):
     """{mode: KiB}"""
-    return {mode: _private_memory(command) for mode, command in _commands(guise).items()}
+    return {mode: _private_memory(command) for mode, command in _commands(guise, "/").items()}

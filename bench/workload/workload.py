@@ -15,6 +15,7 @@ MODES = [
     ("guise, linux", ["{guise}", "run", "--"]),
     ("guise, linux, sud", ["{guise}", "run", "--mechanism", "sud", "--"]),
     ("guise, fakeroot", ["{guise}", "run", "--personality", "fakeroot", "--"]),
+    ("guise, sandboxed", ["{guise}", "run", "--personality", "sandboxed", "--preset", "build", "--"]),
     ("bwrap", ["bwrap", "--dev-bind", "/", "/", "--"]),
     ("fakeroot(1)", ["fakeroot", "--"]),
     ("proot", ["proot", "-0"]),
@@ -77,7 +78,8 @@ def _missing(word):
 
 def _measure(prefix, commands, runs):
     """Seconds of each run, by name of the workload."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as result:
+    # Here: /tmp is another one in a sandbox.
+    with tempfile.NamedTemporaryFile(suffix=".json", dir=".") as result:
         arguments = ["--shell=none", "--style=none", "--warmup=1", f"--runs={runs}", "--export-json", result.name]
         subprocess.run(prefix + ["hyperfine", *arguments, *commands.values()], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
