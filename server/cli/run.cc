@@ -152,11 +152,12 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words, bool has_shim) {
   return command;
 }
 
-absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, bool joins, const std::string& program) {
+// `joins`: a guest whose sandbox is joined; 0: a new one.
+absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, pid_t joins, const std::string& program) {
   if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
   const std::string here = WorkingDirectory();
   absl::StatusOr<Confinement> confinement =
-      joins ? Confinement::PrepareToJoin(policy, here) : Confinement::Prepare(policy, here);
+      joins != 0 ? Confinement::PrepareToJoin(policy, here, joins) : Confinement::Prepare(policy, here);
   if (confinement.ok() && !confinement->moved_to().empty()) {
     fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
             here.c_str(), confinement->moved_to().c_str());
@@ -190,16 +191,15 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   OwnedFd stops_read;
   OwnedFd stops_write;
   if (joined.sandbox.has_value()) {
-    const bool joins = joined.sandbox_keeper != 0;
-    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, joins, start.path);
-    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
-    if (joins) {
+    if (joined.sandbox_keeper != 0) {
       absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
       if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
       entrance = *std::move(found);
       start.image = entrance.image.get();
       start.joins = entrance.pidfd.get();
     }
+    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, entrance.pid, start.path);
+    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
     start.confinement = &confinement.emplace(*std::move(prepared));
     if (keeper != nullptr) start.hiding = keeper->memory().hiding();
     int ends[2];

@@ -237,13 +237,19 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
   if (absl::Status status = confinement.SetFilter(LandlockKeepsSignals()); !status.ok()) return status;
+  if (geteuid() == 0) {
+    // And guise-init. Where there can be none, CheckEnforced() has said so.
+    absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(policy.processes() + 1);
+    if (cgroup.ok()) confinement.cgroup_ = *std::move(cgroup);
+  }
   return confinement;
 }
 
 absl::StatusOr<Confinement> Confinement::PrepareToJoin(const v1::SandboxPolicy& policy,
-                                                       const std::string& working_directory) {
+                                                       const std::string& working_directory, pid_t guest) {
   absl::StatusOr<Confinement> confinement = Prepare(policy, working_directory);
   if (!confinement.ok()) return confinement;
+  confinement->cgroup_ = ProcessCgroup::Of(guest);
   // A Landlock domain of its own would keep its signals from those who are there already.
   confinement->joins_ = true;
   if (absl::Status status = confinement->SetFilter(false); !status.ok()) return status;
@@ -274,12 +280,14 @@ void Confinement::Pin() {
 }
 
 int Confinement::CloneFlags() const {
-  return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
-         (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET) | (has_user_namespace_ ? CLONE_NEWUSER : 0);
+  return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET) |
+         (has_user_namespace_ ? CLONE_NEWUSER : 0);
 }
 
 bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const {
   if (has_user_namespace_ && !MapIds(failure)) return false;
+  // A cgroup namespace begins where its maker is.
+  if (!cgroup_.Enter() || unshare(CLONE_NEWCGROUP) != 0) return Fail(failure, "cannot enter a cgroup of its own");
   if (image >= 0 && !TakeImage(image, image_path)) return Fail(failure, "cannot take the shim's image", image_path);
   HiddenObjects hidden(hiding);
   if (!hidden.Make()) return Fail(failure, "cannot make a file system in memory");
@@ -294,7 +302,8 @@ bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding,
 bool Confinement::Join(int pidfd, ConfinementFailure* failure) const {
   // From here on guests see this process or its child, which has privileges that they do not.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (setns(pidfd, CloneFlags()) != 0) return Fail(failure, "cannot enter the session's namespaces");
+  if (!cgroup_.Enter()) return Fail(failure, "cannot enter the session's cgroup");
+  if (setns(pidfd, CloneFlags() | CLONE_NEWCGROUP) != 0) return Fail(failure, "cannot enter the session's namespaces");
   if (chdir(working_directory_.c_str()) != 0 && chdir("/") != 0) return Fail(failure, "cannot enter", "/");
   return true;
 }

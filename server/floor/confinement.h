@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "proto/control/v1/sandbox.pb.h"
 #include "proto/wire/published.h"
+#include "server/floor/process_cgroup.h"
 
 namespace guise::server {
 
@@ -31,18 +32,18 @@ class Confinement {
  public:
   // `policy`: complete (policy.h). INVALID_ARGUMENT: it cannot be enforced here, and why; INTERNAL, RESOURCE_EXHAUSTED.
   static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory);
-  // The same, to join the sandbox of a session that lives.
+  // The same, to join the sandbox of a session that lives, in which `guest` is.
   static absl::StatusOr<Confinement> PrepareToJoin(const v1::SandboxPolicy& policy,
-                                                   const std::string& working_directory);
+                                                   const std::string& working_directory, pid_t guest);
 
   // For clone(2), without a signal.
   int CloneFlags() const;
 
   // Enters the floor. False: *failure says why, and the process is good for nothing but to end. Async-signal-safe.
   // `image`: a descriptor of the shim's image, which lies at `image_path`; it is replaced by one through which the
-  // file's mode and times cannot be changed. -1: there is no shim. REQUIRES: process 1 of the namespaces that CloneFlags() makes, with one
-  // thread.
-  // `hiding`: where the session's shim learns what is hidden; null: nobody is told.
+  // file's mode and times cannot be changed. -1: there is no shim. REQUIRES: process 1 of the namespaces that
+  // CloneFlags() makes, with one thread. `hiding`: where the session's shim learns what is hidden; null: nobody is
+  // told.
   bool Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const;
 
   // Enters the namespaces of a process by its pidfd, in place of Enter(). Of the pid namespace the next child is the
@@ -92,6 +93,7 @@ class Confinement {
   std::string moved_to_;
   v1::Network network_ = v1::NETWORK_NONE;
   rlim_t processes_ = 0;
+  ProcessCgroup cgroup_;
   std::vector<sock_filter> filter_;
 };
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/floor/landlock.h"
 #include "server/floor/policy.h"
+#include "server/floor/process_cgroup.h"
 
 namespace guise::server {
 namespace {
@@ -35,7 +36,11 @@ const char* LayerOf(v1::Network network) {
 
 // ABI: kernel/cred.c and fork.c: RLIMIT_NPROC does not bind the initial user namespace's root.
 std::string WhyProcessesAreNotLimited() {
-  return geteuid() == 0 ? "root is exempt from RLIMIT_NPROC; run it as an ordinary user" : "";
+  if (geteuid() != 0) return "";
+  const absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(1);
+  if (cgroup.ok()) return "";
+  return absl::StrCat("root is exempt from RLIMIT_NPROC, and ", std::string(cgroup.status().message()),
+                      "; run it as an ordinary user");
 }
 
 }  // namespace
@@ -47,7 +52,8 @@ std::vector<Enforcement> Explain(const v1::SandboxPolicy& policy) {
         {absl::StrCat("--", std::string(NameOf(rule.access())), " ", rule.path()), LayerOf(rule.access()), ""});
   }
   lines.push_back({absl::StrCat("--net ", std::string(NameOf(policy.network()))), LayerOf(policy.network()), ""});
-  lines.push_back({absl::StrCat("--processes ", policy.processes()), "RLIMIT_NPROC", WhyProcessesAreNotLimited()});
+  lines.push_back({absl::StrCat("--processes ", policy.processes()),
+                   geteuid() == 0 ? "the pids controller of a cgroup" : "RLIMIT_NPROC", WhyProcessesAreNotLimited()});
   lines.push_back({absl::StrCat("--hostname ", policy.hostname()), "a UTS namespace", ""});
   // What every sandbox has.
   lines.push_back({"other processes", "a pid namespace and an IPC namespace; /proc shows the session's", ""});

@@ -23,7 +23,7 @@ bool IsSameFile(int a, int b) {
 
 absl::StatusOr<Entrance> FindEntrance(const std::vector<pid_t>& guests, pid_t keeper, int image) {
   for (const pid_t guest : guests) {
-    Entrance entrance;
+    Entrance entrance = {.pid = guest, .pidfd = OwnedFd(), .image = OwnedFd()};
     // In this order: while it lives, the pid is the one's that is looked at then.
     entrance.pidfd = OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, guest, 0)));
     if (!entrance.pidfd || guest == keeper || !DescendsFrom(guest, keeper)) continue;

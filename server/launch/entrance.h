@@ -12,7 +12,8 @@
 namespace guise::server {
 
 struct Entrance {
-  OwnedFd pidfd;  // of a process in the sandbox
+  pid_t pid = 0;  // of a process in the sandbox
+  OwnedFd pidfd;  // its
   OwnedFd image;  // the shim's image as it is seen there, O_PATH
 };
 
