@@ -152,17 +152,28 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words, bool has_shim) {
   return command;
 }
 
+void SayMoved(const std::string& from, const std::string& to) {
+  if (to.empty()) return;
+  fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
+          from.c_str(), to.c_str());
+}
+
 // `joins`: a guest whose sandbox is joined; 0: a new one.
 absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, pid_t joins, const std::string& program) {
   if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
   const std::string here = WorkingDirectory();
   absl::StatusOr<Confinement> confinement =
       joins != 0 ? Confinement::PrepareToJoin(policy, here, joins) : Confinement::Prepare(policy, here);
-  if (confinement.ok() && !confinement->moved_to().empty()) {
-    fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-            here.c_str(), confinement->moved_to().c_str());
-  }
+  if (confinement.ok()) SayMoved(here, confinement->moved_to());
   return confinement;
+}
+
+absl::StatusOr<Restriction> Restrict(const v1::SandboxPolicy& policy, const std::string& program) {
+  if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
+  const std::string here = WorkingDirectory();
+  absl::StatusOr<Restriction> restriction = Restriction::Prepare(policy, here);
+  if (restriction.ok()) SayMoved(here, restriction->moved_to());
+  return restriction;
 }
 
 // Programs make temporary files where TMPDIR says, and are at a loss when that is hidden.
@@ -190,7 +201,12 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   Entrance entrance;
   OwnedFd stops_read;
   OwnedFd stops_write;
-  if (joined.sandbox.has_value()) {
+  std::optional<Restriction> restriction;
+  if (joined.sandbox.has_value() && joined.sandbox->floor() == v1::FLOOR_LANDLOCK) {
+    absl::StatusOr<Restriction> prepared = Restrict(*joined.sandbox, start.path);
+    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
+    start.restriction = &restriction.emplace(*std::move(prepared));
+  } else if (joined.sandbox.has_value()) {
     if (joined.sandbox_keeper != 0) {
       absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
       if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
@@ -216,6 +232,7 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   }
   for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
   if (joined.sandbox.has_value()) DropHiddenTmpdir(*joined.sandbox, start.environment);
+  if (restriction.has_value()) start.environment.push_back(absl::StrCat("TMPDIR=", restriction->temporary()));
   inbox.DieIfAskedTo();
   const absl::StatusOr<pid_t> guest = StartGuest(start);
   stops_write = OwnedFd();  // of guise-init alone
@@ -223,8 +240,10 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   if (absl::IsNotFound(guest.status())) return Fail(guest.status(), kExitNotFound);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const int code =
-      Supervise(*guest, inbox, keeper, stops_read.get(), confinement.has_value() && confinement->in_own_session());
+  const bool in_own_session = (confinement.has_value() && confinement->in_own_session()) ||
+                              (restriction.has_value() && restriction->in_own_session());
+  const int code = Supervise(*guest, inbox, keeper, stops_read.get(), in_own_session);
+  if (keeper == nullptr) return code;
   // Nobody outlives process 1 of a sandbox.
   if (confinement.has_value()) return code;
   if (keeper->keeps() && keeper->memory().AnyLivingGuest(0) != 0 && !keeper->LeaveCopy()) {

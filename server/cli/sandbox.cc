@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/floor/confinement.h"
 #include "server/floor/explain.h"
 #include "server/floor/policy.h"
 #include "server/launch/runtime_directory.h"
@@ -18,7 +19,7 @@ namespace {
 
 PolicySurroundings Surroundings() {
   const char* const home = getenv("HOME");
-  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath()};
+  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath(), Confinement::IsPossible()};
 }
 
 absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {

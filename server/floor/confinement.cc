@@ -3,10 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
-#include <linux/securebits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -31,6 +30,7 @@
 #include "server/floor/hidden_objects.h"
 #include "server/floor/landlock.h"
 #include "server/floor/policy.h"
+#include "server/floor/privileges.h"
 #include "server/floor/sandbox_filter.h"
 #include "server/launch/errno_status.h"
 
@@ -168,20 +168,6 @@ bool TakeImage(int image, const char* path) {
          dup3(tree, image, O_CLOEXEC) >= 0;
 }
 
-// For good: an exec by uid 0 gains nothing either.
-bool DropCapabilities() {
-  for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return false;
-  }
-  constexpr int kLocked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                          SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-                          SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-  if (prctl(PR_SET_SECUREBITS, kLocked, 0, 0, 0) != 0) return false;
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  const __user_cap_data_struct none[2] = {};
-  return syscall(SYS_capset, &header, none) == 0;
-}
-
 }  // namespace
 
 absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy,
@@ -257,7 +243,7 @@ absl::StatusOr<Confinement> Confinement::PrepareToJoin(const v1::SandboxPolicy& 
 }
 
 absl::Status Confinement::SetFilter(bool landlock_keeps_signals) {
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(landlock_keeps_signals);
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter({.keeps_signals = landlock_keeps_signals});
   if (filter.ok()) filter_ = *std::move(filter);
   return filter.status();
 }
@@ -277,6 +263,15 @@ void Confinement::Pin() {
       if (mounted.insert(parent).second) rule.pins.push_back(parent);
     }
   }
+}
+
+bool Confinement::IsPossible() {
+  const pid_t child = fork();
+  if (child == 0)
+    _exit(unshare(geteuid() == 0 ? CLONE_NEWNS | CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWNS) == 0 ? 0 : 1);
+  int status = 0;
+  // Who cannot fork either hears of it later.
+  return child < 0 || (waitpid(child, &status, 0) == child && status == 0);
 }
 
 int Confinement::CloneFlags() const {

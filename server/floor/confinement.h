@@ -36,6 +36,9 @@ class Confinement {
   static absl::StatusOr<Confinement> PrepareToJoin(const v1::SandboxPolicy& policy,
                                                    const std::string& working_directory, pid_t guest);
 
+  // Whether this process can make the namespaces.
+  static bool IsPossible();
+
   // For clone(2), without a signal.
   int CloneFlags() const;
 

@@ -43,9 +43,52 @@ std::string WhyProcessesAreNotLimited() {
                       "; run it as an ordinary user");
 }
 
+// Of a sandbox without namespaces.
+std::vector<Enforcement> ExplainWithout(const v1::SandboxPolicy& policy) {
+  std::vector<Enforcement> lines;
+  const auto name = [](const v1::PathRule& rule) {
+    return absl::StrCat("--", std::string(NameOf(rule.access())), " ", rule.path());
+  };
+  for (const v1::PathRule& rule : policy.paths()) {
+    switch (rule.access()) {
+      case v1::ACCESS_TEMPORARY:
+        lines.push_back({name(rule), "", "hidden instead; TMPDIR names an empty directory of the session's own"});
+        break;
+      case v1::ACCESS_HIDDEN:
+        lines.push_back({name(rule), "Landlock: it cannot be opened or listed; that it is there can be seen", ""});
+        break;
+      default:
+        lines.push_back({name(rule), "Landlock: what is in files, and their names; not modes, owners and times", ""});
+    }
+  }
+  const std::string network = absl::StrCat("--net ", std::string(NameOf(policy.network())));
+  if (policy.network() == v1::NETWORK_LOOPBACK) {
+    lines.push_back({network, "", "no network namespace: there are no sockets, as with none"});
+  } else {
+    lines.push_back(
+        {network,
+         policy.network() == v1::NETWORK_HOST ? "the filter: sockets of IPv4 and IPv6 alone" : "the filter: no sockets",
+         ""});
+  }
+  lines.push_back(
+      {absl::StrCat("--processes ", policy.processes()), "", "RLIMIT_NPROC would count the user's other processes"});
+  lines.push_back({absl::StrCat("--hostname ", policy.hostname()), "", "no UTS namespace: the host's name is shown"});
+  lines.push_back({"other processes", "",
+                   LandlockKeepsSignals()
+                       ? "they are seen; Landlock keeps them from being traced and signalled"
+                       : "they are seen, and those of the user signalled; Landlock keeps them from being traced"});
+  lines.push_back({"end", "", "no pid namespace: processes may outlive the session's program"});
+  lines.push_back({"privileges", "no_new_privs, and as root no capabilities", ""});
+  lines.push_back({"the kernel", "a seccomp filter; /proc and /sys are the host's, read-only", ""});
+  lines.push_back(
+      {"descriptors", "those beyond 0, 1 and 2 are closed; Landlock keeps those from being opened for more", ""});
+  return lines;
+}
+
 }  // namespace
 
 std::vector<Enforcement> Explain(const v1::SandboxPolicy& policy) {
+  if (policy.floor() == v1::FLOOR_LANDLOCK) return ExplainWithout(policy);
   std::vector<Enforcement> lines;
   for (const v1::PathRule& rule : policy.paths()) {
     lines.push_back(
@@ -68,6 +111,12 @@ std::vector<Enforcement> Explain(const v1::SandboxPolicy& policy) {
 }
 
 absl::Status CheckEnforced(const v1::SandboxPolicy& policy, const v1::SandboxPolicy& asked) {
+  if (policy.floor() == v1::FLOOR_LANDLOCK) {
+    return absl::FailedPreconditionError(
+        "a sandbox without namespaces does not enforce all of its policy: `guise policy explain` says what, `guise "
+        "doctor` "
+        "why there are none; add --best-effort");
+  }
   const std::string missing = WhyProcessesAreNotLimited();
   if (asked.processes() == 0 || missing.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(

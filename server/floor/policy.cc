@@ -187,6 +187,10 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   if (complete.processes() > kMostProcesses) {
     return absl::InvalidArgumentError(absl::StrCat(complete.processes(), " processes: at most ", kMostProcesses));
   }
+  complete.set_floor(policy.floor());
+  if (policy.floor() == v1::FLOOR_UNSPECIFIED || !v1::Floor_IsValid(policy.floor())) {
+    complete.set_floor(surroundings.has_namespaces ? v1::FLOOR_NAMESPACES : v1::FLOOR_LANDLOCK);
+  }
   complete.set_hostname(policy.hostname().empty() ? "sandbox" : policy.hostname());
   if (absl::Status status = CheckHostname(complete.hostname()); !status.ok()) return status;
   return complete;

@@ -20,6 +20,7 @@ struct PolicySurroundings {
   std::string home;               // of the user; may be empty
   std::string working_directory;  // of the launcher
   std::string runtime_directory;  // Guise's own
+  bool has_namespaces = true;     // can be made
 };
 
 // The policy with its preset's rules before its own, nothing unspecified, and paths without links. INVALID_ARGUMENT: an

@@ -31,6 +31,10 @@ constexpr Nr kOwnBusiness[] = {Nr::setuid,    Nr::setgid,       Nr::setreuid, Nr
 // Programs ask whether there is such a call, and go on without.
 constexpr Nr kNotThere[] = {Nr::clone3, Nr::io_uring_setup, Nr::io_uring_enter, Nr::io_uring_register};
 
+// What is the user's wherever its processes are, without an IPC namespace.
+constexpr Nr kByName[] = {Nr::shmget, Nr::shmctl, Nr::semget,  Nr::semctl,   Nr::msgget,
+                          Nr::msgctl, Nr::shmat,  Nr::mq_open, Nr::mq_unlink};
+
 // Of files whose owner the caller is, which need not lie below a writable path: descriptors 0, 1 and 2.
 // ABI: FS_IOC_ENABLE_VERITY of linux/fsverity.h.
 constexpr uint64_t kFileAttributes[] = {FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, 0x40806685};
@@ -48,7 +52,7 @@ constexpr uint64_t kLow = 0xffffffff;
 
 }  // namespace
 
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const SandboxLayers& layers) {
   FilterBuilder filter("a sandbox");
   constexpr uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   constexpr uint32_t kNotHere = SCMP_ACT_ERRNO(ENOSYS);
@@ -74,7 +78,7 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
   const scmp_arg_cmp own_group = SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, 0);
   filter.Rule(kRefuse, Nr::setpriority, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kPrioGroup), own_group});
   filter.Rule(kRefuse, Nr::ioprio_set, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kIoprioGroup), own_group});
-  if (!keeps_signals) {
+  if (!layers.keeps_signals) {
     filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
     // The kernel sends these by itself, to a terminal's foreground group as well.
     refuse_command(Nr::fcntl, F_SETSIG);
@@ -85,9 +89,20 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
   constexpr uint32_t kNoFamily = SCMP_ACT_ERRNO(EAFNOSUPPORT);
   constexpr int kMostFamilies = 64;
   for (int family = 0; family < kMostFamilies; ++family) {
-    if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) continue;
+    const bool is_internet = family == AF_INET || family == AF_INET6;
+    const bool is_local = family == AF_UNIX || family == AF_NETLINK;
+    if ((is_internet && layers.has_network) || (is_local && layers.has_namespaces)) continue;
     const auto asked = static_cast<scmp_datum_t>(family);
     filter.Rule(kNoFamily, Nr::socket, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, asked)});
+  }
+  if (!layers.has_namespaces) {
+    for (const Nr nr : kByName) filter.Rule(SCMP_ACT_ERRNO(EACCES), nr);
+    for (const Nr nr :
+         {Nr::prlimit64, Nr::sched_setaffinity, Nr::sched_setscheduler, Nr::sched_setparam, Nr::sched_setattr}) {
+      filter.Rule(kRefuse, nr, {SCMP_A0_64(SCMP_CMP_NE, 0)});
+    }
+    for (const Nr nr : {Nr::setpriority, Nr::ioprio_set}) filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_NE, 0)});
+    return filter.Program();
   }
   // Protocols of netlink but NETLINK_ROUTE, which is 0 and the session's own: some tell of the host. ABI: there are 32.
   for (uint64_t bit = 1; bit < 32; bit <<= 1) {

@@ -16,9 +16,16 @@ namespace guise::server {
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
 // TIOCLINUX) or sets attributes of files beside mode and times; leases; socket families but unix, IPv4, IPv6 and
 // netlink's routes; calls of other architectures. RESOURCE_EXHAUSTED, INTERNAL.
-// `keeps_signals`: something else keeps signals to the caller's process group, of which the launcher is one, and to a
-// terminal's inside; else they are refused. Other calls by the group always are.
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals);
+struct SandboxLayers {
+  // Something else keeps signals to the caller's process group, of which the launcher is one, and to a terminal's
+  // inside; else they are refused. Other calls by the group always are.
+  bool keeps_signals = false;
+  // Else calls that name processes, other than the caller, or objects by System V's or message queues' names are
+  // refused, and so are sockets, but for those of IPv4 and IPv6 with `has_network`.
+  bool has_namespaces = true;
+  bool has_network = true;
+};
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const SandboxLayers& layers);
 
 }  // namespace guise::server
 

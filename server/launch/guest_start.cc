@@ -65,7 +65,7 @@ bool Install(const std::vector<sock_filter>& filter) {
 // REQUIRES: runs in the child. Async-signal-safe.
 [[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
                               char* const* environment, int failure) {
-  if (start.confinement != nullptr) {
+  if (start.confinement != nullptr || start.restriction != nullptr) {
     // What the launcher was given beside its standard descriptors would be a way out.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   }
@@ -202,6 +202,9 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
       BeJoined(start, fds->image, write_end.get(), pids_write.get());
     } else if (confinement != nullptr) {
       BeConfined(start, fds->image, image_path, write_end.get());
+    } else if (start.restriction != nullptr) {
+      ConfinementFailure failure;
+      if (!start.restriction->Enter(fds->image, &failure)) Report(write_end.get(), failure);
     }
     BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
   }

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/floor/confinement.h"
+#include "server/floor/restriction.h"
 #include "server/launch/signal_state.h"
 
 namespace guise::server {
@@ -31,7 +32,8 @@ struct GuestStart {
   // The floor that it starts on; null: the launcher's own. With a new sandbox the child is guise-init, and the guest
   // its first child.
   const Confinement* confinement = nullptr;
-  wire::Hiding* hiding = nullptr;  // with confinement: see Confinement::Enter; borrowed
+  const Restriction* restriction = nullptr;  // in place of `confinement`: the floor without namespaces
+  wire::Hiding* hiding = nullptr;            // with confinement: see Confinement::Enter; borrowed
   // With confinement: a pidfd of a guest of the session, whose sandbox is joined; borrowed. -1: a new sandbox.
   int joins = -1;
   int stops = -1;  // with a new sandbox: guise-init writes a byte there whenever the guest is stopped; borrowed

@@ -58,7 +58,7 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(Reactor& reactor, Worke
   absl::StatusOr<std::shared_ptr<Strand>> made = Strand::Create(self.memories_, *std::move(first), std::move(strand));
   if (!made.ok()) return made.status();
   self.strand_ = *std::move(made);
-  const bool in_namespace = wanted.sandbox.has_value();
+  const bool in_namespace = wanted.sandbox.has_value() && wanted.sandbox->floor() != v1::FLOOR_LANDLOCK;
   self.census_ = std::make_shared<Census>(reactor, self.memories_, self.strand_, in_namespace, [weak] {
     if (const std::shared_ptr<Session> changed = weak.lock()) changed->Reconsider();
   });

@@ -73,6 +73,14 @@ struct Suite {
   std::set<std::string> allowed;
 };
 const Suite kKnown = {"escapes", 60, 4, {}};
+// Of a floor without namespaces, `guise policy explain` says as much.
+const Suite kWithoutNamespaces = {
+    "escapes",
+    60,
+    4,
+    // Capabilities: of the bounding set, which an ordinary user cannot empty and gains nothing by.
+    {"ChmodVictim", "TouchVictim", "SeeOutside", "ChmodDevice", "TouchDevice", "Capabilities", "ControlFiles",
+     "ControlShared"}};
 const Suite kStrangers = {"strangers", 200, 25, {"InputAttribute", "InputAttributeByLink", "InputAttributeAt"}};
 
 class EscapeTest : public SandboxTest {
@@ -154,6 +162,26 @@ TEST_P(EscapeTest, OfStrangersAreHeldAroundTheShim) { Attempt(kStrangers, {"GADG
 TEST_P(EscapeTest, AreHeldWithoutTheShim) {
   Attempt(kKnown, {}, {"--no-shim"});
   Attempt(kStrangers, {}, {"--no-shim"});
+}
+
+TEST_P(EscapeTest, AreHeldWithoutNamespacesButForWhatExplainNames) {
+  const std::string policy = directory_ + "/policy";
+  WriteFile(policy, "floor: FLOOR_LANDLOCK\n", 0644);
+  const RunResult explained = RunToEnd(guise_->Cli({"policy", "explain", "--policy", policy}));
+  EXPECT_THAT(explained.out, AllOf(HasSubstr("Landlock: it cannot be opened"), HasSubstr("no UTS namespace")));
+  const RunResult refused = Run({"--policy", policy}, {"echo", "started"});
+  EXPECT_EQ(refused.exit_code, 125);
+  EXPECT_THAT(refused.err, HasSubstr("--best-effort"));
+  const RunResult run =
+      Run({"--policy", policy, "--best-effort"},
+          {"sh", "-c", "echo $TMPDIR > $TMPDIR/f && cat $TMPDIR/f; cat < /etc/os-release > /dev/null; exit 7"});
+  if (run.exit_code == 125 && run.err.find("nor Landlock") != std::string::npos) GTEST_SKIP() << run.err;
+  EXPECT_EQ(run.exit_code, 7) << run;
+  EXPECT_NE(access(run.out.substr(0, run.out.find('\n')).c_str(), F_OK), 0) << "left behind: " << run.out;
+  if (explained.out.find("traced and signalled") == std::string::npos) GTEST_SKIP() << "no scopes of Landlock here";
+  Attempt(kWithoutNamespaces, {}, {"--policy", policy, "--best-effort"});
+  Attempt(kWithoutNamespaces, {"GADGET=1"}, {"--policy", policy, "--best-effort"});
+  Attempt(kWithoutNamespaces, {}, {"--policy", policy, "--best-effort", "--no-shim"});
 }
 
 TEST_P(EscapeTest, AreHeldForWhatExecStarts) {

@@ -1,0 +1,121 @@
+#include "server/floor/restriction.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "server/floor/landlock.h"
+#include "server/floor/policy.h"
+#include "server/floor/privileges.h"
+#include "server/floor/sandbox_filter.h"
+#include "server/launch/errno_status.h"
+
+namespace guise::server {
+namespace {
+
+constexpr const char* kDevices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
+
+bool HasRuleBelow(const v1::SandboxPolicy& policy, const std::string& path) {
+  return std::any_of(policy.paths().begin(), policy.paths().end(),
+                     [&](const v1::PathRule& rule) { return rule.path() != path && IsAtOrBelow(rule.path(), path); });
+}
+
+bool Fail(ConfinementFailure* failure, const char* what, const char* object = nullptr) {
+  *failure = {errno, what, object};
+  return false;
+}
+
+}  // namespace
+
+// Landlock grants access to all that is below a path; so where a rule below grants less, the path's own entries are
+// granted one by one, as they are now. Links among them are granted with what they lead to, or not at all.
+void Restriction::Walk(const v1::SandboxPolicy& policy, const std::string& path) {
+  const v1::Access access = AccessOf(policy, path);
+  if (!HasRuleBelow(policy, path)) {
+    if (IsSeen(access)) grants_.push_back({path, access == v1::ACCESS_READ_WRITE});
+    return;
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), &closedir);
+  if (directory == nullptr) return;
+  while (const dirent* const entry = readdir(directory.get())) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == ".." || entry->d_type == DT_LNK) continue;
+    const std::string child = absl::StrCat(path == "/" ? "" : path, "/", name);
+    // Of the host's own, which a sandbox with namespaces has replaced.
+    if (child != "/dev") Walk(policy, child);
+  }
+}
+
+absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy,
+                                                 const std::string& working_directory) {
+  if (!HasLandlock()) {
+    return absl::FailedPreconditionError(
+        "no sandbox can be made here: neither namespaces (`guise doctor` says why) nor Landlock");
+  }
+  Restriction restriction;
+  restriction.Walk(policy, "/");
+  char path[] = "/tmp/guise-sandbox-XXXXXX";
+  if (mkdtemp(path) == nullptr) return ErrnoStatus(errno, "cannot make a temporary directory in /tmp");
+  restriction.temporary_ = path;
+  restriction.grants_.push_back({path, true});
+  if (!IsSeen(AccessOf(policy, working_directory))) restriction.moved_to_ = "/";
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (tcgetsid(fd) == getsid(0)) restriction.in_own_session_ = false;
+  }
+  absl::StatusOr<std::vector<sock_filter>> filter =
+      SandboxFilter({.keeps_signals = LandlockKeepsSignals(),
+                     .has_namespaces = false,
+                     .has_network = policy.network() == v1::NETWORK_HOST});
+  if (!filter.ok()) return filter.status();
+  restriction.filter_ = *std::move(filter);
+  return restriction;
+}
+
+Restriction& Restriction::operator=(Restriction&& from) noexcept {
+  std::swap(temporary_, from.temporary_);
+  std::swap(grants_, from.grants_);
+  std::swap(moved_to_, from.moved_to_);
+  std::swap(in_own_session_, from.in_own_session_);
+  std::swap(filter_, from.filter_);
+  return *this;
+}
+
+Restriction::~Restriction() {
+  std::error_code ignored;
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
+}
+
+bool Restriction::Enter(int image, ConfinementFailure* failure) const {
+  if (!moved_to_.empty() && chdir(moved_to_.c_str()) != 0) return Fail(failure, "cannot enter", moved_to_.c_str());
+  if (in_own_session_) setsid();
+  // Who has none has none to gain, by what follows.
+  if (geteuid() == 0 && !DropCapabilities()) return Fail(failure, "cannot drop capabilities");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
+  LandlockDomain domain;
+  if (!domain.Begin(true)) return Fail(failure, "cannot make a Landlock domain");
+  for (const Grant& grant : grants_) {
+    // What has gone meanwhile, or is not for this user, is not for guests.
+    if (!domain.Allow(grant.path.c_str(), grant.writes) && errno != ENOENT && errno != EACCES) {
+      return Fail(failure, "cannot allow what is below", grant.path.c_str());
+    }
+  }
+  for (const char* const device : kDevices) domain.Allow(device, true);
+  if (image >= 0 && !domain.AllowProgram(image)) return Fail(failure, "cannot allow the shim's image");
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) domain.AllowDescriptor(fd);
+  if (!domain.Enter()) return Fail(failure, "cannot enter the Landlock domain");
+  const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ||
+         Fail(failure, "cannot set the system call filter");
+}
+
+}  // namespace guise::server
