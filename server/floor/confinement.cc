@@ -111,7 +111,8 @@ bool MakePlace(const std::string& path, bool is_directory) {
   return true;
 }
 
-// A file that nobody can read, on a file system of its own. -1: none.
+// A file that nobody can read, on a file system of its own at the stage, which the new root covers: before Linux 6.15
+// open_tree clones nothing of a mount that is nowhere. -1: none.
 int MakeEmptyFile() {
   const int file_system = fsopen("tmpfs", FSOPEN_CLOEXEC);
   if (file_system < 0 || fsconfig(file_system, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return -1;
@@ -119,8 +120,9 @@ int MakeEmptyFile() {
   if (mounted < 0) return -1;
   const int file = openat(mounted, "hidden", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
   if (file >= 0) close(file);
-  // The mount itself is kept for as long as the descriptor is open.
-  return mounted;
+  if (move_mount(mounted, "", AT_FDCWD, kStage, MOVE_MOUNT_F_EMPTY_PATH) == 0) return mounted;
+  close(mounted);
+  return -1;
 }
 
 bool RaiseLoopback() {
