@@ -180,9 +180,13 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
                                   is_directory, false,
                                   absl::StrFormat("mode=%o", hides ? 0755 : status.st_mode & 07777)});
   }
+  FilterGaps gaps = {.signals = !LandlockKeepsSignals()};
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     struct stat status;
-    if (fstat(fd, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+    if (fstat(fd, &status) != 0) continue;
+    const bool for_reading = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+    if (S_ISREG(status.st_mode) && for_reading && !LandlockKeepsLengths()) gaps.lengths = true;
+    if (!S_ISDIR(status.st_mode)) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "descriptor ", fd, " is a directory of the host's, a way around the sandbox's mounts; redirect it"));
   }
@@ -193,7 +197,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   if (!IsSeen(AccessOf(policy, working_directory))) {
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(LandlockKeepsSignals());
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
   if (!filter.ok()) return filter.status();
   confinement.filter_ = *std::move(filter);
   return confinement;

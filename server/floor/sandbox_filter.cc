@@ -1,6 +1,7 @@
 #include "server/floor/sandbox_filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -41,7 +42,7 @@ constexpr uint64_t kLow = 0xffffffff;
 
 }  // namespace
 
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
   FilterBuilder filter("a sandbox");
   constexpr uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   constexpr uint32_t kNotHere = SCMP_ACT_ERRNO(ENOSYS);
@@ -62,7 +63,18 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals) {
   const scmp_arg_cmp own_group = SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, 0);
   filter.Rule(kRefuse, Nr::setpriority, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kPrioGroup), own_group});
   filter.Rule(kRefuse, Nr::ioprio_set, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kIoprioGroup), own_group});
-  if (!keeps_signals) filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
+  if (gaps.signals) filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
+  if (gaps.lengths) {
+    constexpr uint32_t kDenied = SCMP_ACT_ERRNO(EACCES);
+    filter.Rule(kDenied, Nr::truncate);
+    filter.Rule(kNotHere, Nr::openat2);
+    // ABI: fs/namei.c, do_open(): it truncates whatever the access mode, and Landlock sees those with writing alone.
+    constexpr uint64_t kSeen = O_ACCMODE | O_TRUNC;
+    for (const uint64_t mode : {O_RDONLY, O_ACCMODE}) {
+      filter.Rule(kDenied, Nr::open, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kSeen, mode | O_TRUNC)});
+      filter.Rule(kDenied, Nr::openat, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kSeen, mode | O_TRUNC)});
+    }
+  }
   constexpr uint32_t kNoFamily = SCMP_ACT_ERRNO(EAFNOSUPPORT);
   constexpr int kMostFamilies = 64;
   for (int family = 0; family < kMostFamilies; ++family) {

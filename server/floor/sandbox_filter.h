@@ -11,14 +11,22 @@
 
 namespace guise::server {
 
+// What nothing else keeps inside, so that the filter has to.
+struct FilterGaps {
+  // Signals to the caller's process group are refused.
+  bool signals = false;
+  // A file that the launcher hands over for reading is not truncated: refused are truncate(2), opening for that without
+  // writing, and openat2, whose flags a filter does not see.
+  bool lengths = false;
+};
+
 // Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf,
 // io_uring,
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
 // TIOCLINUX); socket families but unix, IPv4, IPv6 and netlink; calls of other architectures. RESOURCE_EXHAUSTED,
 // INTERNAL.
-// `keeps_signals`: something else keeps signals to the caller's process group, of which the launcher is one, inside;
-// else they are refused. Other calls by that group always are.
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter(bool keeps_signals);
+// Other calls by the caller's process group, of which the launcher is one, always are.
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps);
 
 }  // namespace guise::server
 
