@@ -13,8 +13,8 @@ fi
 
 # What legacy_test says about the page on a kernel booted with the words given.
 said() {
-  "$run" --no-install --memory 2048 --append "$1" --env "TEST_SRCDIR=$TEST_SRCDIR" --env "TEST_WORKSPACE=$TEST_WORKSPACE" \
-    --env GUISE_TEST_PATIENCE_FACTOR=10 -- "$runfiles/tests/legacy/legacy_test" \
+  "$run" --no-install --timeout 400 --memory 2048 --append "$1" --env "TEST_SRCDIR=$TEST_SRCDIR" \
+    --env "TEST_WORKSPACE=$TEST_WORKSPACE" --env GUISE_TEST_PATIENCE_FACTOR=10 -- "$runfiles/tests/legacy/legacy_test" \
     --gtest_filter='*AnswersTheVsyscallPageOnAKernelBootedWithoutIt*' 2>&1
 }
 
