@@ -222,7 +222,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   if (!IsSeen(AccessOf(policy, working_directory))) {
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
-  if (absl::Status status = confinement.SetFilter(LandlockKeepsSignals()); !status.ok()) return status;
+  if (absl::Status status = confinement.SetFilter(GapsOfLandlock()); !status.ok()) return status;
   if (geteuid() == 0) {
     // And guise-init. Where there can be none, CheckEnforced() has said so.
     absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(policy.processes() + 1);
@@ -238,12 +238,14 @@ absl::StatusOr<Confinement> Confinement::PrepareToJoin(const v1::SandboxPolicy& 
   confinement->cgroup_ = ProcessCgroup::Of(guest);
   // A Landlock domain of its own would keep its signals from those who are there already.
   confinement->joins_ = true;
-  if (absl::Status status = confinement->SetFilter(false); !status.ok()) return status;
+  FilterGaps gaps = GapsOfLandlock();
+  gaps.signals = true;
+  if (absl::Status status = confinement->SetFilter(gaps); !status.ok()) return status;
   return confinement;
 }
 
-absl::Status Confinement::SetFilter(bool landlock_keeps_signals) {
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter({.keeps_signals = landlock_keeps_signals});
+absl::Status Confinement::SetFilter(const FilterGaps& gaps) {
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
   if (filter.ok()) filter_ = *std::move(filter);
   return filter.status();
 }
@@ -285,7 +287,6 @@ bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding,
   if (!cgroup_.Enter() || unshare(CLONE_NEWCGROUP) != 0) return Fail(failure, "cannot enter a cgroup of its own");
   if (image >= 0 && !TakeImage(image, image_path)) return Fail(failure, "cannot take the shim's image", image_path);
   HiddenObjects hidden(hiding);
-  if (!hidden.Make()) return Fail(failure, "cannot make a file system in memory");
   if (!MakeRoot(hidden, failure) || !EnterRoot(failure)) return false;
   if (sethostname(hostname_.data(), hostname_.size()) != 0) return Fail(failure, "cannot set the host's name");
   if (network_ == v1::NETWORK_LOOPBACK && !RaiseLoopback()) return Fail(failure, "cannot raise a loopback interface");
@@ -310,7 +311,7 @@ bool Confinement::MapIds(ConfinementFailure* failure) const {
   return true;
 }
 
-bool Confinement::MakeRoot(const HiddenObjects& hidden, ConfinementFailure* failure) const {
+bool Confinement::MakeRoot(HiddenObjects& hidden, ConfinementFailure* failure) const {
   if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return Fail(failure, "cannot make mounts private");
   // All that is taken from the host is taken before its paths are covered.
   const int root = CloneTree("/");
@@ -328,6 +329,7 @@ bool Confinement::MakeRoot(const HiddenObjects& hidden, ConfinementFailure* fail
     devices[i] = CloneTree(path);
     if (devices[i] < 0) return Fail(failure, "cannot take the device", kDevices[i]);
   }
+  if (!hidden.Make(kStage)) return Fail(failure, "cannot make a file system in memory");
   constexpr uint64_t kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (!SetAttributes(root, "", AT_EMPTY_PATH | AT_RECURSIVE, kQuiet | MOUNT_ATTR_RDONLY)) {
     return Fail(failure, "cannot make the mounts read-only");

@@ -16,6 +16,7 @@
 #include "proto/control/v1/sandbox.pb.h"
 #include "proto/wire/published.h"
 #include "server/floor/process_cgroup.h"
+#include "server/floor/sandbox_filter.h"
 
 namespace guise::server {
 
@@ -76,10 +77,10 @@ class Confinement {
     std::vector<std::string> pins = {};
   };
 
-  absl::Status SetFilter(bool landlock_keeps_signals);
+  absl::Status SetFilter(const FilterGaps& gaps);
   void Pin();
   bool MapIds(ConfinementFailure* failure) const;
-  bool MakeRoot(const HiddenObjects& hidden, ConfinementFailure* failure) const;
+  bool MakeRoot(HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool PlaceRule(const Rule& rule, int tree, const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool MakeProc(const HiddenObjects& hidden, ConfinementFailure* failure) const;
   bool MakeDevices(const int* trees, ConfinementFailure* failure) const;

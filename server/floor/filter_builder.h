@@ -31,7 +31,7 @@ class FilterBuilder {
 
  private:
   const std::string purpose_;
-  const scmp_filter_ctx filter_;
+  void* const filter_;  // a scmp_filter_ctx
   int error_ = 0;
 };
 

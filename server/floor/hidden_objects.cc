@@ -28,15 +28,15 @@ HiddenObjects::~HiddenObjects() {
   if (mount_ >= 0) close(mount_);
 }
 
-bool HiddenObjects::Make() {
+bool HiddenObjects::Make(const char* place) {
   const int file_system = fsopen("tmpfs", FSOPEN_CLOEXEC);
   if (file_system < 0) return false;
   const bool made = fsconfig(file_system, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
-  // The mount is kept for as long as its descriptor is open.
   mount_ = made ? fsmount(file_system, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) : -1;
   close(file_system);
   struct stat status;
   if (mount_ < 0 || !MakeIn(mount_) || fstat(mount_, &status) != 0) return false;
+  if (move_mount(mount_, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) return false;
   if (hiding_ != nullptr) hiding_->device.StoreRelaxed(status.st_dev);
   return true;
 }

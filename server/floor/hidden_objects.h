@@ -20,8 +20,9 @@ class HiddenObjects {
   HiddenObjects(const HiddenObjects&) = delete;
   HiddenObjects& operator=(const HiddenObjects&) = delete;
 
-  // Makes them. False: errno. REQUIRES: before Cover().
-  bool Make();
+  // Makes them, on a mount at `place` that is to be covered: before Linux 6.15 open_tree(2) clones nothing of a mount
+  // that is nowhere. False: errno. REQUIRES: before Cover().
+  bool Make(const char* place);
   // Puts one over what is at `path`. `listed_as`: the inode number by which its directory lists it, where that may be
   // another than its own, as of mount points; or 0. False: errno.
   bool Cover(const char* path, bool is_directory, ino_t listed_as) const;

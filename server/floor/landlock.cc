@@ -26,6 +26,7 @@ struct RulesetAttributes {
   uint64_t scoped;
 };
 constexpr uint64_t kScopeSignal = 1ULL << 1;
+constexpr int kWithTruncate = 3;
 constexpr int kWithScopes = 6;
 
 int Version() {
@@ -36,11 +37,12 @@ int Version() {
 
 bool HasLandlock() { return Version() > 0; }
 bool LandlockKeepsSignals() { return Version() >= kWithScopes; }
+bool LandlockKeepsLengths() { return Version() >= kWithTruncate; }
 
 bool LandlockDomain::Begin(bool keeps_signals) {
   const int version = Version();
   if (version <= 0) return false;
-  handled_ = kFirst | (version >= 2 ? kRefer : 0) | (version >= 3 ? kTruncate : 0);
+  handled_ = kFirst | (version >= 2 ? kRefer : 0) | (version >= kWithTruncate ? kTruncate : 0);
   const RulesetAttributes attributes = {handled_, 0, kScopeSignal};
   const size_t size = version >= kWithScopes && keeps_signals ? sizeof(attributes) : sizeof(attributes.files);
   ruleset_ = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0));

@@ -11,6 +11,8 @@ namespace guise::server {
 bool HasLandlock();
 // Whether it keeps signals inside, too.
 bool LandlockKeepsSignals();
+// Whether it keeps files from being truncated, too.
+bool LandlockKeepsLengths();
 
 // A domain for this process and all that it starts, made of rules. Async-signal-safe; not thread-safe.
 class LandlockDomain {

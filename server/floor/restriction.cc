@@ -72,10 +72,10 @@ absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (tcgetsid(fd) == getsid(0)) restriction.in_own_session_ = false;
   }
-  absl::StatusOr<std::vector<sock_filter>> filter =
-      SandboxFilter({.keeps_signals = LandlockKeepsSignals(),
-                     .has_namespaces = false,
-                     .has_network = policy.network() == v1::NETWORK_HOST});
+  FilterGaps gaps = GapsOfLandlock();
+  gaps.namespaces = true;
+  gaps.network = policy.network() != v1::NETWORK_HOST;
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
   if (!filter.ok()) return filter.status();
   restriction.filter_ = *std::move(filter);
   return restriction;

@@ -8,12 +8,15 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "proto/syscall/table.h"
 #include "server/floor/filter_builder.h"
+#include "server/floor/landlock.h"
 
 namespace guise::server {
 namespace {
@@ -52,7 +55,18 @@ constexpr uint64_t kLow = 0xffffffff;
 
 }  // namespace
 
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const SandboxLayers& layers) {
+FilterGaps GapsOfLandlock() {
+  FilterGaps gaps = {.signals = !LandlockKeepsSignals()};
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat status;
+    const bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    const bool for_reading = is_file && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+    if (for_reading && !LandlockKeepsLengths()) gaps.lengths = true;
+  }
+  return gaps;
+}
+
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
   FilterBuilder filter("a sandbox");
   constexpr uint32_t kRefuse = SCMP_ACT_ERRNO(EPERM);
   constexpr uint32_t kNotHere = SCMP_ACT_ERRNO(ENOSYS);
@@ -78,7 +92,7 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const SandboxLayers& laye
   const scmp_arg_cmp own_group = SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, 0);
   filter.Rule(kRefuse, Nr::setpriority, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kPrioGroup), own_group});
   filter.Rule(kRefuse, Nr::ioprio_set, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, kIoprioGroup), own_group});
-  if (!layers.keeps_signals) {
+  if (gaps.signals) {
     filter.Rule(kRefuse, Nr::kill, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 0)});
     // The kernel sends these by itself, to a terminal's foreground group as well.
     refuse_command(Nr::fcntl, F_SETSIG);
@@ -86,16 +100,27 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const SandboxLayers& laye
     filter.Rule(kRefuse, Nr::fcntl,
                 {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, F_SETFL), SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_ASYNC, O_ASYNC)});
   }
+  if (gaps.lengths) {
+    constexpr uint32_t kDenied = SCMP_ACT_ERRNO(EACCES);
+    filter.Rule(kDenied, Nr::truncate);
+    filter.Rule(kNotHere, Nr::openat2);
+    // ABI: fs/namei.c, do_open(): it truncates whatever the access mode, and Landlock sees those with writing alone.
+    constexpr uint64_t kSeen = O_ACCMODE | O_TRUNC;
+    for (const uint64_t mode : {O_RDONLY, O_ACCMODE}) {
+      filter.Rule(kDenied, Nr::open, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kSeen, mode | O_TRUNC)});
+      filter.Rule(kDenied, Nr::openat, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kSeen, mode | O_TRUNC)});
+    }
+  }
   constexpr uint32_t kNoFamily = SCMP_ACT_ERRNO(EAFNOSUPPORT);
   constexpr int kMostFamilies = 64;
   for (int family = 0; family < kMostFamilies; ++family) {
     const bool is_internet = family == AF_INET || family == AF_INET6;
     const bool is_local = family == AF_UNIX || family == AF_NETLINK;
-    if ((is_internet && layers.has_network) || (is_local && layers.has_namespaces)) continue;
+    if ((is_internet && !gaps.network) || (is_local && !gaps.namespaces)) continue;
     const auto asked = static_cast<scmp_datum_t>(family);
     filter.Rule(kNoFamily, Nr::socket, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, asked)});
   }
-  if (!layers.has_namespaces) {
+  if (gaps.namespaces) {
     for (const Nr nr : kByName) filter.Rule(SCMP_ACT_ERRNO(EACCES), nr);
     for (const Nr nr :
          {Nr::prlimit64, Nr::sched_setaffinity, Nr::sched_setscheduler, Nr::sched_setparam, Nr::sched_setattr}) {

@@ -11,21 +11,29 @@
 
 namespace guise::server {
 
+// What nothing else keeps inside, so that the filter has to.
+struct FilterGaps {
+  // Signals to the caller's process group, and those that the kernel sends for a descriptor, are refused.
+  bool signals = false;
+  // A file that the launcher hands over for reading is not truncated: refused are truncate(2), opening for that without
+  // writing, and openat2, whose flags a filter does not see.
+  bool lengths = false;
+  // There are no namespaces: calls that name processes, other than the caller, or objects by System V's or message
+  // queues' names are refused, and so are sockets, but for those of IPv4 and IPv6.
+  bool namespaces = false;
+  // Those are refused, too.
+  bool network = false;
+};
+// What Landlock here does not keep for a process with this one's standard descriptors.
+FilterGaps GapsOfLandlock();
+
 // Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf,
 // io_uring,
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
 // TIOCLINUX) or sets attributes of files beside mode and times; leases; socket families but unix, IPv4, IPv6 and
 // netlink's routes; calls of other architectures. RESOURCE_EXHAUSTED, INTERNAL.
-struct SandboxLayers {
-  // Something else keeps signals to the caller's process group, of which the launcher is one, and to a terminal's
-  // inside; else they are refused. Other calls by the group always are.
-  bool keeps_signals = false;
-  // Else calls that name processes, other than the caller, or objects by System V's or message queues' names are
-  // refused, and so are sockets, but for those of IPv4 and IPv6 with `has_network`.
-  bool has_namespaces = true;
-  bool has_network = true;
-};
-absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const SandboxLayers& layers);
+// Other calls by the caller's process group, of which the launcher is one, always are.
+absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps);
 
 }  // namespace guise::server
 

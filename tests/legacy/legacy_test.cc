@@ -1,6 +1,7 @@
 // Sessions under `legacy`: what the kernel looks like, calls that it no longer has, and a kernel without old calls.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/utsname.h>
 
 #include "tests/support/guise.h"
@@ -94,6 +95,28 @@ TEST_P(LegacyTest, AnswersAVsyscallPageThatTheKernelLacks) {
     EXPECT_EQ(result.out, "pass\n") << result;
     const RunResult without = Run({}, {guest}, {"VSYSCALL_PAGE=0xffffffffff601000"});
     EXPECT_EQ(without.out, "unsupported: a vsyscall page\n") << without;
+  }
+}
+
+// Where Linux has it, on kernels without it (vsyscall=none): tests/vm boots one.
+TEST_P(LegacyTest, AnswersTheVsyscallPageOnAKernelBootedWithoutIt) {
+  if (ReadFile("/proc/self/maps").find("[vsyscall]") != std::string::npos)
+    GTEST_SKIP() << "this kernel has a vsyscall page";
+  const std::string trusting = Guest("legacy/old_time_static");
+  Command native;
+  native.argv = {trusting};
+  native.account = GetParam();
+  const RunResult alone = RunToEnd(native);
+  EXPECT_EQ(alone.signal, SIGSEGV) << alone;
+  const RunResult floor = Run({}, {trusting});
+  EXPECT_EQ(floor.exit_code, 128 + SIGSEGV) << floor;
+  for (const char* stack : {"legacy:el6", "fakeroot,legacy:el6"}) {
+    const RunResult answered = Run({"--personality", stack}, {trusting});
+    EXPECT_EQ(answered.out, "pass\n") << stack << answered;
+    for (const char* variant : {"dynamic", "static", "static_pie", "musl"}) {
+      const RunResult result = Run({"--personality", stack}, {Guest(std::string("guests/vsyscall_page_") + variant)});
+      EXPECT_EQ(result.out, "pass\n") << stack << result;
+    }
   }
 }
 

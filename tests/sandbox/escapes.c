@@ -7,6 +7,7 @@
 //   GADGET=1 calls are made by an instruction of the shim that dispatch lets through: as if there were no shim
 #include <arpa/inet.h>
 #include <linux/io_uring.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stddef.h>
@@ -93,6 +94,13 @@ static int WriteHidden(void) {
   return Open(path, O_WRONLY | O_CREAT) >= 0;
 }
 static int ReopenInput(void) { return Writes(Open("/proc/self/fd/0", O_WRONLY)); }
+static int TruncateInput(void) { return DO2(SYS_truncate, "/proc/self/fd/0", 0) == 0; }
+static int TruncateInputOpening(void) {
+  struct open_how how = {.flags = O_RDONLY | O_TRUNC};
+  return Open("/proc/self/fd/0", O_RDONLY | O_TRUNC) >= 0 || Open("/proc/self/fd/0", O_ACCMODE | O_TRUNC) >= 0 ||
+         DO2(SYS_open, "/dev/stdin", O_RDONLY | O_TRUNC) >= 0 || DO2(SYS_creat, "/proc/self/fd/0", 0600) >= 0 ||
+         DO4(SYS_openat2, AT_FDCWD, "/proc/self/fd/0", &how, sizeof(how)) >= 0;
+}
 static int InputParent(void) { return Reads(DO4(SYS_openat, 0, "..", O_RDONLY, 0)); }
 static int InheritedDescriptor(void) {
   for (int fd = 3; fd < 1024; ++fd) {
@@ -266,6 +274,8 @@ static const struct {
     WAY(ListHidden),
     WAY(WriteHidden),
     WAY(ReopenInput),
+    WAY(TruncateInput),
+    WAY(TruncateInputOpening),
     WAY(InputParent),
     WAY(InheritedDescriptor),
     WAY(Handle),

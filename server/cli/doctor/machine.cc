@@ -63,7 +63,7 @@ Finding Vsyscall() {
             Severity::kInfo, ""};
   }
   return {"vsyscall page", false, "none", Severity::kInfo,
-          "programs older than 2013 that call through it die natively too; boot with vsyscall=xonly"};
+          "programs older than 2013 that call through it die natively; --personality legacy:el6 answers them"};
 }
 
 Finding OpenFiles() {
