@@ -5,6 +5,7 @@
 #ifndef GUISE_SERVER_FLOOR_CONFINEMENT_H_
 #define GUISE_SERVER_FLOOR_CONFINEMENT_H_
 
+#include <errno.h>
 #include <linux/filter.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -28,6 +29,11 @@ struct ConfinementFailure {
   const char* what = nullptr;    // that was tried
   const char* object = nullptr;  // may be null
 };
+// Notes errno, and what could not be done to what. Async-signal-safe.
+inline bool Fail(ConfinementFailure* failure, const char* what, const char* object = nullptr) {
+  *failure = {errno, what, object};
+  return false;
+}
 
 class Confinement {
  public:
@@ -63,6 +69,10 @@ class Confinement {
   const std::string& moved_to() const { return moved_to_; }
 
  private:
+  // The new root is put together here, and covers it for nobody but us.
+  static constexpr char kStage[] = "/tmp";
+  static constexpr size_t kMostRules = 256;
+
   struct Rule {
     std::string source;
     std::string target;  // below the place where the new root is put together

@@ -30,11 +30,6 @@ bool HasRuleBelow(const v1::SandboxPolicy& policy, const std::string& path) {
                      [&](const v1::PathRule& rule) { return rule.path() != path && IsAtOrBelow(rule.path(), path); });
 }
 
-bool Fail(ConfinementFailure* failure, const char* what, const char* object = nullptr) {
-  *failure = {errno, what, object};
-  return false;
-}
-
 }  // namespace
 
 // Landlock grants access to all that is below a path; so where a rule below grants less, the path's own entries are
