@@ -263,13 +263,13 @@ static void Behind(struct Stream* stream) {
 static void RegistersAround(struct Stream* stream) {
   static const int kNumbers[] = {SYS_getppid, SYS_getuid, SYS_sched_yield, SYS_write, SYS_lseek, SYS_fstat, 1000};
   enum { kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi, kR8, kR9, kR10, kR11 };
-  enum { kStatus = 0x8d5, kDirection = 0x400, kIdentification = 0x200000, kAlways = 0x202 };
+  enum { kStatus = 0x8d5, kDirection = 0x400, kAlignment = 0x40000, kIdentification = 0x200000, kAlways = 0x202 };
   const struct Region* const region = Below(stream, 3) == 0 ? &shared : Any(stream);
   const struct Site* const site = &region->sites[Below(stream, kSites)];
   const int number = kNumbers[Below(stream, sizeof(kNumbers) / sizeof(kNumbers[0]))];
   struct Registers registers;
   Fill(stream, &registers, sizeof(registers));
-  registers.flags = (registers.flags & (kStatus | kDirection | kIdentification)) | kAlways;
+  registers.flags = (registers.flags & (kStatus | kDirection | kAlignment | kIdentification)) | kAlways;
   registers.general[kRax] = (uint64_t)number;
   registers.general[kRdi] = (uint64_t)-1;
   struct Registers before = registers;
@@ -284,7 +284,7 @@ static void RegistersAround(struct Stream* stream) {
   CHECK(behind == (site->behind == kSecondCall ? 2 + 10 : 2));
   CHECK((registers.general[kR11] & ~0x10000u) == before.flags);
   // Some are those of arithmetic with the result.
-  if (is_same) Fold(stream, registers.flags & (kStatus | kDirection | kIdentification));
+  if (is_same) Fold(stream, registers.flags & (kStatus | kDirection | kAlignment | kIdentification));
   // What the site's own code changes.
   before.general[kRax] = registers.general[kRax] = 0;
   before.general[kRcx] = registers.general[kRcx] = 0;
