@@ -136,6 +136,7 @@ static void Duplicate(struct Stream* stream) {
   const int fd = stream->directory;
   // A number of the stream's own, also above and around those that others like to take.
   const long wanted = 150 + stream->number * 100 + (long)Below(stream, 100);
+  LockEnds(stream);
   Fold(stream, (uint64_t)CALL(stream, dup2, fd, wanted));
   Fold(stream, (uint64_t)CALL(stream, dup3, fd, wanted, O_CLOEXEC));
   Fold(stream, (uint64_t)CALL(stream, dup3, fd, fd, 0));
@@ -149,6 +150,7 @@ static void Duplicate(struct Stream* stream) {
   Close(stream, low);
   Fold(stream, (uint64_t)CALL(stream, close_range, wanted, wanted, 0));
   Close(stream, wanted);
+  UnlockEnds(stream);
 }
 
 static void Watch(struct Stream* stream) {

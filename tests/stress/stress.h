@@ -63,8 +63,9 @@ long CallBy(struct Stream* stream, long nr, const long arguments[6]);
 #define CALL(stream, name, ...) CallBy(stream, SYS_##name, (const long[6]){__VA_ARGS__})
 #define P(pointer) ((long)(uintptr_t)(pointer))
 
-// Who waits for an end of file, or writes to a pipe that nobody reads, must not meet a child that has the other end:
-// shared by those, exclusive while a child of fork lives.
+// Who waits for an end of file, or writes to a pipe that nobody reads, must not meet a child that has the other end;
+// nor may a program that a child executes find fds of another stream. Shared by those, exclusive while a child of fork
+// lives.
 void LockEnds(const struct Stream* stream);
 void LockForks(const struct Stream* stream);
 void UnlockEnds(const struct Stream* stream);
