@@ -98,8 +98,8 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   const size_t size = pointers * 8 + strings;
   const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (IsError(at)) return at;
-  block->exec_scratch = reinterpret_cast<void*>(at);
-  block->exec_scratch_size = size;
+  block->exec_scratch_size.StoreRelaxed(size);
+  block->exec_scratch.Release(reinterpret_cast<void*>(at));
 
   auto* pointer = reinterpret_cast<uint64_t*>(at);
   auto* text = reinterpret_cast<char*>(at) + pointers * 8;
@@ -257,9 +257,11 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
 }
 
 void ReleaseExecMemory(ThreadBlock* block) {
-  if (block->exec_scratch == nullptr) return;
-  Native(Nr::munmap, block->exec_scratch, block->exec_scratch_size);
-  block->exec_scratch = nullptr;
+  void* const scratch = block->exec_scratch.Relaxed();
+  if (scratch == nullptr) return;
+  // The kernel may give the addresses to another thread at once, whose they are then.
+  block->exec_scratch.Release(nullptr);
+  Native(Nr::munmap, scratch, block->exec_scratch_size.Relaxed());
 }
 
 void CloseExecFds(ThreadBlock* block) {

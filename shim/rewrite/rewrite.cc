@@ -153,7 +153,9 @@ void RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
   const uint8_t* const body = BodyOf(head);
   if (head->jump_at != 0) {
     // Not one write, but nobody executes what is about to be writable, or takes the risk.
-    writer.Write(site, kSyscall, kSiteSize);
+    if (!writer.Write(site, kSyscall, kSiteSize)) return;
+    // Another thread may stand between the two jumps; this one, if a signal interrupted it there, goes on at the site.
+    if (alone) writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
     return;
   }
   if (alone) {
@@ -229,7 +231,8 @@ Verdict Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
                    .far_call = 0,
                    .body = text + kSiteSize,
                    .body_size = body_size,
-                   .jump_at = static_cast<uint8_t>(jump_at)};
+                   .jump_at = static_cast<uint8_t>(jump_at),
+                   .under_jump = jump_at == 0 ? nullptr : text + jump_at};
   uint8_t code[kMaxStub];
   const size_t near_size = AssembleStub(plan, code);
   plan.far_call = entry_stub;
@@ -329,6 +332,17 @@ uint64_t AfterCall(uint64_t rip) {
 uint64_t NativeCallOf(uint32_t index) {
   const StubHead* const head = StubOf(SiteEnd(index));
   return head != nullptr && head->call_at != 0 ? CodeOf(head) + head->call_at : StubOfIndex(index);
+}
+
+uint64_t SiteOfJumpApart(uint64_t rip) {
+  uint8_t text[kJumpSize];
+  if (!HasRewritten() || !ReadGuest(text, rip, sizeof(text)) || text[0] != kJump) return 0;
+  int32_t distance;
+  memcpy(&distance, text + 1, sizeof(distance));
+  const uint64_t code = rip + kJumpSize + static_cast<uint64_t>(int64_t{distance});
+  const StubHead* const head = HeadAt(code);
+  const bool is_apart = head != nullptr && CodeOf(head) == code && head->jump_at != 0;
+  return is_apart && SiteOf(head) + head->jump_at == rip ? SiteOf(head) : 0;
 }
 
 void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore) {

@@ -38,6 +38,9 @@ uint64_t AfterCall(uint64_t rip);
 // Where the native call of the site with the stub of this index is made for a caller with the guest's registers.
 uint64_t NativeCallOf(uint32_t index);
 
+// The site whose jump to the stub is at `rip`, apart from it; 0: none's.
+uint64_t SiteOfJumpApart(uint64_t rip);
+
 // A range is about to change: what was known of its text is forgotten. `restore`: the program's own bytes are put back,
 // because it may write over a part of them, or move them.
 void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore);

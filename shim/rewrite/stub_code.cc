@@ -49,6 +49,7 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
   head.index = plan.index;
   head.body_size = static_cast<uint8_t>(plan.body_size);
   head.jump_at = plan.jump_at;
+  if (plan.under_jump != nullptr) memcpy(head.under_jump, plan.under_jump, sizeof(head.under_jump));
   Emitter emit(to + sizeof(head), kMaxStub - sizeof(head), plan.code);
 
   // Addresses that a far stub cannot reach by a displacement stand behind its code.

@@ -25,32 +25,33 @@ enum class Route : uint8_t {
 
 // In front of the code. Offsets are from the code's first byte.
 struct StubHead {
-  uint64_t after;     // the address behind the site's syscall instruction
-  uint32_t index;     // of the site's entry in the stub table
-  uint8_t call_at;    // the native call, or the jump to the stub table's
-  uint8_t after_at;   // where it comes back
-  uint8_t body_at;    // the displaced instruction
-  uint8_t back_at;    // the jump back
-  uint8_t size;       // of head and code
-  uint8_t body_size;  // of the displaced instruction
-  uint8_t jump_at;    // where the jump to here stands, from the site; 0: in the site's place
-  uint8_t pad[5];
+  uint64_t after;         // the address behind the site's syscall instruction
+  uint32_t index;         // of the site's entry in the stub table
+  uint8_t call_at;        // the native call, or the jump to the stub table's
+  uint8_t after_at;       // where it comes back
+  uint8_t body_at;        // the displaced instruction
+  uint8_t back_at;        // the jump back
+  uint8_t size;           // of head and code
+  uint8_t body_size;      // of the displaced instruction
+  uint8_t jump_at;        // where the jump to here stands, from the site; 0: in the site's place
+  uint8_t under_jump[5];  // jump_at != 0: what stood there
 };
 static_assert(sizeof(StubHead) == 24);
 
 inline constexpr size_t kMaxStub = 192;
 
 struct StubPlan {
-  uint64_t code;        // address of the code, behind the head
-  uint64_t after;       // as in StubHead
-  uint32_t index;       //
-  uint32_t nr;          // below wire::kTableNumbers
-  Route route;          //
-  uint64_t gate;        // address of guise_gate
-  uint64_t far_call;    // where the native call is made; 0: in the stub
-  const uint8_t* body;  // the displaced instruction
-  size_t body_size;     // 0: nothing was displaced
-  uint8_t jump_at;      // as in StubHead
+  uint64_t code;              // address of the code, behind the head
+  uint64_t after;             // as in StubHead
+  uint32_t index;             //
+  uint32_t nr;                // below wire::kTableNumbers
+  Route route;                //
+  uint64_t gate;              // address of guise_gate
+  uint64_t far_call;          // where the native call is made; 0: in the stub
+  const uint8_t* body;        // the displaced instruction
+  size_t body_size;           // 0: nothing was displaced
+  uint8_t jump_at;            // as in StubHead
+  const uint8_t* under_jump;  // as in StubHead; null: jump_at is 0
 };
 
 // Writes head and code to `to`. Their size does not depend on addresses; 0: too large. REQUIRES: with far_call == 0 all

@@ -186,7 +186,8 @@ TEST(StubCodeTest, StubsOfACLibraryAreWhatTheyShouldBe) {
                                .far_call = far ? kFarCall : 0,
                                .body = &text[at],
                                .body_size = body_size,
-                               .jump_at = 0};
+                               .jump_at = 0,
+                               .under_jump = nullptr};
         CheckStub(decoder, plan);
         if (HasFailure()) FAIL() << "behind " << std::hex << at;
       }
@@ -207,7 +208,8 @@ TEST(StubCodeTest, SizeDoesNotDependOnAddresses) {
                    .far_call = 0,
                    .body = body,
                    .body_size = sizeof(body),
-                   .jump_at = 0};
+                   .jump_at = 0,
+                   .under_jump = nullptr};
   uint8_t bytes[kMaxStub];
   const size_t size = AssembleStub(plan, bytes);
   plan.code += 0x123456;
@@ -227,7 +229,8 @@ TEST(StubCodeTest, TheLongestInstructionFits) {
                            .far_call = far ? kFarCall : 0,
                            .body = body,
                            .body_size = sizeof(body),
-                           .jump_at = 0};
+                           .jump_at = 0,
+                           .under_jump = nullptr};
     uint8_t bytes[kMaxStub];
     EXPECT_GT(AssembleStub(plan, bytes), 0u);
   }

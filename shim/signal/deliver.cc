@@ -5,6 +5,7 @@
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
+#include "shim/rewrite/areas.h"
 #include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
@@ -38,6 +39,23 @@ uint64_t FpSize(uint64_t fpstate) {
   memcpy(&software, reinterpret_cast<const char*>(fpstate) + kSoftwareBytes, sizeof(software));
   const bool extended = software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size >= kLeastXstate;
   return extended ? software.extended_size : kFxSize;
+}
+
+bool IsStep(const siginfo_t& info) { return info.si_signo == SIGTRAP && info.si_code == TRAP_TRACE; }
+
+// A guest steps through its own code, by the trap flag, and this is within one of its instructions: a rewritten call,
+// or one that the shim makes for it. Natively, too, the next step is that over the instruction behind a call. The flag
+// itself is gone behind an instruction that clears it.
+bool IsStepWithin(const siginfo_t& info, uint64_t rip) {
+  if (!IsStep(info)) return false;
+  if (rip >= Label(guise_traps) && rip < Label(guise_traps_end)) return true;
+  if (!InImage(rip) && HeadAt(rip) == nullptr) return false;
+  // Behind a call no step ends; what comes there has been sent, under this name.
+  constexpr uint16_t kSyscall = 0x050f;
+  uint16_t before = 0;
+  // SAFETY: text of the image or of a stub, and not its first byte.
+  memcpy(&before, reinterpret_cast<const char*>(rip) - sizeof(before), sizeof(before));
+  return before != kSyscall;
 }
 
 }  // namespace
@@ -103,8 +121,10 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 
 void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
+  if (IsStepWithin(*info, RegsOf(context)->rip)) return;
   if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
   const FaultsOpen open(block, context);
+  if (IsStep(*info) && SiteOfJumpApart(RegsOf(context)->rip) != 0) return;
   const Presented presented = Present(block, context);
   if (presented.in_shim) return;  // cannot be: everything is blocked there
   EndTempMask(block, presented, context);

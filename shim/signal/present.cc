@@ -3,6 +3,7 @@
 #include "proto/syscall/table.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/rewrite/areas.h"
+#include "shim/rewrite/rewrite.h"
 #include "shim/thread/stub_table.h"
 
 namespace guise::shim {
@@ -82,6 +83,7 @@ Presented Present(ThreadBlock* block, ucontext* context) {
     regs = block->regs;
     return {.in_shim = false, .after_call = true};
   }
+  if (const uint64_t site = SiteOfJumpApart(regs.rip)) regs.rip = site;
   return {.in_shim = InImage(regs.rip), .after_call = false};
 }
 

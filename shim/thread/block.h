@@ -82,8 +82,8 @@ struct ThreadBlock {
   bool inherits_gs;                    // until it is taken, %gs is that of the maker, a block
   int32_t exec_fd;                     // opened for an exec that failed or is under way, or -1
   int32_t tid;
-  void* exec_scratch;  // memory of that exec
-  size_t exec_scratch_size;
+  wire::Cell<void*> exec_scratch;  // memory of that exec, or null; stored last, cleared first: others look
+  wire::Cell<uint64_t> exec_scratch_size;
   wire::Cell<const GuestFilter*> filters;  // the guest's own seccomp filters, or null
   GuestDispatch dispatch;
   uint32_t caught;         // calls that took a signal, not yet counted for all to see

@@ -47,7 +47,8 @@ bool HasShim(const Range& asked) {
     look(reinterpret_cast<const void*>(StackOf(block)), kBlockSize);
     const GuestFilter* filter = block->filters.Acquire();
     for (; filter != nullptr; filter = filter->next) look(filter, FilterSize(filter->length));
-    look(block->exec_scratch, block->exec_scratch == nullptr ? 0 : block->exec_scratch_size);
+    const void* const scratch = block->exec_scratch.Acquire();
+    look(scratch, scratch == nullptr ? 0 : block->exec_scratch_size.Relaxed());
   }
   for (const ProcessState* process = FirstProcessState(); process != nullptr; process = process->next) {
     look(process, sizeof(ProcessState));
