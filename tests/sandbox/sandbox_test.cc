@@ -264,6 +264,23 @@ TEST_P(SandboxTest, TheServerIsOutOfReach) {
   EXPECT_EQ(result.exit_code, 0) << result;
 }
 
+TEST_P(SandboxTest, AnotherServerOfTheUserIsNoneOfItsBusiness) {
+  const std::string runtime = directory_ + "/other";
+  ASSERT_EQ(mkdir(runtime.c_str(), 0700), 0);
+  ASSERT_EQ(chown(runtime.c_str(), GetParam().uid, GetParam().gid), 0);
+  const std::string cli = guise_->Cli({}).argv[0];
+  Command held = guise_->Cli({"run", "--name", "other", "--", "sh", "-c", "echo ready; cat"});
+  held.env.push_back("GUISE_RUNTIME_DIR=" + runtime);
+  held.keep_stdin_open = true;
+  const std::unique_ptr<Process> process = Process::Start(held);
+  ASSERT_TRUE(process->AwaitOutput("ready\n"));
+  // The policy shows its socket.
+  const RunResult result = Run({"--ro", DirectoryOf(cli)}, {cli, "ps"}, {"GUISE_RUNTIME_DIR=" + runtime});
+  EXPECT_THAT(result.out, Not(HasSubstr("other")));
+  process->CloseInput();
+  EXPECT_EQ(process->Wait().exit_code, 0);
+}
+
 TEST_P(SandboxTest, TheLastRuleThatMatchesDecides) {
   ASSERT_EQ(mkdir((directory_ + "/a").c_str(), 0755), 0);
   WriteFile(directory_ + "/a/f", "told", 0644);
