@@ -99,10 +99,10 @@ absl::Status ControlServer::Judge(const Caller& caller) const {
   }
   // Nobody there can be told from a guest of a sandbox, also of another server's.
   if (IsInNamespaceBelow(caller.pid)) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("process ", caller.pid,
-                     " is in a pid namespace below the server's, as guests of sandboxes are; call `guise` from outside, "
-                     "or use a server there (GUISE_RUNTIME_DIR)"));
+    return absl::PermissionDeniedError(absl::StrCat(
+        "process ", caller.pid,
+        " is in a pid namespace below the server's, as guests of sandboxes are; call `guise` from outside, "
+        "or use a server there (GUISE_RUNTIME_DIR)"));
   }
   if (sessions_.IsGuest(caller.pid)) {
     return absl::PermissionDeniedError(
