@@ -124,9 +124,9 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
     for (const Nr nr : kByName) filter.Rule(SCMP_ACT_ERRNO(EACCES), nr);
     for (const Nr nr :
          {Nr::prlimit64, Nr::sched_setaffinity, Nr::sched_setscheduler, Nr::sched_setparam, Nr::sched_setattr}) {
-      filter.Rule(kRefuse, nr, {SCMP_A0_64(SCMP_CMP_NE, 0)});
+      filter.Rule(kRefuse, nr, {SCMP_A0_64(SCMP_CMP_NE, 0, 0)});
     }
-    for (const Nr nr : {Nr::setpriority, Nr::ioprio_set}) filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_NE, 0)});
+    for (const Nr nr : {Nr::setpriority, Nr::ioprio_set}) filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_NE, 0, 0)});
     return filter.Program();
   }
   // Protocols of netlink but NETLINK_ROUTE, which is 0 and the session's own: some tell of the host. ABI: there are 32.
