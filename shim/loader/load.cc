@@ -30,6 +30,7 @@
 #include "shim/signal/fault.h"
 #include "shim/thread/block.h"
 #include "shim/thread/records.h"
+#include "shim/view/fd_moves.h"
 #include "shim/view/kernel_look.h"
 #include "shim/view/proc.h"
 
@@ -226,6 +227,7 @@ const void* guise_load(uint64_t* sp) {
   process->image_fd = handover.image_fd;
   process->request_fd = handover.request_fd;
   process->reply_fd = handover.reply_fd;
+  NoteGuardedFiles(*process);
   block->mask = (handover.flags & guise::wire::kHandoverFirst) != 0 ? KernelMask() : handover.mask;
   if (handover.target_fd < 0) {
     ExecFirst(block, {.path = handover.path, .argv = stack.argv(), .envp = stack.envp()});

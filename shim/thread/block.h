@@ -90,6 +90,7 @@ struct ThreadBlock {
   uint64_t made_by;        // flags of the clone that made this thread; 0: the program's first
   uint64_t clone_flags;    // of the clone under way; in a child's block, of the one that made it
   uint64_t clone_stack;    // the child's stack pointer, or 0: the parent's
+  uint64_t fd_moves;       // FdMoves() before it
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
   uint64_t clone_args[11];    // clone3's, edited

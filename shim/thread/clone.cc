@@ -12,6 +12,7 @@
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
 #include "shim/thread/records.h"
+#include "shim/view/fd_moves.h"
 
 namespace guise::shim {
 namespace {
@@ -114,6 +115,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
       break;
   }
   ThreadBlock* child = block;
+  block->fd_moves = FdMoves();
   if (SharesMemory(made.flags)) {
     if (!IsVfork(made.flags) && block->cookie == 0) TakeGs(block);
     child = MakeChild(block, made.flags);
@@ -129,6 +131,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
     child->regs = regs;
     child->mask = block->mask;
     child->clone_flags = made.flags;
+    child->fd_moves = block->fd_moves;
     child->clone_stack = made.stack;
     child->parent_record = block->process->record;
     child->parent_generation = block->process->generation;
@@ -186,6 +189,10 @@ void guise_clone_child(ThreadBlock* block) {
     Panic(guise::wire::PanicKind::kCheck, "a new thread or process could not be armed", {.error = armed});
   }
   ProcessState* const process = block->process;
+  const bool has_own_state = !SharesMemory(flags) || (flags & CLONE_SIGHAND) == 0;
+  if (has_own_state && (flags & CLONE_FILES) == 0) {
+    FindGuardedFds(process, block->fd_moves, !SharesMemory(flags));
+  }
   if (!SharesMemory(flags)) {
     const uint32_t parent = process->record;
     const uint32_t generation = process->generation;

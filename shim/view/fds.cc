@@ -11,6 +11,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/view/fd_moves.h"
 #include "shim/view/hiding.h"
 
 namespace guise::shim {
@@ -46,6 +47,7 @@ int64_t Duplicate(ProcessState* process, const GuestCall& call) {
     if (free_natively && (lowest < 0 || fd < lowest)) lowest = fd;
   }
   if (lowest < 0) return made;
+  const FdMove move;
   if (IsError(MoveAway(process, lowest))) return made;
   const uint32_t flags = static_cast<uint32_t>(call.args[1]) == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0;
   const int64_t moved = Native(Nr::dup3, made, lowest, flags);
@@ -163,6 +165,7 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
       }
       if (!IsGuarded(process, to)) return false;
       // Done here and not by the session: the number must not be seen between the move and the call.
+      const FdMove move;
       int64_t result = MoveAway(&process, to);
       if (!IsError(result)) {
         // Of two numbers that differ.

@@ -275,8 +275,9 @@ TEST_P(SandboxTest, AnotherServerOfTheUserIsNoneOfItsBusiness) {
   const std::unique_ptr<Process> process = Process::Start(held);
   ASSERT_TRUE(process->AwaitOutput("ready\n"));
   // The policy shows its socket.
-  const RunResult result = Run({"--ro", DirectoryOf(cli)}, {cli, "ps"}, {"GUISE_RUNTIME_DIR=" + runtime});
+  const RunResult result = Run({"--ro", DirectoryOf(cli)}, {"env", "GUISE_RUNTIME_DIR=" + runtime, cli, "ps"});
   EXPECT_THAT(result.out, Not(HasSubstr("other")));
+  EXPECT_THAT(result.err, HasSubstr("pid namespace"));
   process->CloseInput();
   EXPECT_EQ(process->Wait().exit_code, 0);
 }
