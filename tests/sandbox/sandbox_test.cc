@@ -269,13 +269,14 @@ TEST_P(SandboxTest, AnotherServerOfTheUserIsNoneOfItsBusiness) {
   ASSERT_EQ(mkdir(runtime.c_str(), 0700), 0);
   ASSERT_EQ(chown(runtime.c_str(), GetParam().uid, GetParam().gid), 0);
   const std::string cli = guise_->Cli({}).argv[0];
-  Command held = guise_->Cli({"run", "--name", "other", "--", "sh", "-c", "echo ready; cat"});
-  held.env.push_back("GUISE_RUNTIME_DIR=" + runtime);
+  const std::string elsewhere = "GUISE_RUNTIME_DIR=" + runtime;
+  Command held =
+      guise_->In(NativeWay(), {"env", elsewhere, cli, "run", "--name", "other", "--", "sh", "-c", "echo ready; cat"});
   held.keep_stdin_open = true;
   const std::unique_ptr<Process> process = Process::Start(held);
   ASSERT_TRUE(process->AwaitOutput("ready\n"));
   // The policy shows its socket.
-  const RunResult result = Run({"--ro", DirectoryOf(cli)}, {"env", "GUISE_RUNTIME_DIR=" + runtime, cli, "ps"});
+  const RunResult result = Run({"--ro", DirectoryOf(cli)}, {"env", elsewhere, cli, "ps"});
   EXPECT_THAT(result.out, Not(HasSubstr("other")));
   EXPECT_THAT(result.err, HasSubstr("pid namespace"));
   process->CloseInput();
