@@ -14,7 +14,8 @@
 namespace guise::server {
 namespace {
 
-int Check(const SandboxFlags& flags) {
+int Check(SandboxFlags flags) {
+  flags.looks = true;
   const absl::StatusOr<v1::SandboxPolicy> policy = PolicyOf(flags);
   if (!policy.ok()) return Fail(policy.status());
   printf("The policy can be enforced here.\n");

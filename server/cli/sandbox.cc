@@ -17,9 +17,11 @@
 namespace guise::server {
 namespace {
 
-PolicySurroundings Surroundings() {
+// Making namespaces to see whether they can be made takes time; who starts a sandbox hears of it anyway.
+PolicySurroundings Surroundings(bool looks) {
   const char* const home = getenv("HOME");
-  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath(), Confinement::IsPossible()};
+  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath(),
+          !looks || Confinement::IsPossible()};
 }
 
 absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
@@ -101,7 +103,7 @@ absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
   // It is hidden, so it must be there.
   const absl::StatusOr<RuntimeDirectory> runtime = RuntimeDirectory::Make(RuntimeDirectory::DefaultPath());
   if (!runtime.ok()) return runtime.status();
-  absl::StatusOr<v1::SandboxPolicy> complete = CompletePolicy(policy, Surroundings());
+  absl::StatusOr<v1::SandboxPolicy> complete = CompletePolicy(policy, Surroundings(flags.best_effort || flags.looks));
   if (!complete.ok() || flags.best_effort) return complete;
   if (absl::Status status = CheckEnforced(*complete, policy); !status.ok()) return status;
   return complete;

@@ -21,6 +21,7 @@ struct SandboxFlags {
   uint32_t processes = 0;
   std::string hostname;
   bool best_effort = false;
+  bool looks = false;  // at what this host has, before anything is started
 
   bool any() const {
     return !policy.empty() || !preset.empty() || !paths.empty() || !network.empty() || processes != 0 ||

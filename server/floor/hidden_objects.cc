@@ -32,11 +32,17 @@ bool HiddenObjects::Make(const char* place) {
   const int file_system = fsopen("tmpfs", FSOPEN_CLOEXEC);
   if (file_system < 0) return false;
   const bool made = fsconfig(file_system, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
-  mount_ = made ? fsmount(file_system, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) : -1;
+  mount_ = made ? fsmount(file_system, FSMOUNT_CLOEXEC, 0) : -1;
   close(file_system);
   struct stat status;
   if (mount_ < 0 || !MakeIn(mount_) || fstat(mount_, &status) != 0) return false;
-  if (move_mount(mount_, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) return false;
+  // Of each of its clones, too.
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  if (mount_setattr(mount_, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0 ||
+      move_mount(mount_, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    return false;
+  }
   if (hiding_ != nullptr) hiding_->device.StoreRelaxed(status.st_dev);
   return true;
 }
@@ -56,10 +62,7 @@ bool HiddenObjects::Cover(const char* path, bool is_directory, ino_t listed_as) 
   const int object =
       open_tree(mount_, is_directory ? kDirectory : kFile, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
   if (object < 0) return false;
-  mount_attr attributes = {};
-  attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  const bool put = mount_setattr(object, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0 &&
-                   move_mount(object, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+  const bool put = move_mount(object, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
   const int error = errno;
   close(object);
   errno = error;

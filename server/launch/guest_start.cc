@@ -192,9 +192,10 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   }
   const pid_t child = confinement == nullptr ? fork() : RawFork(joins ? 0 : confinement->CloneFlags());
   if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(errno),
-                     "; `guise doctor` says whether user namespaces can be made here"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot make the namespaces of a sandbox: ", strerror(errno),
+        "; `guise doctor` says whether user namespaces can be made here, and --best-effort makes a sandbox "
+        "without, which keeps less (`guise policy explain`)"));
   }
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
