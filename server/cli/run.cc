@@ -218,12 +218,14 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
     if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
     start.confinement = &confinement.emplace(*std::move(prepared));
     if (keeper != nullptr) start.hiding = keeper->memory().hiding();
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-      return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);
-    stops_read = OwnedFd(ends[0]);
-    stops_write = OwnedFd(ends[1]);
-    start.stops = ends[1];
+    if (start.joins < 0) {
+      int ends[2];
+      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);
+      stops_read = OwnedFd(ends[0]);
+      stops_write = OwnedFd(ends[1]);
+      start.stops = ends[1];
+    }
   }
   if (joined.kernel == v1::KERNEL_GENERIC) {
     absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();

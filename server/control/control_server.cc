@@ -91,7 +91,7 @@ absl::Status ControlServer::Serve() {
   return absl::OkStatus();
 }
 
-absl::Status ControlServer::Judge(const Caller& caller) const {
+absl::Status ControlServer::Judge(const Caller& caller, const Peer& peer) const {
   if (caller.uid != geteuid() && caller.uid != 0) {
     return absl::PermissionDeniedError(absl::StrCat("this server belongs to uid ", geteuid(),
                                                     ", and the caller is uid ", caller.uid,
@@ -108,6 +108,11 @@ absl::Status ControlServer::Judge(const Caller& caller) const {
     return absl::PermissionDeniedError(
         absl::StrCat("process ", caller.pid,
                      " is inside a session, and a session does not command its server; call `guise` from outside"));
+  }
+  // What has been looked at was the caller's.
+  if (!peer.Lives()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("process ", caller.pid, " has connected and gone; who calls has to be there"));
   }
   return absl::OkStatus();
 }
@@ -135,8 +140,9 @@ void ControlServer::Accept() {
       Log(caller.status().ToString());
       continue;
     }
+    const Peer peer(connection.get(), caller->pid);
     const int fd = connection.release();  // gRPC's from here on
-    if (absl::Status refused = Judge(*caller); !refused.ok()) {
+    if (absl::Status refused = Judge(*caller, peer); !refused.ok()) {
       Log(absl::StrCat("refused a connection: ", refused.message()));
       refusal_->Note(fd, std::move(refused));
       grpc::AddInsecureChannelFromFd(refusing_.get(), fd);

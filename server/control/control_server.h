@@ -17,6 +17,7 @@
 #include "server/control/caller.h"
 #include "server/control/server_service.h"
 #include "server/control/sessions_service.h"
+#include "server/guest/peer.h"
 #include "server/reactor/reactor.h"
 #include "server/session/sessions.h"
 
@@ -47,7 +48,7 @@ class ControlServer {
   void Accept();
   void Pause(int error);
   // OK, or why this caller is refused.
-  absl::Status Judge(const Caller& caller) const;
+  absl::Status Judge(const Caller& caller, const Peer& peer) const;
 
   Reactor& reactor_;
   Sessions& sessions_;

@@ -152,7 +152,9 @@ absl::StatusOr<Confinement> Confinement::PrepareToJoin(const v1::SandboxPolicy& 
                                                        const std::string& working_directory, pid_t guest) {
   absl::StatusOr<Confinement> confinement = Prepare(policy, working_directory);
   if (!confinement.ok()) return confinement;
-  confinement->cgroup_ = ProcessCgroup::Of(guest);
+  absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Of(guest);
+  if (!cgroup.ok()) return cgroup.status();
+  confinement->cgroup_ = *std::move(cgroup);
   // A Landlock domain of its own would keep its signals from those who are there already.
   confinement->joins_ = true;
   FilterGaps gaps = GapsOfLandlock();
@@ -176,7 +178,7 @@ void Confinement::Pin() {
       if (IsAtOrBelow(rule.source, other.source)) above = &other;
     }
     mounted.insert(rule.target);
-    if (above == nullptr || above->access != v1::ACCESS_READ_WRITE) continue;
+    if (above == nullptr || above->access == v1::ACCESS_READ_ONLY || above->access == v1::ACCESS_HIDDEN) continue;
     for (size_t slash = above->target.size(); (slash = rule.target.find('/', slash + 1)) != std::string::npos;) {
       const std::string parent = rule.target.substr(0, slash);
       if (mounted.insert(parent).second) rule.pins.push_back(parent);
@@ -256,7 +258,9 @@ bool Confinement::EnterLandlock(int image, ConfinementFailure* failure) const {
   for (const Rule& rule : rules_) {
     const bool writes = rule.access == v1::ACCESS_READ_WRITE || rule.access == v1::ACCESS_TEMPORARY;
     // A later rule may have hidden it.
-    if (writes && !rule.covered && !domain.Allow(rule.source.c_str(), true) && errno != ENOENT && errno != EACCES) {
+    if (!writes || rule.covered || domain.Allow(rule.source.c_str(), true)) continue;
+    // Below what is temporary guests may have put something else there, when the sandbox is joined.
+    if (errno != ENOENT && errno != EACCES && !(joins_ && (errno == ELOOP || errno == ENOTDIR))) {
       return Fail(failure, "cannot allow writing below", rule.source.c_str());
     }
   }

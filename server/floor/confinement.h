@@ -82,8 +82,8 @@ class Confinement {
     bool covered;         // by a later rule of the same path, or one above it
     ino_t listed_as;      // absent: by its directory
     std::string options;  // of a tmpfs
-    // Below a writable path, the directories on the way to this one: each is made a mount, which cannot be moved away
-    // to make room for another in the rule's place.
+    // Below what guests may write to, the directories on the way to this one: each is made a mount, which cannot be
+    // moved away to make room for another in the rule's place.
     std::vector<std::string> pins = {};
   };
 

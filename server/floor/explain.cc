@@ -80,6 +80,7 @@ std::vector<Enforcement> ExplainWithout(const v1::SandboxPolicy& policy) {
   lines.push_back({"end", "", "no pid namespace: processes may outlive the session's program"});
   lines.push_back({"privileges", "no_new_privs, and as root no capabilities", ""});
   lines.push_back({"the kernel", "a seccomp filter; /proc and /sys are the host's, read-only", ""});
+  if (!LandlockKeepsLengths()) lines.push_back({"lengths of files", "the filter: no truncate(2), no openat2(2)", ""});
   lines.push_back(
       {"descriptors", "those beyond 0, 1 and 2 are closed; Landlock keeps those from being opened for more", ""});
   return lines;

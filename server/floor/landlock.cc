@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,7 +59,10 @@ bool LandlockDomain::Add(int file, uint64_t rights) const {
 }
 
 bool LandlockDomain::Allow(const char* path, bool writes) {
-  const int file = open(path, O_PATH | O_CLOEXEC);
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const int file = static_cast<int>(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)));
   if (file < 0) return false;
   const bool added = Add(file, writes ? handled_ : kReads);
   close(file);

@@ -20,7 +20,8 @@ class LandlockDomain {
   // `keeps_signals`: none goes from it to processes outside, where the kernel can do that (LandlockKeepsSignals).
   // False: errno says why.
   bool Begin(bool keeps_signals);
-  // Everything may be read and executed below `path`, and with `writes` also written, made and removed.
+  // Everything may be read and executed below `path`, of which no part is a link, and with `writes` also written, made
+  // and removed.
   bool Allow(const char* path, bool writes);
   // The file that the descriptor names may be read and executed.
   bool AllowProgram(int file) const;

@@ -19,11 +19,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "server/launch/errno_status.h"
 
 namespace guise::server {
 namespace {
 
-constexpr absl::string_view kPrefix = "guise-";
+constexpr absl::string_view kPrefix = "guise-";  // then the launcher's pid, and perhaps a dash and a number
+constexpr int kMostNames = 8;
 
 // A hierarchy that the pids controller may be on.
 struct Hierarchy {
@@ -80,7 +82,9 @@ void RemoveStale(const std::string& directory) {
   while (const dirent* const entry = readdir(entries.get())) {
     absl::string_view name = entry->d_name;
     pid_t launcher = 0;
-    if (!absl::StartsWith(name, kPrefix) || !absl::SimpleAtoi(name.substr(kPrefix.size()), &launcher)) continue;
+    if (!absl::StartsWith(name, kPrefix)) continue;
+    name.remove_prefix(kPrefix.size());
+    if (!absl::SimpleAtoi(name.substr(0, name.find('-')), &launcher)) continue;
     if (kill(launcher, 0) != 0 && errno == ESRCH) rmdir(absl::StrCat(directory, "/", entry->d_name).c_str());
   }
 }
@@ -102,8 +106,14 @@ absl::StatusOr<ProcessCgroup> ProcessCgroup::Make(uint32_t most) {
     for (const std::string& place : places) {
       RemoveStale(place);
       ProcessCgroup cgroup;
-      const std::string path = absl::StrCat(place, "/", kPrefix, getpid());
-      if (mkdir(path.c_str(), 0755) != 0) {
+      // Of a launcher that had our pid, in another namespace perhaps, one may be left.
+      std::string path = absl::StrCat(place, "/", kPrefix, getpid());
+      bool made = mkdir(path.c_str(), 0755) == 0;
+      for (int again = 1; !made && errno == EEXIST && again < kMostNames; ++again) {
+        path = absl::StrCat(place, "/", kPrefix, getpid(), "-", again);
+        made = mkdir(path.c_str(), 0755) == 0;
+      }
+      if (!made) {
         why = absl::StrCat("cannot make ", path, ": ", strerror(errno));
         continue;
       }
@@ -116,14 +126,15 @@ absl::StatusOr<ProcessCgroup> ProcessCgroup::Make(uint32_t most) {
   return absl::FailedPreconditionError(why);
 }
 
-ProcessCgroup ProcessCgroup::Of(pid_t pid) {
+absl::StatusOr<ProcessCgroup> ProcessCgroup::Of(pid_t pid) {
   ProcessCgroup cgroup;
   for (const Hierarchy& hierarchy : Hierarchies()) {
     const std::string path = PathOf(hierarchy, absl::StrCat(pid));
     const size_t name = path.rfind('/') + 1;
     if (!absl::StartsWith(absl::string_view(path).substr(name), kPrefix)) continue;
     cgroup.processes_ = OwnedFd(open(absl::StrCat(path, "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (cgroup.processes_) break;
+    if (!cgroup.processes_) return ErrnoStatus(errno, absl::StrCat("cannot join the cgroup ", path));
+    break;
   }
   return cgroup;
 }

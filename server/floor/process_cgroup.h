@@ -31,8 +31,9 @@ class ProcessCgroup {
 
   // FAILED_PRECONDITION: this host has no place for one, and why.
   static absl::StatusOr<ProcessCgroup> Make(uint32_t most);
-  // The one that the process, of a sandbox, is in; none when it is in none. Not removed with the result.
-  static ProcessCgroup Of(pid_t pid);
+  // The one that the process, of a sandbox, is in; none when it is in none. Not removed with the result. Errors: it
+  // cannot be joined.
+  static absl::StatusOr<ProcessCgroup> Of(pid_t pid);
 
   // Moves the calling process there; nothing when there is none. False: errno. Async-signal-safe.
   bool Enter() const;

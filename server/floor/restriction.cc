@@ -62,12 +62,16 @@ absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy
   char path[] = "/tmp/guise-sandbox-XXXXXX";
   if (mkdtemp(path) == nullptr) return ErrnoStatus(errno, "cannot make a temporary directory in /tmp");
   restriction.temporary_ = path;
-  restriction.grants_.push_back({path, true});
+  // Landlock's rules take no links.
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(path, nullptr), &free);
+  restriction.grants_.push_back({real == nullptr ? path : real.get(), true});
   if (!IsSeen(AccessOf(policy, working_directory))) restriction.moved_to_ = "/";
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (tcgetsid(fd) == getsid(0)) restriction.in_own_session_ = false;
   }
   FilterGaps gaps = GapsOfLandlock();
+  // No mount keeps the others either.
+  gaps.lengths = !LandlockKeepsLengths();
   gaps.namespaces = true;
   gaps.network = policy.network() != v1::NETWORK_HOST;
   absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);

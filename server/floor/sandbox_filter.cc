@@ -35,8 +35,8 @@ constexpr Nr kOwnBusiness[] = {Nr::setuid,    Nr::setgid,       Nr::setreuid, Nr
 constexpr Nr kNotThere[] = {Nr::clone3, Nr::io_uring_setup, Nr::io_uring_enter, Nr::io_uring_register};
 
 // What is the user's wherever its processes are, without an IPC namespace.
-constexpr Nr kByName[] = {Nr::shmget, Nr::shmctl, Nr::semget,  Nr::semctl,   Nr::msgget,
-                          Nr::msgctl, Nr::shmat,  Nr::mq_open, Nr::mq_unlink};
+constexpr Nr kByName[] = {Nr::shmget,  Nr::shmctl,    Nr::semget, Nr::semctl,     Nr::msgget, Nr::msgctl, Nr::shmat,
+                          Nr::mq_open, Nr::mq_unlink, Nr::semop,  Nr::semtimedop, Nr::msgsnd, Nr::msgrcv};
 
 // Of files whose owner the caller is, which need not lie below a writable path: descriptors 0, 1 and 2.
 // ABI: FS_IOC_ENABLE_VERITY of linux/fsverity.h.
@@ -127,6 +127,9 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
       filter.Rule(kRefuse, nr, {SCMP_A0_64(SCMP_CMP_NE, 0, 0)});
     }
     for (const Nr nr : {Nr::setpriority, Nr::ioprio_set}) filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_NE, 0, 0)});
+    // PRIO_USER and IOPRIO_WHO_USER: 0 is the user's own.
+    filter.Rule(kRefuse, Nr::setpriority, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, PRIO_USER)});
+    filter.Rule(kRefuse, Nr::ioprio_set, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, 3)});
     return filter.Program();
   }
   // Protocols of netlink but NETLINK_ROUTE, which is 0 and the session's own: some tell of the host. ABI: there are 32.

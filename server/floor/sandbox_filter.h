@@ -15,7 +15,7 @@ namespace guise::server {
 struct FilterGaps {
   // Signals to the caller's process group, and those that the kernel sends for a descriptor, are refused.
   bool signals = false;
-  // A file that the launcher hands over for reading is not truncated: refused are truncate(2), opening for that without
+  // A file that is for reading is not truncated: refused are truncate(2), opening for that without
   // writing, and openat2, whose flags a filter does not see.
   bool lengths = false;
   // There are no namespaces: calls that name processes, other than the caller, or objects by System V's or message

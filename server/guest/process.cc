@@ -131,7 +131,7 @@ bool IsInNamespaceBelow(pid_t pid) {
   char text[4096];
   const OwnedFd file(open(absl::StrCat("/proc/", pid, "/status").c_str(), O_RDONLY | O_CLOEXEC));
   const ssize_t size = file ? read(file.get(), text, sizeof(text)) : -1;
-  return size > 0 && NamedInNamespace({text, static_cast<size_t>(size)}) != 0;
+  return size <= 0 || NamedInNamespace({text, static_cast<size_t>(size)}) != 0;
 }
 
 std::multimap<pid_t, pid_t> PidsInNamespaces() {

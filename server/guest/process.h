@@ -38,7 +38,7 @@ enum class Presence {
 // Looks for the process with this pid; kThere: *pidfd is its.
 Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd);
 
-// Whether the process is in a pid namespace below this process's own.
+// Whether the process is in a pid namespace below this process's own, or cannot be told to be in none.
 bool IsInNamespaceBelow(pid_t pid);
 // The processes of other pid namespaces, below this process's own, by what they are called in theirs. Reads all of
 // /proc.

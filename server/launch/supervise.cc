@@ -61,11 +61,15 @@ class Supervisor {
       constexpr int kOwn = 2;
       pollfd fds[kOwn + Keeper::kPollFds];
       fds[0] = {inbox_.fd(), POLLIN, 0};
-      fds[1] = {stops_, POLLIN, 0};
+      fds[1] = {stops_open_ ? stops_ : -1, POLLIN, 0};
       if (keeper_ != nullptr) keeper_->FillPoll(fds + kOwn);
       poll(fds, kOwn + (keeper_ == nullptr ? 0 : Keeper::kPollFds), Timeout());
       if (fds[0].revents != 0) Forward();
-      if ((fds[1].revents & POLLIN) != 0) StopToo();
+      if ((fds[1].revents & POLLIN) != 0) {
+        StopToo();
+      } else if (fds[1].revents != 0) {
+        stops_open_ = false;  // guise-init has gone
+      }
       if (keeper_ == nullptr) continue;
       keeper_->Check();
       SpeakOfServer();
@@ -129,7 +133,8 @@ class Supervisor {
     if (!in_own_session_ || (info.ssi_code != SI_KERNEL && signal != SIGCONT)) {
       kill(guest_, signal);
     } else if (stops_ < 0) {
-      kill(-guest_, signal);
+      // Its group has no parent in its session, so that the kernel would not stop it for the terminal's sake.
+      kill(-guest_, signal == SIGTSTP ? SIGSTOP : signal);
     } else {
       sigqueue(guest_, signal, {.sival_int = kForGroup});
     }
@@ -168,6 +173,7 @@ class Supervisor {
   Keeper* const keeper_;
   const int stops_;
   const bool in_own_session_;
+  bool stops_open_ = true;
   int exit_code_ = 0;
   bool spoken_ = false;
   int64_t lost_at_ = -1;

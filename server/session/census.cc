@@ -1,6 +1,7 @@
 #include "server/session/census.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@ Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std:
       memories_(std::move(memories)),
       strand_(std::move(strand)),
       changed_(std::move(changed)) {}
+
+// Each costs a descriptor, of which other sessions need some. Those beyond are found dead by looking.
+size_t MostWatched() {
+  rlimit limit = {};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : 64;
+}
 
 Uses Census::Look::UsesMemory(pid_t pid) {
   const auto [it, is_new] = uses_.try_emplace(pid, Uses::kUnknown);
@@ -99,7 +106,7 @@ bool Census::Consider(const HeldProcess& held, Trust trust, Look& look) {
   if (presence == Presence::kThere) {
     absl::MutexLock lock(&mutex_);
     // A second record of a process that is watched goes back when a later look finds nobody behind it.
-    if (closed_ || !pids_.insert(guest.pid).second) return true;
+    if (closed_ || guests_.size() >= MostWatched() || !pids_.insert(guest.pid).second) return true;
     guests_.emplace(key, std::move(guest));
     ++events_;
     WatchSoon(key);
@@ -132,8 +139,10 @@ Presence Census::Find(const HeldProcess& held, Look& look, Guest* guest) const {
   }
   Presence found = Presence::kNone;
   for (const pid_t pid : look.Called(held.pid)) {
-    if (look.UsesMemory(pid) != Uses::kYes) continue;
-    const Presence presence = OpenGuest(pid, held.taken_at, &guest->pidfd);
+    const Uses uses = look.UsesMemory(pid);
+    if (uses == Uses::kNo) continue;
+    // Not known: perhaps it is.
+    const Presence presence = uses == Uses::kYes ? OpenGuest(pid, held.taken_at, &guest->pidfd) : Presence::kYounger;
     if (presence == Presence::kNone) continue;
     guest->pid = pid;
     found = presence;

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/wire/fdsocket.h"
+#include "server/guest/peer.h"
 #include "server/guest/process.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session.h"
@@ -50,6 +51,7 @@ struct FdSocket::State : std::enable_shared_from_this<FdSocket::State> {
   struct Connection {
     OwnedFd socket;
     ucred peer = {};
+    Peer process;
     std::shared_ptr<Session> session;  // after its request
     Session::ConnectionId joined = 0;
   };
@@ -85,6 +87,7 @@ void FdSocket::State::Accept() {
   // Strangers are let go unheard: they could only fill the table.
   if (connection.peer.uid != geteuid() && connection.peer.uid != 0 && geteuid() != 0) return;
   const int fd = socket.get();
+  connection.process = Peer(fd, connection.peer.pid);
   connection.socket = std::move(socket);
   connections[fd] = std::move(connection);
   reactor.Watch(fd, [weak = weak_from_this(), fd] {
@@ -135,7 +138,8 @@ int FdSocket::State::Answer(Connection& connection, const wire::FdMessage& reque
   const std::shared_ptr<Session> session = sessions.Find(request.session);
   if (session == nullptr) return -ESRCH;
   if (!MayAttach(connection.peer, *session)) return -EPERM;
-  if (IsInNamespaceBelow(connection.peer.pid) || sessions.IsGuest(connection.peer.pid)) return -EPERM;
+  const bool is_guest = IsInNamespaceBelow(connection.peer.pid) || sessions.IsGuest(connection.peer.pid);
+  if (is_guest || !connection.process.Lives()) return -EPERM;
 
   const bool keeper = request.op == wire::FdOp::kAttach;
   const int fd = connection.socket.get();
