@@ -89,6 +89,15 @@ TEST_P(FdSocketTest, RefusesGuestsAndTheirChildren) {
   EXPECT_FALSE(sessions().IsGuest(1));
 }
 
+TEST_P(FdSocketTest, RefusesWhoHasGone) {
+  Served::Kept kept = served_.Keep({"alpha"});
+  // Nobody can say where it was.
+  const Attached refused = served_.Attach(wire::FdOp::kGuest, kept.info.number, Served::Connecter::kGone);
+  EXPECT_EQ(refused.reply.error, -EPERM);
+  EXPECT_TRUE(refused.fds.empty());
+  EXPECT_EQ(served_.Attach(wire::FdOp::kGuest, kept.info.number).reply.error, 0);
+}
+
 INSTANTIATE_BOTH_WAYS(FdSocketTest);
 
 }  // namespace

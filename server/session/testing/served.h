@@ -37,8 +37,10 @@ class Served {
   Reactor& reactor() { return *reactor_; }
 
   // A new connection that sends these bytes and takes the reply; no fds and reply.magic == 0: closed without one.
-  Attached Ask(const void* bytes, size_t size) const;
-  Attached Attach(wire::FdOp op, uint32_t session) const;
+  // kGone: connected by a process that has ended by then.
+  enum class Connecter { kThis, kGone };
+  Attached Ask(const void* bytes, size_t size, Connecter connecter = Connecter::kThis) const;
+  Attached Attach(wire::FdOp op, uint32_t session, Connecter connecter = Connecter::kThis) const;
   // A session with a keeper: this process.
   struct Kept {
     SessionInfo info;
