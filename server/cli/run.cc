@@ -162,8 +162,7 @@ void SayMoved(const std::string& from, const std::string& to) {
 absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, pid_t joins, const std::string& program) {
   if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
   const std::string here = WorkingDirectory();
-  absl::StatusOr<Confinement> confinement =
-      joins != 0 ? Confinement::PrepareToJoin(policy, here, joins) : Confinement::Prepare(policy, here);
+  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, here, joins);
   if (confinement.ok()) SayMoved(here, confinement->moved_to());
   return confinement;
 }

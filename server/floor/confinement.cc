@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,9 +85,10 @@ bool TakeImage(int image, const char* path) {
 
 }  // namespace
 
-absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy,
-                                                 const std::string& working_directory) {
+absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory,
+                                                 pid_t guest) {
   Confinement confinement;
+  confinement.joins_ = guest != 0;
   confinement.has_user_namespace_ = geteuid() != 0;
   confinement.uid_map_ = absl::StrFormat("%d %d 1\n", geteuid(), geteuid());
   confinement.gid_map_ = absl::StrFormat("%d %d 1\n", getegid(), getegid());
@@ -128,9 +127,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     return absl::InvalidArgumentError(absl::StrCat(
         "descriptor ", fd, " is a directory of the host's, a way around the sandbox's mounts; redirect it"));
   }
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (tcgetsid(fd) == getsid(0)) confinement.in_own_session_ = false;
-  }
+  confinement.in_own_session_ = !HasTerminal();
   confinement.Pin();
   confinement.hostname_ = policy.hostname();
   confinement.network_ = policy.network();
@@ -139,34 +136,22 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   if (!IsSeen(AccessOf(policy, working_directory))) {
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
-  if (absl::Status status = confinement.SetFilter(GapsOfLandlock()); !status.ok()) return status;
-  if (geteuid() == 0) {
+  FilterGaps gaps = GapsOfLandlock();
+  // A Landlock domain of its own would keep its signals from those who are there already.
+  gaps.signals |= confinement.joins_;
+  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
+  if (!filter.ok()) return filter.status();
+  confinement.filter_ = *std::move(filter);
+  if (confinement.joins_) {
+    absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Of(guest);
+    if (!cgroup.ok()) return cgroup.status();
+    confinement.cgroup_ = *std::move(cgroup);
+  } else if (geteuid() == 0) {
     // And guise-init. Where there can be none, CheckEnforced() has said so.
     absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(policy.processes() + 1);
     if (cgroup.ok()) confinement.cgroup_ = *std::move(cgroup);
   }
   return confinement;
-}
-
-absl::StatusOr<Confinement> Confinement::PrepareToJoin(const v1::SandboxPolicy& policy,
-                                                       const std::string& working_directory, pid_t guest) {
-  absl::StatusOr<Confinement> confinement = Prepare(policy, working_directory);
-  if (!confinement.ok()) return confinement;
-  absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Of(guest);
-  if (!cgroup.ok()) return cgroup.status();
-  confinement->cgroup_ = *std::move(cgroup);
-  // A Landlock domain of its own would keep its signals from those who are there already.
-  confinement->joins_ = true;
-  FilterGaps gaps = GapsOfLandlock();
-  gaps.signals = true;
-  if (absl::Status status = confinement->SetFilter(gaps); !status.ok()) return status;
-  return confinement;
-}
-
-absl::Status Confinement::SetFilter(const FilterGaps& gaps) {
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
-  if (filter.ok()) filter_ = *std::move(filter);
-  return filter.status();
 }
 
 void Confinement::Pin() {
@@ -241,9 +226,7 @@ bool Confinement::Narrow(int image, ConfinementFailure* failure) const {
   if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
   if (HasLandlock() && !EnterLandlock(image, failure)) return false;
-  const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
-  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ||
-         Fail(failure, "cannot set the system call filter");
+  return InstallFilter(filter_) || Fail(failure, "cannot set the system call filter");
 }
 
 // The mounts say what may be written; this, that nothing is written but through them.

@@ -17,7 +17,6 @@
 #include "proto/control/v1/sandbox.pb.h"
 #include "proto/wire/published.h"
 #include "server/floor/process_cgroup.h"
-#include "server/floor/sandbox_filter.h"
 
 namespace guise::server {
 
@@ -38,10 +37,9 @@ inline bool Fail(ConfinementFailure* failure, const char* what, const char* obje
 class Confinement {
  public:
   // `policy`: complete (policy.h). INVALID_ARGUMENT: it cannot be enforced here, and why; INTERNAL, RESOURCE_EXHAUSTED.
-  static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory);
-  // The same, to join the sandbox of a session that lives, in which `guest` is.
-  static absl::StatusOr<Confinement> PrepareToJoin(const v1::SandboxPolicy& policy,
-                                                   const std::string& working_directory, pid_t guest);
+  // `guest`: a process of a session that lives, whose sandbox is to be joined; 0: a new one.
+  static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory,
+                                             pid_t guest);
 
   // Whether this process can make the namespaces.
   static bool IsPossible();
@@ -87,7 +85,6 @@ class Confinement {
     std::vector<std::string> pins = {};
   };
 
-  absl::Status SetFilter(const FilterGaps& gaps);
   void Pin();
   bool MapIds(ConfinementFailure* failure) const;
   bool MakeRoot(HiddenObjects& hidden, ConfinementFailure* failure) const;

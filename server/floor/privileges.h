@@ -1,12 +1,23 @@
-// What a process can give up for good.
+// What a process has that a sandbox is about.
 #ifndef GUISE_SERVER_FLOOR_PRIVILEGES_H_
 #define GUISE_SERVER_FLOOR_PRIVILEGES_H_
+
+#include <linux/filter.h>
+
+#include <vector>
 
 namespace guise::server {
 
 // All capabilities, and what could bring one back: an exec by uid 0 gains nothing either. False: errno.
 // Async-signal-safe. REQUIRES: CAP_SETPCAP.
 bool DropCapabilities();
+
+// Puts a system call filter in force, with no_new_privs where the process may not do so without. False: errno.
+// Async-signal-safe.
+bool InstallFilter(const std::vector<sock_filter>& filter);
+
+// Whether one of the standard descriptors is this process's controlling terminal.
+bool HasTerminal();
 
 }  // namespace guise::server
 

@@ -2,10 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,9 +64,7 @@ absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy
   const std::unique_ptr<char, void (*)(void*)> real(realpath(path, nullptr), &free);
   restriction.grants_.push_back({real == nullptr ? path : real.get(), true});
   if (!IsSeen(AccessOf(policy, working_directory))) restriction.moved_to_ = "/";
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (tcgetsid(fd) == getsid(0)) restriction.in_own_session_ = false;
-  }
+  restriction.in_own_session_ = !HasTerminal();
   FilterGaps gaps = GapsOfLandlock();
   // No mount keeps the others either.
   gaps.lengths = !LandlockKeepsLengths();
@@ -112,9 +108,7 @@ bool Restriction::Enter(int image, ConfinementFailure* failure) const {
   if (image >= 0 && !domain.AllowProgram(image)) return Fail(failure, "cannot allow the shim's image");
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) domain.AllowDescriptor(fd);
   if (!domain.Enter()) return Fail(failure, "cannot enter the Landlock domain");
-  const sock_fprog program = {static_cast<unsigned short>(filter_.size()), const_cast<sock_filter*>(filter_.data())};
-  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ||
-         Fail(failure, "cannot set the system call filter");
+  return InstallFilter(filter_) || Fail(failure, "cannot set the system call filter");
 }
 
 }  // namespace guise::server

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "absl/strings/str_format.h"
 #include "proto/wire/handover.h"
 #include "proto/wire/version.h"
+#include "server/floor/privileges.h"
 #include "server/launch/errno_status.h"
 #include "server/reactor/owned_fd.h"
 
@@ -53,15 +53,6 @@ absl::Status DupTo(int fd, int place) {
 }
 [[noreturn]] void Report(int pipe) { Report(pipe, {errno, nullptr, nullptr}); }
 
-// Async-signal-safe.
-bool Install(const std::vector<sock_filter>& filter) {
-  const sock_fprog program = {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
-  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return true;
-  // ABI: seccomp(2): without CAP_SYS_ADMIN, filters bind those only that cannot gain privileges by an exec.
-  return errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
-}
-
 // REQUIRES: runs in the child. Async-signal-safe.
 [[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
                               char* const* environment, int failure) {
@@ -78,7 +69,7 @@ bool Install(const std::vector<sock_filter>& filter) {
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   start.signals.Restore();
-  if (!start.filter.empty() && !Install(start.filter)) Report(failure);
+  if (!start.filter.empty() && !InstallFilter(start.filter)) Report(failure);
   if (fds.image >= 0) {
     syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
   } else {

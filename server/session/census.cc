@@ -10,6 +10,15 @@
 #include "server/guest/process.h"
 
 namespace guise::server {
+namespace {
+
+// Each costs a descriptor, of which other sessions need some. Those beyond are found dead by looking.
+size_t MostWatched() {
+  rlimit limit = {};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : 64;
+}
+
+}  // namespace
 
 Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std::shared_ptr<Strand> strand,
                bool in_namespace, std::function<void()> changed)
@@ -18,12 +27,6 @@ Census::Census(Reactor& reactor, std::shared_ptr<SessionMemories> memories, std:
       memories_(std::move(memories)),
       strand_(std::move(strand)),
       changed_(std::move(changed)) {}
-
-// Each costs a descriptor, of which other sessions need some. Those beyond are found dead by looking.
-size_t MostWatched() {
-  rlimit limit = {};
-  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : 64;
-}
 
 Uses Census::Look::UsesMemory(pid_t pid) {
   const auto [it, is_new] = uses_.try_emplace(pid, Uses::kUnknown);

@@ -10,6 +10,7 @@
 #include "shim/memories.h"
 #include "shim/memory.h"
 #include "shim/signal/interrupt.h"
+#include "shim/view/open_flags.h"
 
 namespace guise::shim {
 namespace {
@@ -51,22 +52,6 @@ int32_t DirectoryOf(const GuestCall& call, size_t path) {
   const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(call.nr));
   if (path > 0 && row.args[path - 1].kind == ArgKind::DirFd) return static_cast<int32_t>(call.args[path - 1]);
   return AT_FDCWD;
-}
-
-// How a call opens; false: it does not, or makes the file.
-bool OpenFlags(const GuestCall& call, uint64_t* flags) {
-  switch (call.nr) {
-    case Nr::open:
-      *flags = call.args[1];
-      return true;
-    case Nr::openat:
-      *flags = call.args[2];
-      return true;
-    case Nr::openat2:
-      return ReadGuest(flags, call.args[2]);  // its first field
-    default:
-      return false;
-  }
 }
 
 bool FollowsLink(const GuestCall& call) {

@@ -11,6 +11,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/view/open_flags.h"
 
 namespace guise::shim {
 namespace {
@@ -68,22 +69,6 @@ int64_t OpenText(const Text<512>& text, uint64_t flags) {
   }
   if (IsError(result)) Native(Nr::close, made);
   return result;
-}
-
-// The open flags of a call that opens by path; false: another call.
-bool OpenFlags(const GuestCall& call, uint64_t* flags) {
-  switch (call.nr) {
-    case Nr::open:
-      *flags = call.args[1];
-      return true;
-    case Nr::openat:
-      *flags = call.args[2];
-      return true;
-    case Nr::openat2:
-      return call.args[3] == sizeof(open_how) && ReadGuest(flags, call.args[2] + offsetof(open_how, flags));
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -153,6 +138,8 @@ bool OpenKernelFile(const GuestCall& call, KernelFile file, Outcome* outcome) {
   KernelLookCopy look;
   uint64_t flags;
   if (file == KernelFile::kNone || !OpenFlags(call, &flags) || !ReadLook(&look)) return false;
+  // Of another size the kernel has its say.
+  if (call.nr == Nr::openat2 && call.args[3] != sizeof(open_how)) return false;
   if ((flags & (O_ACCMODE | O_PATH | O_DIRECTORY)) != O_RDONLY) return false;
   Text<512> text;
   if (file == KernelFile::kVersion) {
