@@ -175,15 +175,18 @@ absl::StatusOr<Restriction> Restrict(const v1::SandboxPolicy& policy, const std:
   return restriction;
 }
 
-// Programs make temporary files where TMPDIR says, and are at a loss when that is hidden.
-void DropHiddenTmpdir(const v1::SandboxPolicy& policy, std::vector<std::string>& environment) {
+// Programs make temporary files where TMPDIR says, and are at a loss when that is hidden. `instead`: what it is to say;
+// empty: it is taken out, where it is hidden.
+void SetTmpdir(const v1::SandboxPolicy& policy, const std::string& instead, std::vector<std::string>& environment) {
   constexpr absl::string_view kName = "TMPDIR=";
   environment.erase(std::remove_if(environment.begin(), environment.end(),
                                    [&](const std::string& variable) {
                                      if (!absl::StartsWith(variable, kName)) return false;
-                                     return AccessOf(policy, variable.substr(kName.size())) == v1::ACCESS_HIDDEN;
+                                     return !instead.empty() ||
+                                            AccessOf(policy, variable.substr(kName.size())) == v1::ACCESS_HIDDEN;
                                    }),
                     environment.end());
+  if (!instead.empty()) environment.push_back(absl::StrCat(kName, instead));
 }
 
 int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
@@ -232,8 +235,9 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
     start.filter = *std::move(filter);
   }
   for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
-  if (joined.sandbox.has_value()) DropHiddenTmpdir(*joined.sandbox, start.environment);
-  if (restriction.has_value()) start.environment.push_back(absl::StrCat("TMPDIR=", restriction->temporary()));
+  if (joined.sandbox.has_value()) {
+    SetTmpdir(*joined.sandbox, restriction.has_value() ? restriction->temporary() : "", start.environment);
+  }
   inbox.DieIfAskedTo();
   const absl::StatusOr<pid_t> guest = StartGuest(start);
   stops_write = OwnedFd();  // of guise-init alone
