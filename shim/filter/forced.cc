@@ -18,8 +18,8 @@ siginfo_t SigsysOf(const ucontext* context, int code, uint32_t nr, uint32_t arch
 
 void ForceSigsys(ThreadBlock* block, ucontext* context, const siginfo_t& info) {
   const KernelAction action = TakeAction(block->process, SIGSYS);
-  if (IsHandled(action) && !block->blocks_sigsys) return Deliver(block, SIGSYS, &info, context, action);
-  KillBySigsys(info);
+  if (!IsHandled(action) || block->blocks_sigsys) return KillBySigsys(info);
+  Deliver(block, SIGSYS, &info, context, action);
 }
 
 void KillBySigsys(const siginfo_t& info) {

@@ -8,6 +8,7 @@
 #include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/leave.h"
 #include "shim/thread/clone.h"
 #include "shim/thread/records.h"
 #include "shim/thread/stub_table.h"
@@ -137,6 +138,7 @@ void guise_gate_call(guise::shim::ThreadBlock* block) {
   Outcome outcome = Outcome::Native();
   block->gate_before = true;
   if (!AnswerHere(block, &call, &outcome)) {
+    if (IsOpen(block) && asked.nr == Nr::rt_sigreturn && ReturnInGate(block)) return;
     if (IsOpen(block) && DoubleOrEnd(block, asked)) return;
     block->leave_to = Label(guise_traps) + kSiteSize * block->site;
     return;

@@ -85,8 +85,6 @@ bool IsUnused() {
   return base == 0 && GsSelector() == 0;
 }
 
-bool HoldsGs(const ThreadBlock* block) { return guise_gs_self() == block; }
-
 void TellBelowGuarded(const ProcessState* process, int32_t below) {
   for (ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
     if (block->used.Acquire() == 0 || block->process != process) continue;
@@ -154,6 +152,8 @@ void TakeGs(ThreadBlock* block) {
   UpdateRoutes(block);
   UpdateGuarded(block->process);
 }
+
+bool HoldsGs(const ThreadBlock* block) { return guise_gs_self() == block; }
 
 void NoteGs(ThreadBlock* block) {
   if (block->cookie != 0 && !HoldsGs(block)) block->leaves_gs = true;

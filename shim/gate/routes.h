@@ -26,6 +26,8 @@ void NoteHardware(uint64_t hwcap2);
 // or the second thread on. On some CPUs it costs a system call, and more at each switch of threads.
 // REQUIRES: the thread's record has been taken.
 void TakeGs(ThreadBlock* block);
+// Whether %gs is this block. REQUIRES: as ReadGuest.
+bool HoldsGs(const ThreadBlock* block);
 // The thread was caught, and may have changed %gs: notes that it is the guest's then. REQUIRES: as ReadGuest.
 void NoteGs(ThreadBlock* block);
 // What the stubs of the thread are told changes with the guest's filters, dispatch and mask, and guarded fds.

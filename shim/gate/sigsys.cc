@@ -51,7 +51,10 @@ void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
     return;
   }
   EndTempMask(block, presented, context);
-  if (!forced) return ApplyDisposition(block, SIGSYS, info, context);
+  if (!forced) {
+    ApplyDisposition(block, SIGSYS, info, context);
+    return;
+  }
   // A filter's handler compares the two.
   info->si_call_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
   ForceSigsys(block, context, *info);
@@ -132,13 +135,14 @@ void DeliverKept(ThreadBlock* block, ucontext* context) {
   ApplyDisposition(block, info.si_signo, &info, context);
 }
 
-// The gate's way out when a signal has come to it.
+// The gate's way out when a signal has come to it, and a handler's when a fault that somebody sent waits in the block:
+// the end of this handler lets that one come.
 void DeliverOfGate(ThreadBlock* block, ucontext* context) {
   GuestRegs& regs = *RegsOf(context);
   regs = block->regs;
   if (block->gate_before) regs.rip -= kSiteSize;
   EndOpen(block, context);
-  DeliverKept(block, context);
+  if (block->has_interruption) DeliverKept(block, context);
 }
 
 void OnCall(ThreadBlock* block, siginfo_t* info, ucontext* context) {

@@ -93,9 +93,25 @@ size_t ModRmSize(const uint8_t* code, size_t size) {
   return 1 + (sib ? 1 : 0) + displacement;
 }
 
+// What assemblers fill up with: prefixes for operand size and %cs in front of a nop with operand.
+size_t SkipFillers(const uint8_t* code, size_t size, size_t at) {
+  while (at < size && (code[at] == 0x66 || code[at] == 0x2e)) ++at;
+  return at;
+}
+
+// A nop with operand, which a function that ends in a call may have behind it; 0: another instruction.
+size_t NopSize(const uint8_t* code, size_t size) {
+  size_t at = SkipFillers(code, size, 0);
+  if (at + 2 > size || code[at] != 0x0f || code[at + 1] != 0x1f) return 0;
+  at += 2;
+  const size_t operands = ModRmSize(code + at, size - at);
+  return operands == 0 || at + operands > size ? 0 : at + operands;
+}
+
 }  // namespace
 
 size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
+  if (const size_t nop = NopSize(code, size); nop != 0) return nop >= least ? nop : 0;
   size_t at = 0;
   bool wide = false;
   if (at < size && (code[at] & 0xf0) == 0x40) wide = (code[at++] & 8) != 0;
@@ -119,9 +135,8 @@ size_t JumpInNop(const uint8_t* code, size_t size) {
   constexpr uint8_t kReturn = 0xc3;
   constexpr size_t kJumpSize = 5;
   if (size == 0 || code[0] != kReturn) return 0;
-  size_t at = 1;
-  // What assemblers fill up with: prefixes for operand size and %cs, nopl or nopw disp32(base,index).
-  while (at < size && (code[at] == 0x66 || code[at] == 0x2e)) ++at;
+  // nopl or nopw disp32(base,index).
+  size_t at = SkipFillers(code, size, 1);
   constexpr uint8_t kNop[] = {0x0f, 0x1f, 0x84};
   for (const uint8_t byte : kNop) {
     if (at >= size || code[at++] != byte) return 0;

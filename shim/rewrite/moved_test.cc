@@ -52,15 +52,17 @@ TEST(MovedTest, KnowsWhatFollowsCallsInCLibraries) {
     std::vector<uint8_t> code;
     size_t size;
   } kCases[] = {
-      {{0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff}, 6},  // cmp $-4096,%rax
-      {{0x3d, 0x01, 0xf0, 0xff, 0xff}, 5},        // cmp $-4095,%eax
-      {{0x48, 0x83, 0xf8, 0xfc}, 4},              // cmp $-4,%rax
-      {{0x48, 0x89, 0xc3}, 3},                    // mov %rax,%rbx
-      {{0x41, 0x89, 0xc4}, 3},                    // mov %eax,%r12d
-      {{0x48, 0x8b, 0x54, 0x24, 0x18}, 5},        // mov 0x18(%rsp),%rdx
-      {{0x48, 0x89, 0x44, 0x24, 0x08}, 5},        // mov %rax,8(%rsp)
-      {{0x48, 0x85, 0xc0}, 3},                    // test %rax,%rax
-      {{0x48, 0x63, 0xd8}, 3},                    // movslq %eax,%rbx
+      {{0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff}, 6},            // cmp $-4096,%rax
+      {{0x3d, 0x01, 0xf0, 0xff, 0xff}, 5},                  // cmp $-4095,%eax
+      {{0x48, 0x83, 0xf8, 0xfc}, 4},                        // cmp $-4,%rax
+      {{0x48, 0x89, 0xc3}, 3},                              // mov %rax,%rbx
+      {{0x41, 0x89, 0xc4}, 3},                              // mov %eax,%r12d
+      {{0x48, 0x8b, 0x54, 0x24, 0x18}, 5},                  // mov 0x18(%rsp),%rdx
+      {{0x48, 0x89, 0x44, 0x24, 0x08}, 5},                  // mov %rax,8(%rsp)
+      {{0x48, 0x85, 0xc0}, 3},                              // test %rax,%rax
+      {{0x48, 0x63, 0xd8}, 3},                              // movslq %eax,%rbx
+      {{0x0f, 0x1f, 0x80, 0, 0, 0, 0}, 7},                  // nopl 0(%rax), behind rt_sigreturn
+      {{0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}, 10},  // nopw %cs:0(%rax,%rax)
   };
   for (const auto& c : kCases) EXPECT_EQ(MovableSize(c.code.data(), c.code.size(), 3), c.size);
 }

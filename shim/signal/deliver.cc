@@ -9,7 +9,9 @@
 #include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/fp_state.h"
 #include "shim/signal/interrupt.h"
+#include "shim/signal/leave.h"
 #include "shim/signal/present.h"
 
 #ifndef SS_AUTODISARM
@@ -22,24 +24,11 @@ namespace {
 using syscall::Nr;
 
 constexpr uint64_t kRedZone = 128;
-// ABI: arch/x86/include/uapi/asm/sigcontext.h, fpx_sw_bytes: magic, size of the whole, in the last bytes of the 512.
-constexpr uint64_t kFxSize = 512;
-constexpr uint64_t kSoftwareBytes = 464;
-// ABI: arch/x86/kernel/fpu/signal.c, check_xstate_in_sigframe(): nothing is extended that does not hold the fxsave area
-// and a header. A CPU without xsave has the magic too, and a size that counts four bytes which its frame does not have.
-constexpr uint64_t kLeastXstate = kFxSize + 64;
 // ABI: cleared at entry of a handler, arch/x86/kernel/signal_64.c: direction, resume, trap.
 constexpr uint64_t kClearedFlags = 0x400 | 0x10000 | 0x100;
 
 // ABI: arch/x86/include/asm/segment.h, __USER_CS; handlers are 64-bit code whatever they interrupt.
 constexpr uint16_t kUserCode = 0x33;
-
-uint64_t FpSize(uint64_t fpstate) {
-  _fpx_sw_bytes software;
-  memcpy(&software, reinterpret_cast<const char*>(fpstate) + kSoftwareBytes, sizeof(software));
-  const bool extended = software.magic1 == FP_XSTATE_MAGIC1 && software.xstate_size >= kLeastXstate;
-  return extended ? software.extended_size : kFxSize;
-}
 
 bool IsStep(const siginfo_t& info) { return info.si_signo == SIGTRAP && info.si_code == TRAP_TRACE; }
 
@@ -58,9 +47,56 @@ bool IsStepWithin(const siginfo_t& info, uint64_t rip) {
   return before != kSyscall;
 }
 
+// A signal that has come to the guest. The handler that it enters, when it can be entered from here at once
+// (signal/leave.h), or 0.
+uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
+  const FaultsOpen open(block, context);
+  if (IsStep(*info) && SiteOfJumpApart(RegsOf(context)->rip) != 0) return 0;
+  const Presented presented = Present(block, context);
+  if (presented.in_shim) return 0;  // cannot be: everything is blocked there
+  EndTempMask(block, presented, context);
+  const bool enters = !ReturnBlocked(block, info, context) && ApplyDisposition(block, signal, info, context);
+  const uint64_t shown = Settle(block, context);
+  return enters && CanLeave(block, context) ? shown : 0;
+}
+
+// All of the frame that the guest returns by is taken over into the kernel's own frame of this handler, whose return
+// then is the guest's. False: it cannot be read.
+bool TakeFrame(ThreadBlock* block, ucontext* context) {
+  GuestRegs& regs = *RegsOf(context);
+  ucontext guest;
+  if (!ReadGuest(&guest, regs.rsp - 8 + offsetof(SignalFrame, context))) return false;
+  const auto from = reinterpret_cast<uint64_t>(guest.uc_mcontext.fpstate);
+  const auto to = reinterpret_cast<uint64_t>(context->uc_mcontext.fpstate);
+  if (from == 0) {
+    context->uc_mcontext.fpstate = nullptr;
+  } else if (to != 0) {
+    char head[kFxSize];
+    if (!ReadGuest(head, from, sizeof(head))) return false;
+    const uint64_t size = FpSize(reinterpret_cast<uint64_t>(head));
+    // Larger than this CPU's: not a frame of this process. ABI: check_xstate_in_sigframe() falls back to the first
+    // part.
+    const uint64_t taken = size <= FpSize(to) ? size : kFxSize;
+    if (!ReadGuest(reinterpret_cast<void*>(to), from, taken)) return false;
+  }
+  const uint64_t handler_rsp = regs.rsp;
+  regs = *RegsOf(&guest);
+  // Another code segment is how a program enters 32-bit code and leaves it.
+  context->uc_mcontext.cs = guest.uc_mcontext.cs;
+  context->uc_mcontext.ss = guest.uc_mcontext.ss;
+  context->uc_flags = guest.uc_flags;
+  BlockSigsys(block, (guest.uc_sigmask & Bit(SIGSYS)) != 0);
+  context->uc_sigmask = guest.uc_sigmask & ~(Bit(SIGSYS) | kUnblockable);
+  // ABI: restore_altstack(): what sigaltstack(2) would refuse is not taken over.
+  AltStack stack;
+  memcpy(&stack, &guest.uc_stack, sizeof(stack));
+  ChangeAltStack(block, stack, handler_rsp);
+  return true;
+}
+
 }  // namespace
 
-void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action) {
+bool Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action) {
   GuestRegs& regs = *RegsOf(context);
   // The mask that the guest has at this moment is not the one to go back to when a call brought its own.
   SignalSet current = context->uc_sigmask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
@@ -90,6 +126,8 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
     return ForceSegv(block, signal, context);
   }
 
+  if (fpstate != 0) block->fp_software = SoftwareBytesOf(fpstate);
+
   SignalFrame frame = {};
   frame.return_address = action.restorer;
   frame.context = *context;
@@ -117,36 +155,35 @@ void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   regs.rdx = sp + offsetof(SignalFrame, context);
   regs.rax = 0;
   regs.eflags &= ~kClearedFlags;
+  return true;
 }
 
 void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
   if (IsStepWithin(*info, RegsOf(context)->rip)) return;
   if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
-  const FaultsOpen open(block, context);
-  if (IsStep(*info) && SiteOfJumpApart(RegsOf(context)->rip) != 0) return;
-  const Presented presented = Present(block, context);
-  if (presented.in_shim) return;  // cannot be: everything is blocked there
-  EndTempMask(block, presented, context);
-  if (!ReturnBlocked(block, info, context)) ApplyDisposition(block, signal, info, context);
-  Settle(block, context);
+  const uint64_t handler = Handle(block, signal, info, context);
+  if (handler != 0) LeaveHandler(block, context, handler);
 }
 
-void Settle(ThreadBlock* block, ucontext* context) {
+uint64_t Settle(ThreadBlock* block, ucontext* context) {
   GuestRegs& regs = *RegsOf(context);
-  regs.rip = Landing(regs.rip);
+  const uint64_t shown = regs.rip;
+  regs.rip = Landing(shown);
   if (!block->blocks_sigsys) ReleaseSigsys(block);
   block->blocked_faults = context->uc_sigmask & kFaults;
   UpdateRoutes(block);
+  return shown;
 }
 
-void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context) {
+bool ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context) {
   const KernelAction action = TakeAction(block->process, signal);
-  if (action.handler == kIgnore) return;
+  if (action.handler == kIgnore) return false;
   if (action.handler != kDefaultAction) return Deliver(block, signal, info, context, action);
   // The default action, by the kernel, after this handler.
   if (IsOurs(signal)) DefaultInKernel(signal);
   Requeue(signal, info);
+  return false;
 }
 
 void Requeue(int signal, const siginfo_t* info) {
@@ -163,7 +200,7 @@ bool ReturnBlocked(ThreadBlock* block, const siginfo_t* info, const ucontext* co
   return true;
 }
 
-void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
+bool ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
   siginfo_t info = {};
   info.si_signo = SIGSEGV;
   info.si_code = SI_KERNEL;
@@ -174,38 +211,11 @@ void ForceSegv(ThreadBlock* block, int signal, ucontext* context) {
   DefaultInKernel(SIGSEGV);
   context->uc_sigmask &= ~Bit(SIGSEGV);
   Requeue(SIGSEGV, &info);
+  return false;
 }
 
 void ReturnFromSignal(ThreadBlock* block, ucontext* context) {
-  GuestRegs& regs = *RegsOf(context);
-  // All of it is taken over into the kernel's own frame of this handler, whose return then is the guest's.
-  ucontext guest;
-  if (!ReadGuest(&guest, regs.rsp - 8 + offsetof(SignalFrame, context))) return ForceSegv(block, 0, context);
-  const auto from = reinterpret_cast<uint64_t>(guest.uc_mcontext.fpstate);
-  const auto to = reinterpret_cast<uint64_t>(context->uc_mcontext.fpstate);
-  if (from == 0) {
-    context->uc_mcontext.fpstate = nullptr;
-  } else if (to != 0) {
-    char head[kFxSize];
-    if (!ReadGuest(head, from, sizeof(head))) return ForceSegv(block, 0, context);
-    const uint64_t size = FpSize(reinterpret_cast<uint64_t>(head));
-    // Larger than this CPU's: not a frame of this process. ABI: check_xstate_in_sigframe() falls back to the first
-    // part.
-    const uint64_t taken = size <= FpSize(to) ? size : kFxSize;
-    if (!ReadGuest(reinterpret_cast<void*>(to), from, taken)) return ForceSegv(block, 0, context);
-  }
-  const uint64_t handler_rsp = regs.rsp;
-  regs = *RegsOf(&guest);
-  // Another code segment is how a program enters 32-bit code and leaves it.
-  context->uc_mcontext.cs = guest.uc_mcontext.cs;
-  context->uc_mcontext.ss = guest.uc_mcontext.ss;
-  context->uc_flags = guest.uc_flags;
-  BlockSigsys(block, (guest.uc_sigmask & Bit(SIGSYS)) != 0);
-  context->uc_sigmask = guest.uc_sigmask & ~(Bit(SIGSYS) | kUnblockable);
-  // ABI: restore_altstack(): what sigaltstack(2) would refuse is not taken over.
-  AltStack stack;
-  memcpy(&stack, &guest.uc_stack, sizeof(stack));
-  ChangeAltStack(block, stack, handler_rsp);
+  if (!TakeFrame(block, context)) ForceSegv(block, 0, context);
 }
 
 }  // namespace guise::shim

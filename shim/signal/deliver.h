@@ -10,15 +10,17 @@ namespace guise::shim {
 void OnSignal(int signal, siginfo_t* info, ucontext* context);
 
 // Builds the guest's frame and edits the kernel's, so that the return from the shim's handler enters the guest's, with
-// stack and mask switched at once. REQUIRES: the guest has a handler for the signal.
-void Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action);
+// stack and mask switched at once. False: it enters none, for the guest dies. REQUIRES: the guest has a handler for the
+// signal.
+bool Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context, const KernelAction& action);
 
 // What the guest has asked for when this signal comes: nothing, its handler, or the kernel's default action as soon as
-// the shim's handler returns (to another thread's sigaction(2) since the kernel chose).
-void ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context);
+// the shim's handler returns (to another thread's sigaction(2) since the kernel chose). Whether a handler is entered.
+bool ApplyDisposition(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context);
 
-// Last of all in a handler: the guest goes on where its text leads, and stubs are told what has changed.
-void Settle(ThreadBlock* block, ucontext* context);
+// Last of all in a handler: the guest goes on where its text leads, and stubs are told what has changed. Returns the
+// place as the guest knows it.
+uint64_t Settle(ThreadBlock* block, ucontext* context);
 
 // Sends a signal to this thread again, with its siginfo: it comes when it is not blocked any more.
 void Requeue(int signal, const siginfo_t* info);
@@ -29,8 +31,8 @@ void Requeue(int signal, const siginfo_t* info);
 bool ReturnBlocked(ThreadBlock* block, const siginfo_t* info, const ucontext* context);
 
 // The guest's stack cannot take a frame for `signal` (0: a frame to return to cannot be read). ABI: force_sigsegv() and
-// force_sig(): the guest's handler for SIGSEGV, unless that is what failed, or death.
-void ForceSegv(ThreadBlock* block, int signal, ucontext* context);
+// force_sig(): the guest's handler for SIGSEGV, unless that is what failed, or death. Whether a handler is entered.
+bool ForceSegv(ThreadBlock* block, int signal, ucontext* context);
 
 // The guest's rt_sigreturn(2).
 void ReturnFromSignal(ThreadBlock* block, ucontext* context);

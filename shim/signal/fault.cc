@@ -12,6 +12,7 @@
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/interrupt.h"
+#include "shim/signal/leave.h"
 #include "shim/signal/present.h"
 #include "shim/signal/vsyscall.h"
 
@@ -67,12 +68,10 @@ bool IsRestorer(uint64_t rip) {
   return rip == Label(guise_restorer) + kRestorerSize;
 }
 
-// What becomes of a signal that has found the guest.
-void Decide(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, const Presented& presented,
-            bool faulted) {
+// What becomes of a signal that has found the guest. Whether a handler is entered.
+bool Decide(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, bool faulted) {
   const GuestRegs& regs = *RegsOf(context);
-  EndTempMask(block, presented, context);
-  if (ReturnBlocked(block, info, context)) return;
+  if (ReturnBlocked(block, info, context)) return false;
   if (!faulted) return ApplyDisposition(block, signal, info, context);
   const KernelAction action = TakeAction(block->process, signal);
   if (IsHandled(action)) return Deliver(block, signal, info, context, action);
@@ -80,11 +79,30 @@ void Decide(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, 
   // again at this place.
   if (action.handler == kIgnore && block->ignored_fault != regs.rip) {
     block->ignored_fault = regs.rip;
-    return;
+    return false;
   }
   DefaultInKernel(signal);
   // A core then shows the guest's registers.
   Requeue(signal, info);
+  return false;
+}
+
+// The handler that the guest enters, when it can be entered from here at once (signal/leave.h), or 0.
+uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, const Presented& presented,
+                bool faulted) {
+  const FaultsOpen open(block, context);
+  EndTempMask(block, presented, context);
+  const bool enters = Decide(block, signal, info, context, faulted);
+  const uint64_t shown = Settle(block, context);
+  return enters && CanLeave(block, context) ? shown : 0;
+}
+
+enum class Vsyscall { kNone, kAnswered, kAnsweredAndLeaves };
+
+Vsyscall HandleVsyscall(ThreadBlock* block, siginfo_t* info, ucontext* context) {
+  const FaultsOpen open(block, context);
+  if (!AnswerVsyscall(RegsOf(context), info)) return Vsyscall::kNone;
+  return CanLeave(block, context) ? Vsyscall::kAnsweredAndLeaves : Vsyscall::kAnswered;
 }
 
 }  // namespace
@@ -127,8 +145,9 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
       return;
     }
     if (signal == SIGSEGV && IsVsyscall(rip)) {
-      const FaultsOpen open(block, context);
-      if (AnswerVsyscall(&regs, info)) return;
+      const Vsyscall handled = HandleVsyscall(block, info, context);
+      if (handled == Vsyscall::kAnsweredAndLeaves) LeaveHandler(block, context, regs.rip);
+      if (handled == Vsyscall::kAnswered) return;
     }
   }
   if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;
@@ -153,8 +172,8 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
            .rsp = regs.rsp,
            .address = reinterpret_cast<uint64_t>(info->si_addr)});
   }
-  Decide(block, signal, info, context, presented, faulted);
-  Settle(block, context);
+  const uint64_t handler = Handle(block, signal, info, context, presented, faulted);
+  if (handler != 0) LeaveHandler(block, context, handler);
 }
 
 }  // namespace guise::shim

@@ -71,6 +71,8 @@ bool KeepForGate(ThreadBlock* block, const siginfo_t* info, ucontext* context) {
   const bool arrives = (rip >= Label(guise_gate) && rip < Label(guise_gate_leave)) ||
                        (rip >= Label(guise_value_gate) && rip < Label(guise_value_gate_open));
   if (block->has_interruption) return false;
+  // In a handler of the shim that has come to the gate just now: its mask is not the guest's.
+  if ((context->uc_sigmask & Bit(SIGSYS)) != 0) return false;
   if (!arrives && !(block->in_gate && InImage(rip))) return false;
   block->interruption = *info;
   block->has_interruption = true;

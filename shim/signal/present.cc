@@ -55,10 +55,9 @@ Presented Present(ThreadBlock* block, ucontext* context) {
     return {.in_shim = false, .after_call = false};
   }
   // On the way out to what was kept, nothing else is let in.
-  if (!block->has_interruption && Between(regs.rip, guise_value_gate_open, guise_value_gate_end)) {
-    return PresentValue(*block, regs);
-  }
-  if (Between(regs.rip, guise_gate_leave, guise_gate_end)) {
+  const bool delivers = block->has_interruption;
+  if (!delivers && Between(regs.rip, guise_value_gate_open, guise_value_gate_end)) return PresentValue(*block, regs);
+  if (!delivers && Between(regs.rip, guise_gate_leave, guise_gate_end)) {
     const bool before = block->gate_before || regs.rip >= Label(guise_gate_tail);
     regs = block->regs;
     if (before) regs.rip -= kSiteSize;
@@ -82,6 +81,12 @@ Presented Present(ThreadBlock* block, ucontext* context) {
   if (Between(regs.rip, guise_exit_gate_after, guise_exit_gate_end)) {
     regs = block->regs;
     return {.in_shim = false, .after_call = true};
+  }
+  // The trap as the return gate's: a gate whose signal has come leaves with all blocked.
+  const bool at_trap = !delivers && regs.rip == Label(guise_deliver_trap);
+  if (at_trap || Between(regs.rip, guise_return_gate_after, guise_return_gate_end)) {
+    regs = block->regs;
+    return {.in_shim = false, .after_call = false};
   }
   if (const uint64_t site = SiteOfJumpApart(regs.rip)) regs.rip = site;
   return {.in_shim = InImage(regs.rip), .after_call = false};

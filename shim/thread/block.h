@@ -58,18 +58,18 @@ struct ThreadBlock {
   bool has_interruption;                           // `interruption` waits for the end of the call under way
   bool in_gate;                                    // signals are open, and this is the shim
   bool has_temp_mask;                              // the call under way, or the last, brings temp_mask
+  bool has_held[kHeldSignals];                     // `held` has one
   bool gate_before;                                // leaving the gate, the call is still to be made
   uint64_t tail[7];                                // number and arguments of the call to be made instead
   uint64_t leave_to;                               // where the gate itself is left to
   uint32_t thread;                                 // record in request memory, or kNoRecord
   ProcessState* process;
-  ThreadBlock* child;    // the block of the child that a clone under way makes
-  ThreadBlock* next;     // all blocks of this address space
-  AltStack alt_stack;    // the guest's, virtual
-  SignalSet temp_mask;   // the mask that the call under way installs while it waits
-  bool asked_for_trace;  // a vfork child's PTRACE_TRACEME, for its exec
-  bool blocks_sigsys;    // virtual: the kernel's mask never holds SIGSYS
-  bool has_held[kHeldSignals];
+  ThreadBlock* child;            // the block of the child that a clone under way makes
+  ThreadBlock* next;             // all blocks of this address space
+  AltStack alt_stack;            // the guest's, virtual
+  SignalSet temp_mask;           // the mask that the call under way installs while it waits
+  bool asked_for_trace;          // a vfork child's PTRACE_TRACEME, for its exec
+  bool blocks_sigsys;            // virtual: the kernel's mask never holds SIGSYS
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
   uint64_t ignored_fault;  // where the thread has had a fault that the guest ignores, and made no call since, or 0
   bool restarts;           // the call is made again if it fails with EINTR
@@ -94,6 +94,7 @@ struct ThreadBlock {
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
   uint64_t clone_args[11];    // clone3's, edited
+  _fpx_sw_bytes fp_software;  // of the kernel's last frame whose FP state the guest was given
   SiteCalls site_calls[256];  // by a hash of the site; kept for the next thread, which may live as shortly
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
@@ -108,6 +109,8 @@ static_assert(offsetof(ThreadBlock, leave_to) == GUISE_LEAVE_TO);
 static_assert(offsetof(ThreadBlock, has_interruption) == GUISE_HAS_INTERRUPTION);
 static_assert(offsetof(ThreadBlock, in_gate) == GUISE_IN_GATE);
 static_assert(offsetof(ThreadBlock, has_temp_mask) == GUISE_HAS_TEMP_MASK);
+static_assert(offsetof(ThreadBlock, has_held) + HeldIndex(SIGSEGV) == GUISE_HELD_FAULTS);
+static_assert(HeldIndex(SIGBUS) == HeldIndex(SIGSEGV) + 1, "looked at as one");
 static_assert(sizeof(GuestRegs) == offsetof(sigcontext, cs), "copied to and from the kernel's frame as it is");
 
 inline constexpr size_t kBlockSize = 64 << 10;

@@ -52,6 +52,22 @@ guise_copy_string:
     fault_entry 2b, 3b
     .size guise_copy_string, . - guise_copy_string
 
+// int64_t guise_load_xstate(const void* area, uint64_t features): 0, or -14 where there is no state that the CPU takes.
+    .globl guise_load_xstate
+    .hidden guise_load_xstate
+    .type guise_load_xstate, @function
+guise_load_xstate:
+    mov %esi, %eax
+    mov %rsi, %rdx
+    shr $32, %rdx
+1:  xrstor64 (%rdi)
+    xor %eax, %eax
+    ret
+2:  mov $-14, %rax
+    ret
+    fault_entry 1b, 2b
+    .size guise_load_xstate, . - guise_load_xstate
+
 // const void* guise_gs_self(): the block that %gs says it is; null where there is no memory.
     .globl guise_gs_self
     .hidden guise_gs_self

@@ -11,6 +11,29 @@
 \name:
     .endm
 
+// From the block (rbx), on its stack, to where the guest goes on, with each register. REQUIRES: %gs is the block.
+    .macro load_all
+    pushq GUISE_EFLAGS(%rbx)
+    popfq
+    mov GUISE_R8(%rbx), %r8
+    mov GUISE_R9(%rbx), %r9
+    mov GUISE_R10(%rbx), %r10
+    mov GUISE_R11(%rbx), %r11
+    mov GUISE_R12(%rbx), %r12
+    mov GUISE_R13(%rbx), %r13
+    mov GUISE_R14(%rbx), %r14
+    mov GUISE_R15(%rbx), %r15
+    mov GUISE_RDI(%rbx), %rdi
+    mov GUISE_RSI(%rbx), %rsi
+    mov GUISE_RBP(%rbx), %rbp
+    mov GUISE_RDX(%rbx), %rdx
+    mov GUISE_RAX(%rbx), %rax
+    mov GUISE_RCX(%rbx), %rcx
+    mov GUISE_RSP(%rbx), %rsp
+    mov GUISE_RBX(%rbx), %rbx
+    jmp *%gs:GUISE_RESUME
+    .endm
+
 // A call with other arguments or another number than the guest's: Tail and Fold.
 gate guise_tail_gate
     syscall
@@ -98,6 +121,11 @@ gate guise_gate_leave
     mov GUISE_RSP(%rbx), %rsp
     mov GUISE_RBX(%rbx), %rbx
     jmp *%rcx
+    // Behind the guest's rt_sigreturn(2): all registers are those of its frame.
+gate guise_gate_return
+    mov %gs:GUISE_SELF, %rbx
+    lea -64(%rbx), %rsp
+    load_all
     // As the tail gate wants it: another call's number and arguments, and the block.
 gate guise_gate_tail
     mov %gs:GUISE_SELF, %rbx
@@ -214,6 +242,24 @@ gate guise_exit_gate_after
     mov GUISE_RBX(%rbx), %rbx
     jmp *%rcx
 gate guise_exit_gate_end
+
+// Back to the guest from a handler of the shim, instead of rt_sigreturn(2): see gates.h. A signal SIGSEGV or SIGBUS that
+// somebody has sent until the mask is in force waits in the block, and has the thread caught; from then on a signal finds
+// the guest's state in the block.
+gate guise_return_gate
+    mov %rdi, %rbx
+    lea -64(%rbx), %rsp
+    mov $14, %eax
+    mov $2, %edi
+    lea GUISE_MASK(%rbx), %rsi
+    xor %edx, %edx
+    mov $8, %r10d
+    syscall
+gate guise_return_gate_after
+    cmpw $0, GUISE_HELD_FAULTS(%rbx)
+    jne guise_deliver_trap
+    load_all
+gate guise_return_gate_end
 
 // A native call within a conversation, for C++ on the block's stack (see gates.h): the guest's mask holds around it, and
 // only there. A signal that comes is kept by signal/interrupt.cc, for which the labels are the map: up to `call` the

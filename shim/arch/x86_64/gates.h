@@ -10,12 +10,13 @@ extern "C" {
 extern const char guise_stubs[], guise_stubs_end[];
 extern uint64_t guise_stub_entries[];
 extern const char guise_near_area[], guise_traps[], guise_deliver_trap[], guise_traps_end[];
-extern const char guise_gate[], guise_gate_leave[], guise_gate_tail[], guise_gate_clone[], guise_gate_thread_exit[],
-    guise_gate_end[];
+extern const char guise_gate[], guise_gate_leave[], guise_gate_return[], guise_gate_tail[], guise_gate_clone[],
+    guise_gate_thread_exit[], guise_gate_end[];
 extern const char guise_value_gate[], guise_value_gate_open[], guise_value_gate_counted[], guise_value_gate_end[];
 extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
 extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[],
     guise_exit_gate_end[];
+extern const char guise_return_gate_after[], guise_return_gate_end[];
 extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
 extern const char guise_mask_gate_checked[], guise_mask_gate_call[], guise_mask_gate_kept[];
 extern const char guise_wait_gate_checked[], guise_wait_gate_call[], guise_wait_gate_kept[];
@@ -35,8 +36,13 @@ int64_t guise_mask_gate(uint64_t how, const uint64_t* set, uint64_t old, const v
 // REQUIRES: called from the gate of rewritten sites.
 int64_t guise_wait_gate(const void* call, const void* block);
 
+// See gates.S. Goes on with the registers of a block, its mask, and FP state as it is. REQUIRES: %gs is the block;
+// called in a handler of the shim.
+[[noreturn]] void guise_return_gate(const void* block);
+
 // See copy.S.
 size_t guise_copy(void* to, const void* from, size_t size);
+int64_t guise_load_xstate(const void* area, uint64_t features);
 int64_t guise_copy_string(char* to, const char* from, size_t size);
 // What %gs says that it is (a block's first byte); null where there is no memory.
 const void* guise_gs_self();
