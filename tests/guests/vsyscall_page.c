@@ -72,6 +72,29 @@ static void FromGeneratedCode(void) {
   CHECK(((Time)(uintptr_t)made)(&seconds) == seconds && seconds > 0);
 }
 
+// time(2) of the page leaves all registers but rax, flags and vector state as they are.
+long keeps(uintptr_t target);
+__asm__(
+    "keeps:\n"
+    "  push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15; sub $8, %rsp\n"
+    "  mov %rdi, %rax; xor %edi, %edi\n"
+    "  mov $0x2222, %ebx; mov $0x3333, %ecx; mov $0x4444, %edx; mov $0x5555, %esi; mov $0x7777, %ebp\n"
+    "  mov $0x8888, %r8d; mov $0x9999, %r9d; mov $0xaaaa, %r10d; mov $0xbbbb, %r11d\n"
+    "  mov $0xcccc, %r12d; mov $0xdddd, %r13d; mov $0xeeee, %r14d; mov $0xffff, %r15d\n"
+    "  movq %r15, %xmm0; movq %r14, %xmm15\n"
+    "  stc\n"
+    "  call *%rax\n"
+    "  jnc 9f\n"
+    "  cmp $0x2222, %rbx; jne 9f; cmp $0x3333, %rcx; jne 9f; cmp $0x4444, %rdx; jne 9f; cmp $0x5555, %rsi; jne 9f\n"
+    "  cmp $0x7777, %rbp; jne 9f; cmp $0x8888, %r8; jne 9f; cmp $0x9999, %r9; jne 9f; cmp $0xaaaa, %r10; jne 9f\n"
+    "  cmp $0xbbbb, %r11; jne 9f; cmp $0xcccc, %r12; jne 9f; cmp $0xdddd, %r13; jne 9f; cmp $0xeeee, %r14; jne 9f\n"
+    "  cmp $0xffff, %r15; jne 9f\n"
+    "  movq %xmm0, %rcx; cmp %r15, %rcx; jne 9f; movq %xmm15, %rcx; cmp %r14, %rcx; jne 9f\n"
+    "  jmp 8f\n"
+    "9:mov $-1, %rax\n"
+    "8:add $8, %rsp; pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
+    "  ret\n");
+
 int main(void) {
   const char* const given = getenv("VSYSCALL_PAGE");
   if (given != NULL) page = strtoul(given, NULL, 0);
@@ -79,6 +102,10 @@ int main(void) {
 
   Calls();
   FromGeneratedCode();
+  for (int i = 0; i < 40; ++i) {
+    CHECK(keeps(page + 0x400) > 0);
+    CHECK(syscall(SYS_getppid) > 0);
+  }
   static volatile int* volatile wild = (volatile int*)16;
   struct sigaction action = {.sa_sigaction = OnSegv, .sa_flags = SA_SIGINFO};
   CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
