@@ -86,7 +86,7 @@ struct Jump {
 Jump JumpTo(uint64_t site, uint64_t code) {
   Jump jump = {{kJump, 0, 0, 0, 0}};
   const auto distance = static_cast<uint32_t>(code - (site + kJumpSize));
-  memcpy(jump.bytes + 1, &distance, sizeof(distance));
+  __builtin_memcpy(jump.bytes + 1, &distance, sizeof(distance));  // a store, and no call: for each call that is made here
   return jump;
 }
 

@@ -25,11 +25,33 @@ guise_fault_base:
     .hidden guise_copy
     .type guise_copy, @function
 guise_copy:
-    mov %rdx, %rcx
-1:  rep movsb
-2:  mov %rcx, %rax
+    // Of few bytes the first and the last, which may overlap: a string instruction takes longer to begin than these.
+    lea -4(%rdx), %rax
+    cmp $12, %rax
+    ja 5f
+    cmp $8, %rdx
+    jb 3f
+1:  mov (%rsi), %rax
+11: mov -8(%rsi,%rdx), %rcx
+2:  mov %rax, (%rdi)
+12: mov %rcx, -8(%rdi,%rdx)
+    xor %eax, %eax
     ret
-    fault_entry 1b, 2b
+3:  mov (%rsi), %eax
+13: mov -4(%rsi,%rdx), %ecx
+4:  mov %eax, (%rdi)
+14: mov %ecx, -4(%rdi,%rdx)
+    xor %eax, %eax
+    ret
+    // How many, where not all can be.
+5:  mov %rdx, %rcx
+6:  rep movsb
+7:  mov %rcx, %rax
+    ret
+    .irp at, 1b, 11b, 2b, 12b, 3b, 13b, 4b, 14b
+    fault_entry \at, 5b
+    .endr
+    fault_entry 6b, 7b
     .size guise_copy, . - guise_copy
 
 // int64_t guise_copy_string(char* to, const char* from, size_t size): the length without NUL; size when no NUL came
