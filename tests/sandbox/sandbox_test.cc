@@ -329,8 +329,12 @@ TEST_P(SandboxTest, CallsTellNothingApartThatIsHiddenAndThatIsNotThere) {
     const std::string place = directory_ + name;
     for (const char* const made : {"", "/hd"}) ASSERT_EQ(mkdir((place + made).c_str(), 0777), 0);
     for (const char* const made : {"/hf", "/hd/x", "/vis"}) WriteFile(place + made, "", 0755);
-    for (const auto& [link, text] : {std::pair{"/lhf", "hf"}, {"/lhd", "hd"}, {"/lhx", "hf/x"}, {"/laf", "af"},
-                                     {"/lad", "ad"}, {"/lax", "af/x"}}) {
+    for (const auto& [link, text] : {std::pair{"/lhf", "hf"},
+                                     {"/lhd", "hd"},
+                                     {"/lhx", "hf/x"},
+                                     {"/laf", "af"},
+                                     {"/lad", "ad"},
+                                     {"/lax", "af/x"}}) {
       ASSERT_EQ(symlink(text, (place + link).c_str()), 0);
     }
     WriteFile(place + "/sh", "#!" + place + "/hf\n", 0755);
