@@ -112,6 +112,38 @@ constexpr const Row* Find(uint32_t nr) {
 // The row of a call named in the source; does not compile for an Nr without one.
 consteval const Row& Get(Nr nr) { return *Find(static_cast<uint32_t>(nr)); }
 
+// Which arguments of a call are of a kind, as bits by position: for those who look at every call that is made.
+struct Positions {
+  uint8_t paths = 0;  // Path
+  uint8_t fds = 0;    // Fd and DirFd
+};
+
+namespace internal {
+struct PositionTable {
+  Positions of[kNumbers] = {};
+};
+constexpr PositionTable MakePositions() {
+  PositionTable table;
+  for (const Row& row : kTable.rows) {
+    Positions& positions = table.of[static_cast<uint32_t>(row.nr)];
+    for (size_t i = 0; i < kMaxArgs; ++i) {
+      const auto bit = static_cast<uint8_t>(1u << i);
+      const ArgKind kind = row.args[i].kind;
+      if (kind == ArgKind::Path) positions.paths |= bit;
+      if (kind == ArgKind::Fd || kind == ArgKind::DirFd) positions.fds |= bit;
+    }
+  }
+  return table;
+}
+inline constexpr PositionTable kPositions = MakePositions();
+}  // namespace internal
+
+// Of a number as it came in eax; none for one without a row. O(1).
+constexpr Positions PositionsOf(uint32_t nr) { return nr < kNumbers ? internal::kPositions.of[nr] : Positions{}; }
+
+static_assert(PositionsOf(static_cast<uint32_t>(Nr::renameat2)).paths == 0b1010);
+static_assert(PositionsOf(static_cast<uint32_t>(Nr::renameat2)).fds == 0b0101);
+
 // Whether current kernels answer ENOSYS to it by design.
 constexpr bool IsGone(const Row& row) { return row.traits.HasAny(Trait::Removed | Trait::NeverWired); }
 

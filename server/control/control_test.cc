@@ -270,7 +270,7 @@ TEST_F(ControlServerTest, AnUnknownPersonalityIsToldTheKnownOnes) {
   v1::Session session;
   const grpc::Status status = stub->Create(&context, request, &session);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(status.error_message(), "stack: there is no personality 'gamma'; this server has alpha, beta, linux");
+  EXPECT_EQ(status.error_message(), "stack: there is no personality 'gamma'; this server has alpha, beta, cell, linux");
 }
 
 TEST_F(ControlServerTest, ACallThatWaitsEndsWithItsDeadlineAndWithTheServer) {

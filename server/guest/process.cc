@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -23,6 +24,8 @@ namespace guise::server {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
+
+std::atomic<uint64_t> g_looks_through_proc = 0;
 
 // ABI: proc(5), fields of /proc/PID/stat counted from the one behind the command's name.
 constexpr size_t kState = 0;
@@ -135,6 +138,7 @@ bool IsInNamespaceBelow(pid_t pid) {
 }
 
 std::multimap<pid_t, pid_t> PidsInNamespaces() {
+  g_looks_through_proc.fetch_add(1, std::memory_order_relaxed);
   std::multimap<pid_t, pid_t> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), &closedir);
   if (directory == nullptr) return found;
@@ -149,6 +153,8 @@ std::multimap<pid_t, pid_t> PidsInNamespaces() {
   }
   return found;
 }
+
+uint64_t LooksThroughProc() { return g_looks_through_proc.load(std::memory_order_relaxed); }
 
 Uses UsesFile(pid_t pid, dev_t device, ino_t inode) {
   const Uses open = HasOpen(pid, device, inode);

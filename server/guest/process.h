@@ -43,6 +43,8 @@ bool IsInNamespaceBelow(pid_t pid);
 // The processes of other pid namespaces, below this process's own, by what they are called in theirs. Reads all of
 // /proc.
 std::multimap<pid_t, pid_t> PidsInNamespaces();
+// How often that has been done, for tests.
+uint64_t LooksThroughProc();
 
 enum class Uses { kNo, kYes, kUnknown };
 // Whether the process has the file open or mapped (a memfd has an inode of its own): both, since execve(2) leaves only

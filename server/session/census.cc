@@ -108,6 +108,7 @@ bool Census::Consider(const HeldProcess& held, Trust trust, Look& look) {
   const Presence presence = Find(held, look, &guest);
   if (presence == Presence::kThere) {
     absl::MutexLock lock(&mutex_);
+    if (in_namespace_ && !namespace_) Learn(held.pid, guest);
     // A second record of a process that is watched goes back when a later look finds nobody behind it.
     if (closed_ || guests_.size() >= MostWatched() || !pids_.insert(guest.pid).second) return true;
     guests_.emplace(key, std::move(guest));
@@ -141,17 +142,34 @@ Presence Census::Find(const HeldProcess& held, Look& look, Guest* guest) const {
     if (!look.foreign() || (there && look.UsesMemory(held.pid) != Uses::kNo)) return presence;
   }
   Presence found = Presence::kNone;
-  for (const pid_t pid : look.Called(held.pid)) {
+  const auto is_there = [&](pid_t pid) {
     const Uses uses = look.UsesMemory(pid);
-    if (uses == Uses::kNo) continue;
+    if (uses == Uses::kNo) return false;
     // Not known: perhaps it is.
     const Presence presence = uses == Uses::kYes ? OpenGuest(pid, held.taken_at, &guest->pidfd) : Presence::kYounger;
-    if (presence == Presence::kNone) continue;
+    if (presence == Presence::kNone) return false;
     guest->pid = pid;
     found = presence;
-    if (found == Presence::kThere) break;
+    return found == Presence::kThere;
+  };
+  if (const std::optional<pid_t> named = FindInNamespace(held.pid)) {
+    if (*named > 0) is_there(*named);
+    return found;
+  }
+  for (const pid_t pid : look.Called(held.pid)) {
+    if (is_there(pid)) break;
   }
   return found;
+}
+
+void Census::Learn(pid_t named, const Guest& guest) {
+  PidNamespace found = PidNamespace::Of(guest.pid, guest.pidfd);
+  if (found.Find(named) == guest.pid) namespace_ = std::move(found);
+}
+
+std::optional<pid_t> Census::FindInNamespace(pid_t named) const {
+  absl::MutexLock lock(&mutex_);
+  return namespace_.Find(named);
 }
 
 // On the reactor's thread, so that watching, dying and closing come one after the other.
@@ -227,6 +245,7 @@ void Census::Close() {
   auto guests = std::make_shared<std::map<Key, Guest>>();
   absl::MutexLock lock(&mutex_);
   closed_ = true;
+  namespace_ = PidNamespace();
   guests->swap(guests_);
   // The fds close with the errand, after nobody watches them any more.
   reactor_.Post([&reactor = reactor_, guests] {

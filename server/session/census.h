@@ -3,7 +3,9 @@
 //
 // A process record is only a guest's word: a pidfd is opened for the process of that pid when it was there at the time
 // the record was taken. A record without such a process is a dead one's and goes back, unless the session has guests in
-// pid namespaces of their own, whose pids mean nothing here: such records are left alone.
+// pid namespaces of their own, whose pids mean nothing here: such records are left alone. The guests of a sandbox share
+// one, which they cannot leave for another (its filter), and the kernel says who is called so there, once a guest has
+// been found by looking through /proc. Who is found, in either way, has to use the session's memory.
 //
 // Thread safety: every function may be called from any thread, without the strand's lock held.
 #ifndef GUISE_SERVER_SESSION_CENSUS_H_
@@ -24,6 +26,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/channel/shared_memory.h"
+#include "server/guest/pid_namespace.h"
 #include "server/guest/process.h"
 #include "server/reactor/owned_fd.h"
 #include "server/reactor/reactor.h"
@@ -93,6 +96,10 @@ class Census : public std::enable_shared_from_this<Census> {
   void Reclaim(const Look& look);
   // The process behind a record. kThere: it is *guest.
   Presence Find(const HeldProcess& held, Look& look, Guest* guest) const;
+  // Keeps the namespace of a guest that is called so there.
+  void Learn(pid_t named, const Guest& guest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Who is called so in the guests' namespace; 0: nobody. nullopt: not known yet, or the kernel does not say.
+  std::optional<pid_t> FindInNamespace(pid_t named) const;
   Uses UsesMemory(pid_t pid) const;
   void WatchSoon(const Key& key);
   void Died(const Key& key);
@@ -105,7 +112,8 @@ class Census : public std::enable_shared_from_this<Census> {
 
   mutable absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool foreign_ ABSL_GUARDED_BY(mutex_) = false;  // some guest was pid 1 of a namespace
+  bool foreign_ ABSL_GUARDED_BY(mutex_) = false;    // some guest was pid 1 of a namespace
+  PidNamespace namespace_ ABSL_GUARDED_BY(mutex_);  // in_namespace_: that of a guest which has been found
   std::map<Key, Guest> guests_ ABSL_GUARDED_BY(mutex_);
   std::set<pid_t> pids_ ABSL_GUARDED_BY(mutex_);    // of guests_: many records may name one process
   std::set<Key> suspects_ ABSL_GUARDED_BY(mutex_);  // no such process at the last scan

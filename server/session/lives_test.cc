@@ -1,10 +1,22 @@
 // What killed and lost guests held comes back.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <thread>
+#include <vector>
 
+#include "server/guest/pid_namespace.h"
+#include "server/guest/process.h"
 #include "server/session/testing/child.h"
 #include "server/session/testing/personalities.h"
 #include "server/session/testing/served_test.h"
@@ -22,7 +34,17 @@ using testing::ServedTest;
 using testing::TestProcess;
 using testing::TestThread;
 
-class LivesTest : public ServedTest {};
+class LivesTest : public ServedTest {
+ protected:
+  // Looks until so many live, or the session is no more.
+  std::vector<GuestInfo> AwaitGuests(const Served::Kept& kept, size_t count) {
+    while (true) {
+      const absl::StatusOr<SessionInfo> info = sessions().Get(kept.info.id);
+      if (!info.ok()) return {};
+      if (info->guests.size() == count) return info->guests;
+    }
+  }
+};
 
 TEST_P(LivesTest, AKilledGuestsSlotsAndRecordsComeBack) {
   Served::Kept kept = served_.Keep({"alpha"});
@@ -231,6 +253,119 @@ TEST_P(LivesTest, AnAbandonedSlotComesBack) {
   const uint32_t again = thread.Take();
   EXPECT_EQ(again, slot);
   EXPECT_EQ(thread.Converse(again, SYS_geteuid).value, kAlpha);
+}
+
+// Processes of a new pid namespace: guests, which make a call and wait, and others.
+class InNamespace {
+ public:
+  static constexpr int kMost = 4;
+
+  explicit InNamespace(const GuestMemory& memory)
+      : started_(static_cast<std::atomic<pid_t>*>(
+            mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+    for (int* const ends : {ask_, answer_, called_}) {
+      if (pipe2(ends, O_CLOEXEC) != 0) abort();
+    }
+    maker_ = fork();
+    if (maker_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const bool made = unshare(CLONE_NEWPID | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) == 0;
+    char byte = made ? 1 : 0;
+    if (write(answer_[1], &byte, 1) != 1) _exit(1);
+    for (int i = 0; read(ask_[0], &byte, 1) == 1; ++i) {
+      pid_t started = 0;
+      if (byte == kStranger) {
+        // Back when the memory is left behind.
+        char* const argv[] = {const_cast<char*>("sleep"), const_cast<char*>("1000"), nullptr};
+        if (posix_spawnp(&started, argv[0], nullptr, nullptr, argv, environ) != 0) _exit(1);
+      } else {
+        started = fork();
+        if (started == 0) Call(memory);
+        // Nobody is to look at a record that is half written.
+        if (read(called_[0], &byte, 1) != 1) _exit(1);
+      }
+      started_[i] = started;
+      if (write(answer_[1], "\1", 1) != 1) _exit(1);
+    }
+    _exit(0);
+  }
+  // With process 1 all end.
+  ~InNamespace() {
+    if (started_[0] > 0) kill(started_[0], SIGKILL);
+    kill(maker_, SIGKILL);
+    waitpid(maker_, nullptr, 0);
+    for (const int fd : {ask_[0], ask_[1], answer_[0], answer_[1], called_[0], called_[1]}) close(fd);
+    munmap(started_, 4096);
+  }
+
+  bool Await() const {
+    char byte = 0;
+    return read(answer_[0], &byte, 1) == 1 && byte == 1;
+  }
+  // The pid here of process i + 1 there. A stranger has nothing of the session.
+  static constexpr char kGuest = 1;
+  static constexpr char kStranger = 2;
+  pid_t Start(int i, char kind = kGuest) const {
+    return write(ask_[1], &kind, 1) == 1 && Await() ? started_[i].load() : -1;
+  }
+
+ private:
+  [[noreturn]] void Call(const GuestMemory& memory) const {
+    TestProcess process(memory);
+    TestThread thread(memory, process);
+    thread.Call(SYS_geteuid);
+    const char byte = 1;
+    if (write(called_[1], &byte, 1) != 1) _exit(1);
+    while (true) pause();
+  }
+
+  std::atomic<pid_t>* const started_;
+  int ask_[2] = {}, answer_[2] = {}, called_[2] = {};
+  pid_t maker_ = -1;
+};
+
+TEST_P(LivesTest, GuestsOfASandboxAreFoundWithoutALookThroughProcForEach) {
+  Served::Kept kept = served_.Keep({"alpha", "cell"}, {}, v1::SandboxPolicy());
+  const InNamespace guests(*kept.memory);
+  if (!guests.Await()) GTEST_SKIP() << "no pid namespaces here";
+  const pid_t first = guests.Start(0);
+  ASSERT_GT(first, 0);
+  std::vector<GuestInfo> living = AwaitGuests(kept, 1);
+  ASSERT_EQ(living.size(), 1u);
+  EXPECT_EQ(living[0].pid, first);
+  const OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, first, 0)));
+  if (PidNamespace::Of(first, pidfd).Find(1) != first) GTEST_SKIP() << "this kernel does not say who is called so";
+  const uint64_t before = LooksThroughProc();
+  for (int i = 1; i < InNamespace::kMost; ++i) {
+    const pid_t next = guests.Start(i);
+    ASSERT_GT(next, 0);
+    living = AwaitGuests(kept, static_cast<size_t>(i) + 1);
+    EXPECT_EQ(std::count_if(living.begin(), living.end(), [&](const GuestInfo& guest) { return guest.pid == next; }),
+              1);
+  }
+  // Nor for a record of nobody, as short programs leave behind.
+  TestProcess nobody(*kept.memory, 0, 0, 12345);
+  TestThread thread(*kept.memory, nobody);
+  thread.Post(thread.Take(), SYS_geteuid);
+  AwaitReclaims(*kept.memory, [&] { return !kept.memory->HoldsProcess(nobody.record()); });
+  EXPECT_EQ(LooksThroughProc(), before);
+}
+
+TEST_P(LivesTest, ANameInTheNamespaceIsNotBelievedOfWhoDoesNotUseTheMemory) {
+  Served::Kept kept = served_.Keep({"alpha", "cell"}, {}, v1::SandboxPolicy());
+  const InNamespace guests(*kept.memory);
+  if (!guests.Await()) GTEST_SKIP() << "no pid namespaces here";
+  const pid_t first = guests.Start(0);
+  ASSERT_GT(first, 0);
+  ASSERT_EQ(AwaitGuests(kept, 1).size(), 1u);
+  ASSERT_GT(guests.Start(1, InNamespace::kStranger), 0);
+  TestProcess liar(*kept.memory, 0, 0, 2);
+  TestThread thread(*kept.memory, liar);
+  thread.Post(thread.Take(), SYS_geteuid);
+  AwaitReclaims(*kept.memory, [&] { return !kept.memory->HoldsProcess(liar.record()); });
+  const std::vector<GuestInfo> living = AwaitGuests(kept, 1);
+  ASSERT_EQ(living.size(), 1u);
+  EXPECT_EQ(living[0].pid, first);
 }
 
 INSTANTIATE_BOTH_WAYS(LivesTest);

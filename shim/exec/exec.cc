@@ -187,6 +187,8 @@ void CleanUp(ThreadBlock* block) {
   ReleaseExecMemory(block);
 }
 
+bool IsAbsent(int32_t dir_fd, const char* path, bool follows) { return LeadsToHidden(dir_fd, Word(path), follows); }
+
 bool MayRunOutside() { return (RootReply().published.flags.Relaxed() & wire::kRefuseUnshimmed) == 0; }
 
 wire::PanicRecord* SayOutside(const char* path, const char* why) {
@@ -219,18 +221,17 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
   Text<kPathSize + 32> shown;
   ShownPath(request, path, &shown);
 
+  if (LeadsThroughHidden(request.dir_fd, Word(path))) return Outcome::Done(-ENOENT);
   Judged judged;
   Judge({.dir_fd = request.dir_fd,
          .path = ProcPath(*block->process, path),
          .flags = request.flags,
          .shown = shown.c_str(),
-         .closes = ClosesOnExec(request, path)},
+         .closes = ClosesOnExec(request, path),
+         .is_absent = &IsAbsent},
         &judged);
   if (judged.unshimmed != nullptr && MayRunOutside()) {
     return Outcome::Done(RunOutside(block, request, path, judged.unshimmed));
-  }
-  if (judged.error == -EACCES && IsHidden(request.dir_fd, Word(path), (request.flags & AT_SYMLINK_NOFOLLOW) == 0)) {
-    return Outcome::Done(-ENOENT);
   }
   if (judged.error != 0) return Outcome::Done(judged.error);
   block->exec_fd = judged.fd;
@@ -274,7 +275,13 @@ void CloseExecFds(ThreadBlock* block) {
 void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
   static constexpr char kNoPath[] = "";
   Judged judged;
-  Judge({.dir_fd = kCwd, .path = program.path, .flags = 0, .shown = program.path, .closes = false}, &judged);
+  Judge({.dir_fd = kCwd,
+         .path = program.path,
+         .flags = 0,
+         .shown = program.path,
+         .closes = false,
+         .is_absent = &IsAbsent},
+        &judged);
   int64_t error = judged.error;
   if (judged.unshimmed != nullptr && MayRunOutside()) {
     wire::PanicRecord* const notice = SayOutside(program.path, judged.unshimmed);

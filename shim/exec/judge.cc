@@ -52,7 +52,8 @@ bool IsRegular(int32_t dir_fd, const char* path, uint64_t flags) {
 }
 
 // Opens a regular file that the caller may execute. The fd and its status, or the verdict.
-int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, struct stat* status, Verdict* verdict) {
+int64_t OpenExecutable(const Candidate& candidate, int32_t dir_fd, const char* path, uint32_t flags,
+                       struct stat* status, Verdict* verdict) {
   int64_t fd;
   if (path[0] == 0 && (flags & AT_EMPTY_PATH) != 0 && dir_fd == AT_FDCWD) {
     fd = Native(Nr::openat, AT_FDCWD, ".", O_RDONLY | O_CLOEXEC, 0);
@@ -67,6 +68,11 @@ int64_t OpenExecutable(int32_t dir_fd, const char* path, uint32_t flags, struct 
     fd = Native(Nr::openat, dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow, 0);
   }
   if (IsError(fd)) {
+    if (fd != -ENOENT && candidate.is_absent != nullptr &&
+        candidate.is_absent(dir_fd, path, (flags & AT_SYMLINK_NOFOLLOW) == 0)) {
+      *verdict = {-ENOENT, nullptr};
+      return -ENOENT;
+    }
     // ABI: a socket or a device without a driver is not a regular file: EACCES.
     *verdict = {fd == -ENXIO || fd == -ENODEV ? -EACCES : fd, nullptr};
     // The loader must read what the kernel need not.
@@ -131,10 +137,10 @@ bool ParseScript(char (&head)[kHeadSize + 1], const char** interpreter, const ch
   return true;
 }
 
-Verdict JudgeInterpreter(const char* path) {
+Verdict JudgeInterpreter(const Candidate& candidate, const char* path) {
   Verdict verdict = kGood;
   struct stat status;
-  const int64_t fd = OpenExecutable(AT_FDCWD, path, 0, &status, &verdict);
+  const int64_t fd = OpenExecutable(candidate, AT_FDCWD, path, 0, &status, &verdict);
   if (IsError(fd)) return {verdict.error, "its ELF interpreter cannot be opened"};
   ElfHead elf;
   const ElfError error = ReadElf(static_cast<int32_t>(fd), &elf);
@@ -144,14 +150,14 @@ Verdict JudgeInterpreter(const char* path) {
   return kGood;
 }
 
-Verdict JudgeElf(int32_t fd) {
+Verdict JudgeElf(const Candidate& candidate, int32_t fd) {
   ElfHead elf;
   const ElfError error = ReadElf(fd, &elf);
   if (error != ElfError::kNone) return {-ENOEXEC, WhyNot(error), error == ElfError::kForeign};
   char interpreter[kMaxInterpreter];
   const int64_t length = ReadInterpreter(fd, elf, interpreter);
   if (length < 0) return {length, "its ELF interpreter's name cannot be read"};
-  return length == 0 ? kGood : JudgeInterpreter(interpreter);
+  return length == 0 ? kGood : JudgeInterpreter(candidate, interpreter);
 }
 
 void AddScript(Judged* judged, const char* interpreter, const char* argument, const char* script) {
@@ -180,7 +186,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
   while (true) {
     Verdict verdict = kGood;
     struct stat status;
-    const int64_t fd = OpenExecutable(dir_fd, path, flags, &status, &verdict);
+    const int64_t fd = OpenExecutable(candidate, dir_fd, path, flags, &status, &verdict);
     if (!IsError(fd)) {
       auto& head = judged->heads[judged->scripts];
       memset(head, 0, sizeof(head));
@@ -220,7 +226,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
         flags = 0;
         continue;
       } else {
-        verdict = JudgeElf(static_cast<int32_t>(fd));
+        verdict = JudgeElf(candidate, static_cast<int32_t>(fd));
         if (verdict.error == 0) verdict = JudgeRaising(static_cast<int32_t>(fd), status);
       }
       if (verdict.error == 0) {

@@ -30,6 +30,8 @@ struct Candidate {
   uint32_t flags;     // as execveat's: AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW
   const char* shown;  // the path by which a script is handed to its interpreter; must outlive the answer
   bool closes;        // `shown` names an fd that the exec closes. ABI: BINPRM_FLAGS_PATH_INACCESSIBLE
+  // Whether a file that cannot be opened is not to be there: of the program, and of each interpreter.
+  bool (*is_absent)(int32_t dir_fd, const char* path, bool follows) = nullptr;
 };
 
 // Opens and judges. The fd is open when `error` is 0.

@@ -13,12 +13,11 @@ namespace {
 
 using syscall::Nr;
 
-// Native calls that are made here: results to be looked through; and, while the guest blocks SIGSYS, what may wait for
-// a signal: guest context needs SIGSYS open, for dispatch, and would take one that the guest waits for by sigwait(3) or
-// signalfd(2), or not take one that the call's own mask opens.
+// Native calls that are made here, beside those that may meet something hidden: results to be looked through; and,
+// while the guest blocks SIGSYS, what may wait for a signal: guest context needs SIGSYS open, for dispatch, and would
+// take one that the guest waits for by sigwait(3) or signalfd(2), or not take one that the call's own mask opens.
 bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
-  return NeedsFilter(call.nr) || MayMeetHidden(call) || MapsText(call) ||
-         (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
+  return NeedsFilter(call.nr) || MapsText(call) || (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
 }
 
 }  // namespace
@@ -43,8 +42,9 @@ Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outc
   if (outcome.kind != Outcome::Kind::kNative && outcome.kind != Outcome::Kind::kTail) return outcome;
   const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
   if (block->has_interruption) return outcome;
-  if (IsMadeHere(block, call)) {
-    const int64_t result = PerformStep(block, call);
+  const bool may_meet_hidden = MayMeetHidden(call);
+  if (may_meet_hidden || IsMadeHere(block, call)) {
+    const int64_t result = may_meet_hidden ? PerformHiding(block, call) : PerformStep(block, call);
     return result == kNotMade ? outcome : Outcome::Done(result);
   }
   NoteMappings(block, call);

@@ -120,9 +120,8 @@ Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call, const Overlay
   struct statx found;
   Request request;
   if (!Understand(call, &found, &request)) return Outcome::Native();
-  const int64_t result = Perform(request.statx);
+  const int64_t result = MayMeetHidden(request.statx) ? PerformHiding(block, request.statx) : Perform(request.statx);
   if (IsError(result)) return Outcome::Done(result);
-  if (IsHidden(found)) return Outcome::Done(-ENOENT);
   Lay(block, view, &found);
   bool written;
   if (request.wants_statx) {

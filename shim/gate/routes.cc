@@ -12,6 +12,7 @@
 #include "shim/memories.h"
 #include "shim/thread/records.h"
 #include "shim/view/fds.h"
+#include "shim/view/hiding.h"
 
 namespace guise::shim {
 namespace {
@@ -112,6 +113,12 @@ Route RouteOf(Nr nr) {
     case Nr::process_madvise:
     case Nr::madvise:
       return Route::kGate;
+    case Nr::connect:
+    case Nr::bind:
+    case Nr::sendto:
+      // Their addresses may be paths.
+      if (Hides()) return Route::kGate;
+      break;
     default:
       break;
   }

@@ -17,7 +17,6 @@
 namespace guise::shim {
 namespace {
 
-using syscall::ArgKind;
 using syscall::Nr;
 
 // Makes room at `fd`. The copy's number is away from it, but no higher than need be: fork copies the table up to there.
@@ -185,14 +184,10 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
     default:
       break;
   }
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (row == nullptr) return false;
-  for (size_t i = 0; i < row->Arity(); ++i) {
-    const ArgKind kind = row->args[i].kind;
-    if (kind != ArgKind::Fd && kind != ArgKind::DirFd) continue;
-    if (!IsGuarded(process, static_cast<int32_t>(call.args[i]))) continue;
-    // A mapping without a file ignores its fd.
-    if (call.nr == Nr::mmap) continue;
+  // A mapping without a file ignores its fd.
+  if (call.nr == Nr::mmap) return false;
+  for (uint32_t left = syscall::PositionsOf(static_cast<uint32_t>(call.nr)).fds; left != 0; left &= left - 1) {
+    if (!IsGuarded(process, static_cast<int32_t>(call.args[__builtin_ctz(left)]))) continue;
     *outcome = Outcome::Done(-EBADF);
     return true;
   }

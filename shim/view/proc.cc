@@ -8,7 +8,6 @@
 namespace guise::shim {
 namespace {
 
-using syscall::ArgKind;
 using syscall::Nr;
 
 constexpr size_t kPathSize = 4096;
@@ -61,6 +60,13 @@ int64_t ReadLink(uint64_t buffer, uint64_t size) {
   return WriteGuest(buffer, g_program, told) ? static_cast<int64_t>(told) : -EFAULT;
 }
 
+// What a path begins with, as a word.
+constexpr uint32_t Prefix(const char (&text)[5]) {
+  uint32_t word = 0;
+  for (int i = 3; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(text[i]);
+  return word;
+}
+
 // A call that acts on what the link points to can be given the program's own path instead. Those that act on the link
 // itself cannot.
 bool FollowsLink(const GuestCall& call) {
@@ -100,15 +106,13 @@ const char* ProcPath(const ProcessState& process, const char* path) {
 
 bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
   const GuestCall& call = *edited;
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (row == nullptr) return false;
-  for (size_t i = 0; i < row->Arity(); ++i) {
-    if (row->args[i].kind != ArgKind::Path) continue;
-    // Five bytes tell nearly all paths apart from those that the view knows.
+  for (uint32_t left = syscall::PositionsOf(static_cast<uint32_t>(call.nr)).paths; left != 0; left &= left - 1) {
+    const auto i = static_cast<size_t>(__builtin_ctz(left));
+    // Four bytes tell nearly all paths apart from those that the view knows.
+    uint32_t prefix;
+    if (call.args[i] == 0 || !ReadGuest(&prefix, call.args[i])) continue;
+    if (prefix != Prefix("/pro") && prefix != Prefix("/dev")) continue;
     char path[kViewSize];
-    constexpr uint64_t kPrefix = 5;
-    if (!ReadGuest(path, call.args[i], kPrefix)) continue;
-    if (memcmp(path, "/proc", kPrefix) != 0 && memcmp(path, "/dev/", kPrefix) != 0) continue;
     if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) continue;
     if (OpenKernelFile(call, KernelFileOf(path), outcome)) return true;
     switch (MeaningOf(*block->process, path)) {

@@ -323,6 +323,43 @@ TEST_P(SandboxTest, WhatIsHiddenIsNotThere) {
   }
 }
 
+TEST_P(SandboxTest, CallsTellNothingApartThatIsHiddenAndThatIsNotThere) {
+  std::vector<std::string> options = {"--rw", directory_ + "/rw"};
+  for (const char* const name : {"/rw", "/ro"}) {
+    const std::string place = directory_ + name;
+    for (const char* const made : {"", "/hd"}) ASSERT_EQ(mkdir((place + made).c_str(), 0777), 0);
+    for (const char* const made : {"/hf", "/hd/x", "/vis"}) WriteFile(place + made, "", 0755);
+    for (const auto& [link, text] : {std::pair{"/lhf", "hf"},
+                                     {"/lhd", "hd"},
+                                     {"/lhx", "hf/x"},
+                                     {"/laf", "af"},
+                                     {"/lad", "ad"},
+                                     {"/lax", "af/x"}}) {
+      ASSERT_EQ(symlink(text, (place + link).c_str()), 0);
+    }
+    WriteFile(place + "/sh", "#!" + place + "/hf\n", 0755);
+    WriteFile(place + "/sa", "#!" + place + "/af\n", 0755);
+    for (const char* const hidden : {"/hf", "/hd"}) options.insert(options.end(), {"--hide", place + hidden});
+    for (const char* const owned : {"", "/vis", "/lhf", "/lhd", "/lhx", "/laf", "/lad", "/lax"}) {
+      ASSERT_EQ(lchown((place + owned).c_str(), GetParam().uid, GetParam().gid), 0);
+    }
+  }
+  for (const char* const stack : {"sandboxed", "fakeroot,sandboxed"}) {
+    stack_ = stack;
+    for (const std::vector<std::string>& sites :
+         std::vector<std::vector<std::string>>{{}, {"--rewrite-after", "1"}, {"--mechanism", "sud"}}) {
+      for (const char* const variant : {"static", "dynamic"}) {
+        const std::string guest = Stage::Get().Guest(std::string("tests/sandbox/hidden_") + variant + ".elf");
+        std::vector<std::string> all = options;
+        all.insert(all.end(), sites.begin(), sites.end());
+        all.insert(all.end(), {"--ro", DirectoryOf(guest)});
+        const RunResult result = Run(all, {guest, directory_ + "/ro", directory_ + "/rw"});
+        EXPECT_EQ(result.exit_code, 0) << stack << " " << variant << " " << result;
+      }
+    }
+  }
+}
+
 TEST_P(SandboxTest, WithoutTheShimThereIsTheFloorAlone) {
   WriteFile(directory_ + "/f", "secret", 0644);
   const auto run = [&](const std::string& script) {

@@ -33,6 +33,13 @@ _COPTS = [
     "-fno-profile-arcs",
 ]
 
+# Without SSE gcc clears and copies what is larger than a few words by string instructions, which take longer to begin
+# than a call's outcome takes to be written word by word.
+_GCC_COPTS = [
+    "-mmemset-strategy=unrolled_loop:256:noalign,rep_8byte:-1:noalign",
+    "-mmemcpy-strategy=unrolled_loop:256:noalign,rep_8byte:-1:noalign",
+]
+
 _FEATURES = [
     "-default_compile_flags",
     "-layering_check",
@@ -68,7 +75,10 @@ def freestanding_library(name, srcs = [], hdrs = [], copts = [], deps = [], **kw
         name = name,
         srcs = srcs,
         hdrs = hdrs,
-        copts = _COPTS + copts,
+        copts = _COPTS + select({
+            "//tools/bazel:clang": [],
+            "//conditions:default": _GCC_COPTS,
+        }) + copts,
         features = _FEATURES,
         linkstatic = True,
         deps = deps,

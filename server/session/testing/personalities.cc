@@ -77,6 +77,12 @@ class Beta : public Personality {
   SysTask Value(Call&, Below) const { co_return SysResult::Ok(kBeta); }
 };
 
+class Cell : public Personality {
+ public:
+  std::string_view Name() const noexcept override { return "cell"; }
+  void Claim(Claims& claims) const override { claims.SpeakForSandbox(); }
+};
+
 class Linux : public Personality {
  public:
   std::string_view Name() const noexcept override { return "linux"; }
@@ -89,6 +95,7 @@ EpochCompiler TestCompiler() {
   auto registry = std::make_shared<api::Registry>();
   registry->Add({.name = "alpha", .make = api::MakeWithoutArgument<Alpha>}).IgnoreError();
   registry->Add({.name = "beta", .make = api::MakeWithoutArgument<Beta>}).IgnoreError();
+  registry->Add({.name = "cell", .make = api::MakeWithoutArgument<Cell>}).IgnoreError();
   registry->Add({.name = "linux", .make = api::MakeWithoutArgument<Linux>}).IgnoreError();
   return [registry](const EpochSpec& spec) { return Epoch::Compile(*registry, spec); };
 }

@@ -8,6 +8,7 @@
 //          getppid     Serve: tail-calls
 //          acct        Deny: EPERM
 //   beta   geteuid     Serve: 2002
+//   cell   nothing; speaks for a sandbox
 #ifndef GUISE_SERVER_SESSION_TESTING_PERSONALITIES_H_
 #define GUISE_SERVER_SESSION_TESTING_PERSONALITIES_H_
 
@@ -18,7 +19,7 @@ namespace guise::server::testing {
 inline constexpr uint64_t kAlpha = 1001;
 inline constexpr uint64_t kBeta = 2002;
 
-// Compiles stacks of "alpha", "beta" and "linux".
+// Compiles stacks of "alpha", "beta", "cell" and "linux".
 EpochCompiler TestCompiler();
 
 }  // namespace guise::server::testing

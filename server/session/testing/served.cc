@@ -116,13 +116,15 @@ Attached Served::Attach(wire::FdOp op, uint32_t session, Connecter connecter) co
   return Ask(&request, sizeof(request), connecter);
 }
 
-Served::Kept Served::Keep(const std::vector<std::string>& layers, const std::vector<Override>& overrides) {
+Served::Kept Served::Keep(const std::vector<std::string>& layers, const std::vector<Override>& overrides,
+                          const std::optional<v1::SandboxPolicy>& sandbox) {
   Kept kept;
   SessionOptions options;
   options.layers = layers;
   options.owner_uid = geteuid();
   options.owner_gid = getegid();
   options.overrides = overrides;
+  options.sandbox = sandbox;
   absl::StatusOr<SessionInfo> info = sessions_->Create(options);
   if (!info.ok()) Fail(info.status().ToString());
   kept.info = *std::move(info);

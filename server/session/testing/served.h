@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,7 +48,8 @@ class Served {
     Attached keeper;
     std::unique_ptr<GuestMemory> memory;
   };
-  Kept Keep(const std::vector<std::string>& layers, const std::vector<Override>& overrides = {});
+  Kept Keep(const std::vector<std::string>& layers, const std::vector<Override>& overrides = {},
+            const std::optional<v1::SandboxPolicy>& sandbox = std::nullopt);
 
  private:
   std::unique_ptr<Reactor> reactor_;

@@ -25,11 +25,33 @@ guise_fault_base:
     .hidden guise_copy
     .type guise_copy, @function
 guise_copy:
-    mov %rdx, %rcx
-1:  rep movsb
-2:  mov %rcx, %rax
+    // Of few bytes the first and the last, which may overlap: a string instruction takes longer to begin than these.
+    lea -4(%rdx), %rax
+    cmp $12, %rax
+    ja 5f
+    cmp $8, %rdx
+    jb 3f
+1:  mov (%rsi), %rax
+11: mov -8(%rsi,%rdx), %rcx
+2:  mov %rax, (%rdi)
+12: mov %rcx, -8(%rdi,%rdx)
+    xor %eax, %eax
     ret
-    fault_entry 1b, 2b
+3:  mov (%rsi), %eax
+13: mov -4(%rsi,%rdx), %ecx
+4:  mov %eax, (%rdi)
+14: mov %ecx, -4(%rdi,%rdx)
+    xor %eax, %eax
+    ret
+    // How many, where not all can be.
+5:  mov %rdx, %rcx
+6:  rep movsb
+7:  mov %rcx, %rax
+    ret
+    .irp at, 1b, 11b, 2b, 12b, 3b, 13b, 4b, 14b
+    fault_entry \at, 5b
+    .endr
+    fault_entry 6b, 7b
     .size guise_copy, . - guise_copy
 
 // int64_t guise_copy_string(char* to, const char* from, size_t size): the length without NUL; size when no NUL came
@@ -67,6 +89,60 @@ guise_load_xstate:
     ret
     fault_entry 1b, 2b
     .size guise_load_xstate, . - guise_load_xstate
+
+// int64_t guise_has_two_dots(const char* text): 1 when two dots stand side by side in it, else 0; 0 on a bad address.
+// Whole words, aligned: none reaches into a page that the text does not. Of each, the bytes that are dots and those that
+// are NUL, as bit 7 of the byte.
+    .globl guise_has_two_dots
+    .hidden guise_has_two_dots
+    .type guise_has_two_dots, @function
+guise_has_two_dots:
+    movabs $0x2e2e2e2e2e2e2e2e, %r8
+    movabs $0x7f7f7f7f7f7f7f7f, %r9
+    xor %r10d, %r10d
+    // What lies before the text is neither.
+    mov %edi, %ecx
+    and $7, %ecx
+    shl $3, %ecx
+    mov $-1, %rdx
+    shl %cl, %rdx
+    not %rdx
+    and $-8, %rdi
+1:  mov (%rdi), %rax
+    or %rdx, %rax
+    xor %edx, %edx
+    mov %rax, %rcx
+    and %r9, %rcx
+    add %r9, %rcx
+    or %rax, %rcx
+    or %r9, %rcx
+    not %rcx
+    xor %r8, %rax
+    mov %rax, %rsi
+    and %r9, %rsi
+    add %r9, %rsi
+    or %rax, %rsi
+    or %r9, %rsi
+    not %rsi
+    // Those behind another dot, and before the NUL.
+    mov %rsi, %rax
+    shl $8, %rax
+    or %r10, %rax
+    and %rsi, %rax
+    mov %rsi, %r10
+    shr $56, %r10
+    lea -1(%rcx), %r11
+    and %r11, %rax
+    jnz 3f
+    add $8, %rdi
+    test %rcx, %rcx
+    jz 1b
+2:  xor %eax, %eax
+    ret
+3:  mov $1, %eax
+    ret
+    fault_entry 1b, 2b
+    .size guise_has_two_dots, . - guise_has_two_dots
 
 // const void* guise_gs_self(): the block that %gs says it is; null where there is no memory.
     .globl guise_gs_self

@@ -44,6 +44,7 @@ int64_t guise_wait_gate(const void* call, const void* block);
 size_t guise_copy(void* to, const void* from, size_t size);
 int64_t guise_load_xstate(const void* area, uint64_t features);
 int64_t guise_copy_string(char* to, const char* from, size_t size);
+int64_t guise_has_two_dots(const char* text);
 // What %gs says that it is (a block's first byte); null where there is no memory.
 const void* guise_gs_self();
 }
