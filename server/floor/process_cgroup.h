@@ -21,10 +21,10 @@ class ProcessCgroup {
  public:
   ProcessCgroup() = default;  // none
   ProcessCgroup(ProcessCgroup&& from) noexcept
-      : path_(std::exchange(from.path_, std::string())), processes_(std::move(from.processes_)) {}
+      : path_(std::exchange(from.path_, std::string())), entry_(std::move(from.entry_)) {}
   ProcessCgroup& operator=(ProcessCgroup&& from) noexcept {
     std::swap(path_, from.path_);
-    std::swap(processes_, from.processes_);
+    std::swap(entry_, from.entry_);
     return *this;
   }
   ~ProcessCgroup();
@@ -35,12 +35,12 @@ class ProcessCgroup {
   // cannot be joined.
   static absl::StatusOr<ProcessCgroup> Of(pid_t pid);
 
-  // Moves the calling process there; nothing when there is none. False: errno. Async-signal-safe.
+  // Moves the calling process there; nothing when there is none. False: errno. Async-signal-safe. REQUIRES: one thread.
   bool Enter() const;
 
  private:
   std::string path_;   // to remove; empty: nothing
-  OwnedFd processes_;  // its cgroup.procs
+  OwnedFd entry_;     // its file by which processes are moved there
 };
 
 }  // namespace guise::server
