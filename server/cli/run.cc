@@ -23,9 +23,8 @@
 #include "server/cli/client.h"
 #include "server/cli/command.h"
 #include "server/cli/sandbox.h"
-#include "server/floor/confinement.h"
+#include "server/floor/floor.h"
 #include "server/floor/generic_kernel.h"
-#include "server/floor/policy.h"
 #include "server/launch/entrance.h"
 #include "server/launch/errno_status.h"
 #include "server/launch/fd_socket.h"
@@ -152,41 +151,32 @@ absl::StatusOr<Command> Prepare(std::vector<std::string> words, bool has_shim) {
   return command;
 }
 
-void SayMoved(const std::string& from, const std::string& to) {
-  if (to.empty()) return;
-  fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-          from.c_str(), to.c_str());
-}
-
-// `joins`: a guest whose sandbox is joined; 0: a new one.
-absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, pid_t joins, const std::string& program) {
-  if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
+// `guest`: whose sandbox is joined; 0: a new one.
+absl::StatusOr<Floor> PrepareFloor(const v1::SandboxPolicy& policy, const std::string& program, pid_t guest) {
   const std::string here = WorkingDirectory();
-  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, here, joins);
-  if (confinement.ok()) SayMoved(here, confinement->moved_to());
-  return confinement;
+  absl::StatusOr<Floor> floor = Floor::Prepare(policy, program, here, guest);
+  if (floor.ok() && !floor->moved_to().empty()) {
+    fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
+            here.c_str(), floor->moved_to().c_str());
+  }
+  return floor;
 }
 
-absl::StatusOr<Restriction> Restrict(const v1::SandboxPolicy& policy, const std::string& program) {
-  if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
-  const std::string here = WorkingDirectory();
-  absl::StatusOr<Restriction> restriction = Restriction::Prepare(policy, here);
-  if (restriction.ok()) SayMoved(here, restriction->moved_to());
-  return restriction;
-}
+// Where guise-init tells of the guest's stops.
+struct Stops {
+  OwnedFd read;
+  OwnedFd write;
 
-// Programs make temporary files where TMPDIR says, and are at a loss when that is hidden. `instead`: what it is to say;
-// empty: it is taken out, where it is hidden.
-void SetTmpdir(const v1::SandboxPolicy& policy, const std::string& instead, std::vector<std::string>& environment) {
-  constexpr absl::string_view kName = "TMPDIR=";
-  environment.erase(std::remove_if(environment.begin(), environment.end(),
-                                   [&](const std::string& variable) {
-                                     if (!absl::StartsWith(variable, kName)) return false;
-                                     return !instead.empty() ||
-                                            AccessOf(policy, variable.substr(kName.size())) == v1::ACCESS_HIDDEN;
-                                   }),
-                    environment.end());
-  if (!instead.empty()) environment.push_back(absl::StrCat(kName, instead));
+  static absl::StatusOr<Stops> Make() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "cannot make a pipe");
+    return Stops{OwnedFd(ends[0]), OwnedFd(ends[1])};
+  }
+};
+
+int ExitCodeOf(const absl::Status& not_started) {
+  if (absl::IsOutOfRange(not_started)) return kExitCannotExecute;
+  return absl::IsNotFound(not_started) ? kExitNotFound : kExitOwnFailure;
 }
 
 int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
@@ -199,58 +189,45 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
                       {},
                       signals,
                       open_files};
-  std::optional<Confinement> confinement;
   Entrance entrance;
-  OwnedFd stops_read;
-  OwnedFd stops_write;
-  std::optional<Restriction> restriction;
-  if (joined.sandbox.has_value() && joined.sandbox->floor() == v1::FLOOR_LANDLOCK) {
-    absl::StatusOr<Restriction> prepared = Restrict(*joined.sandbox, start.path);
+  // There is nothing to join of a floor without namespaces.
+  if (joined.sandbox_keeper != 0 && joined.sandbox->floor() != v1::FLOOR_LANDLOCK) {
+    absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
+    if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
+    entrance = *std::move(found);
+    start.image = entrance.image.get();
+    start.joins = entrance.pidfd.get();
+  }
+  for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
+  std::optional<Floor> floor;
+  Stops stops;
+  if (joined.sandbox.has_value()) {
+    absl::StatusOr<Floor> prepared = PrepareFloor(*joined.sandbox, start.path, entrance.pid);
     if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
-    start.restriction = &restriction.emplace(*std::move(prepared));
-  } else if (joined.sandbox.has_value()) {
-    if (joined.sandbox_keeper != 0) {
-      absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
-      if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
-      entrance = *std::move(found);
-      start.image = entrance.image.get();
-      start.joins = entrance.pidfd.get();
-    }
-    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, entrance.pid, start.path);
-    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
-    start.confinement = &confinement.emplace(*std::move(prepared));
+    start.floor = &floor.emplace(*std::move(prepared));
+    floor->SetTmpdir(*joined.sandbox, start.environment);
     if (keeper != nullptr) start.hiding = keeper->memory().hiding();
-    if (start.joins < 0) {
-      int ends[2];
-      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-        return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);
-      stops_read = OwnedFd(ends[0]);
-      stops_write = OwnedFd(ends[1]);
-      start.stops = ends[1];
-    }
+  }
+  const bool is_init = floor.has_value() && floor->confinement() != nullptr && start.joins < 0;
+  if (is_init) {
+    absl::StatusOr<Stops> made = Stops::Make();
+    if (!made.ok()) return Fail(made.status(), kExitOwnFailure);
+    stops = *std::move(made);
+    start.stops = stops.write.get();
   }
   if (joined.kernel == v1::KERNEL_GENERIC) {
     absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
     if (!filter.ok()) return Fail(filter.status(), kExitOwnFailure);
     start.filter = *std::move(filter);
   }
-  for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
-  if (joined.sandbox.has_value()) {
-    SetTmpdir(*joined.sandbox, restriction.has_value() ? restriction->temporary() : "", start.environment);
-  }
   inbox.DieIfAskedTo();
   const absl::StatusOr<pid_t> guest = StartGuest(start);
-  stops_write = OwnedFd();  // of guise-init alone
-  if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
-  if (absl::IsNotFound(guest.status())) return Fail(guest.status(), kExitNotFound);
-  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  stops.write = OwnedFd();  // of guise-init alone
+  if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const bool in_own_session = (confinement.has_value() && confinement->in_own_session()) ||
-                              (restriction.has_value() && restriction->in_own_session());
-  const int code = Supervise(*guest, inbox, keeper, stops_read.get(), in_own_session);
-  if (keeper == nullptr) return code;
+  const int code = Supervise(*guest, inbox, keeper, stops.read.get(), floor.has_value() && floor->in_own_session());
   // Nobody outlives process 1 of a sandbox.
-  if (confinement.has_value()) return code;
+  if (keeper == nullptr || (floor.has_value() && floor->confinement() != nullptr)) return code;
   if (keeper->keeps() && keeper->memory().AnyLivingGuest(0) != 0 && !keeper->LeaveCopy()) {
     Fail(absl::ResourceExhaustedError(
         "no process for the session's keeper; should the server die, its guests may hang"));

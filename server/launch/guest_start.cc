@@ -56,7 +56,7 @@ absl::Status DupTo(int fd, int place) {
 // REQUIRES: runs in the child. Async-signal-safe.
 [[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
                               char* const* environment, int failure) {
-  if (start.confinement != nullptr || start.restriction != nullptr) {
+  if (start.floor != nullptr) {
     // What the launcher was given beside its standard descriptors would be a way out.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   }
@@ -84,11 +84,11 @@ pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | 
 // REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
 void BeConfined(const GuestStart& start, int image, const char* image_path, int pipe) {
   ConfinementFailure failure;
-  if (!start.confinement->Enter(image, image_path, start.hiding, &failure)) Report(pipe, failure);
+  if (!start.floor->confinement()->Enter(image, image_path, start.hiding, &failure)) Report(pipe, failure);
   const pid_t guest = RawFork(0);
   // A group that guise-init is not in: one without a parent in another group of its session cannot be stopped by
   // SIGTSTP.
-  if (guest == 0 && start.confinement->in_own_session()) setpgid(0, 0);
+  if (guest == 0 && start.floor->confinement()->in_own_session()) setpgid(0, 0);
   if (guest == 0) return;
   if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
   dup2(start.stops, 0);
@@ -100,10 +100,10 @@ void BeConfined(const GuestStart& start, int image, const char* image_path, int 
 // Async-signal-safe.
 void BeJoined(const GuestStart& start, int image, int pipe, int pids) {
   ConfinementFailure failure;
-  if (!start.confinement->Join(start.joins, &failure)) Report(pipe, failure);
+  if (!start.floor->confinement()->Join(start.joins, &failure)) Report(pipe, failure);
   const pid_t guest = RawFork(CLONE_PARENT);
   if (guest == 0) {
-    if (!start.confinement->Narrow(image, &failure)) Report(pipe, failure);
+    if (!start.floor->confinement()->Narrow(image, &failure)) Report(pipe, failure);
     return;
   }
   if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
@@ -170,7 +170,8 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
   const OwnedFd read_end(ends[0]);
   OwnedFd write_end(ends[1]);
-  const Confinement* const confinement = start.confinement;
+  const Confinement* const confinement = start.floor == nullptr ? nullptr : start.floor->confinement();
+  const Restriction* const restriction = start.floor == nullptr ? nullptr : start.floor->restriction();
   const bool joins = confinement != nullptr && start.joins >= 0;
   int pid_ends[2];
   if (pipe2(pid_ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
@@ -194,9 +195,9 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
       BeJoined(start, fds->image, write_end.get(), pids_write.get());
     } else if (confinement != nullptr) {
       BeConfined(start, fds->image, image_path, write_end.get());
-    } else if (start.restriction != nullptr) {
+    } else if (restriction != nullptr) {
       ConfinementFailure failure;
-      if (!start.restriction->Enter(fds->image, &failure)) Report(write_end.get(), failure);
+      if (!restriction->Enter(fds->image, &failure)) Report(write_end.get(), failure);
     }
     BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
   }

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/floor/confinement.h"
-#include "server/floor/restriction.h"
+#include "server/floor/floor.h"
 #include "server/launch/signal_state.h"
 
 namespace guise::server {
@@ -29,12 +28,11 @@ struct GuestStart {
   SignalState signals;                   // what the guest starts with
   rlim_t open_files;                     // the soft RLIMIT_NOFILE that the guest starts with; guarded fds stay below it
   std::vector<sock_filter> filter = {};  // seccomp's, for the guest and all that it starts; empty: none
-  // The floor that it starts on; null: the launcher's own. With a new sandbox the child is guise-init, and the guest
-  // its first child.
-  const Confinement* confinement = nullptr;
-  const Restriction* restriction = nullptr;  // in place of `confinement`: the floor without namespaces
-  wire::Hiding* hiding = nullptr;            // with confinement: see Confinement::Enter; borrowed
-  // With confinement: a pidfd of a guest of the session, whose sandbox is joined; borrowed. -1: a new sandbox.
+  // What it starts on; null: the launcher's own. With a new confinement the child is guise-init, and the guest its
+  // first child.
+  const Floor* floor = nullptr;
+  wire::Hiding* hiding = nullptr;  // with a confinement: see Confinement::Enter; borrowed
+  // With a confinement: a pidfd of a guest of the session, whose sandbox is joined; borrowed. -1: a new sandbox.
   int joins = -1;
   int stops = -1;  // with a new sandbox: guise-init writes a byte there whenever the guest is stopped; borrowed
 };
