@@ -1,6 +1,4 @@
 // `guise run` and `guise exec`: start a guest, stand in for it until it ends.
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,7 +24,6 @@
 #include "server/floor/floor.h"
 #include "server/floor/generic_kernel.h"
 #include "server/launch/entrance.h"
-#include "server/launch/errno_status.h"
 #include "server/launch/fd_socket.h"
 #include "server/launch/guest_start.h"
 #include "server/launch/installed.h"
@@ -75,13 +72,10 @@ absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string
   return Keeper::Start(*std::move(attachment));
 }
 
+// A session, and the way to its server, while that is needed.
 struct Joined {
-  std::optional<Keeper> keeper;  // none: without the shim
-  v1::Kernel kernel;
-  std::optional<v1::SandboxPolicy> sandbox = std::nullopt;
-  // Of a sandbox that is there already.
-  pid_t sandbox_keeper = 0;
-  std::vector<pid_t> sandboxed = {};
+  std::optional<Client> client;
+  Keeper keeper;
 };
 
 // A new session, with this process as its keeper.
@@ -95,10 +89,7 @@ absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const
     if (session.ok()) {
       absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
       if (keeper.ok()) {
-        Joined joined = {*std::move(keeper), session->kernel()};
-        // Ours, whatever the server says of it.
-        if (request.has_sandbox()) joined.sandbox = request.sandbox();
-        return joined;
+        return Joined{*std::move(client), *std::move(keeper)};
       }
       last = keeper.status();
     }
@@ -107,13 +98,18 @@ absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const
   return last;
 }
 
+struct Living {
+  Joined joined;
+  v1::ExecIntoResponse session;
+};
+
 // A session that lives. Where its keeper has gone, this process becomes the next one.
-absl::StatusOr<Joined> ExistingSession(const std::string& name) {
+absl::StatusOr<Living> LivingSession(const std::string& name) {
   absl::StatusOr<Client> client = Client::Connect();
   if (!client.ok()) return client.status();
   v1::ExecIntoRequest request;
   request.set_session(name);
-  const absl::StatusOr<v1::ExecIntoResponse> session =
+  absl::StatusOr<v1::ExecIntoResponse> session =
       Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
   if (!session.ok()) return session.status();
   // A sandbox ends with its keeper.
@@ -123,54 +119,35 @@ absl::StatusOr<Joined> ExistingSession(const std::string& name) {
     keeper = Join(client->directory(), session->session(), wire::FdOp::kGuest);
   }
   if (!keeper.ok()) return keeper.status();
-  Joined joined = {*std::move(keeper), session->kernel()};
-  if (session->has_sandbox()) {
-    joined.sandbox = session->sandbox();
-    joined.sandbox_keeper = session->keeper();
-    joined.sandboxed.assign(session->guests().begin(), session->guests().end());
-  }
-  return joined;
+  return Living{{*std::move(client), *std::move(keeper)}, *std::move(session)};
 }
 
-struct Command {
-  std::vector<std::string> words;
-  std::string path;
+// All of a guest's start but its session. To stay in its place.
+struct Launcher {
+  SignalInbox inbox;
   OwnedFd image;
-};
+  GuestStart start;
+  std::optional<Floor> floor = std::nullopt;
 
-// What can be found wrong before there is a session.
-absl::StatusOr<Command> Prepare(std::vector<std::string> words, bool has_shim) {
-  if (absl::Status status = CheckNotAGuest(); !status.ok()) return status;
-  Command command;
-  command.words = std::move(words);
-  if (!has_shim) return command;
-  if (absl::Status status = CheckSyscallUserDispatch(); !status.ok()) return status;
-  absl::StatusOr<OwnedFd> image = OpenShimImage();
-  if (!image.ok()) return image.status();
-  command.image = *std::move(image);
-  return command;
-}
-
-// `guest`: whose sandbox is joined; 0: a new one.
-absl::StatusOr<Floor> PrepareFloor(const v1::SandboxPolicy& policy, const std::string& program, pid_t guest) {
-  const std::string here = WorkingDirectory();
-  absl::StatusOr<Floor> floor = Floor::Prepare(policy, program, here, guest);
-  if (floor.ok() && !floor->moved_to().empty()) {
-    fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-            here.c_str(), floor->moved_to().c_str());
+  // `guest`: whose sandbox is joined; 0: a new one.
+  absl::Status LayFloor(const v1::SandboxPolicy& policy, pid_t guest) {
+    const std::string here = WorkingDirectory();
+    absl::StatusOr<Floor> prepared = Floor::Prepare(policy, start.path, here, guest);
+    if (!prepared.ok()) return prepared.status();
+    start.floor = &floor.emplace(*std::move(prepared));
+    floor->SetTmpdir(policy, start.environment);
+    if (!floor->moved_to().empty()) {
+      fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
+              here.c_str(), floor->moved_to().c_str());
+    }
+    return absl::OkStatus();
   }
-  return floor;
-}
 
-// Where guise-init tells of the guest's stops.
-struct Stops {
-  OwnedFd read;
-  OwnedFd write;
-
-  static absl::StatusOr<Stops> Make() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "cannot make a pipe");
-    return Stops{OwnedFd(ends[0]), OwnedFd(ends[1])};
+  absl::Status LayKernel(v1::Kernel kernel) {
+    if (kernel != v1::KERNEL_GENERIC) return absl::OkStatus();
+    absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
+    if (filter.ok()) start.filter = *std::move(filter);
+    return filter.status();
   }
 };
 
@@ -179,55 +156,24 @@ int ExitCodeOf(const absl::Status& not_started) {
   return absl::IsNotFound(not_started) ? kExitNotFound : kExitOwnFailure;
 }
 
-int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
-  Keeper* const keeper = joined.keeper.has_value() ? &*joined.keeper : nullptr;
-  GuestStart start = {command.image.get(),
-                      keeper == nullptr ? -1 : keeper->attachment().request.get(),
-                      keeper == nullptr ? -1 : keeper->attachment().reply.get(),
-                      command.path,
-                      std::move(command.words),
-                      {},
-                      signals,
-                      open_files};
-  Entrance entrance;
-  // There is nothing to join of a floor without namespaces.
-  if (joined.sandbox_keeper != 0 && joined.sandbox->floor() != v1::FLOOR_LANDLOCK) {
-    absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
-    if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
-    entrance = *std::move(found);
-    start.image = entrance.image.get();
-    start.joins = entrance.pidfd.get();
+// `joined`: none without the shim.
+int StandIn(const Launcher& launcher, StartingGuest starting, std::optional<Joined> joined) {
+  Keeper* const keeper = joined.has_value() ? &joined->keeper : nullptr;
+  Handover handover = {};
+  if (keeper != nullptr) {
+    handover = {keeper->attachment().request.get(), keeper->attachment().reply.get(), keeper->memory().hiding()};
   }
-  for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
-  std::optional<Floor> floor;
-  Stops stops;
-  if (joined.sandbox.has_value()) {
-    absl::StatusOr<Floor> prepared = PrepareFloor(*joined.sandbox, start.path, entrance.pid);
-    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
-    start.floor = &floor.emplace(*std::move(prepared));
-    floor->SetTmpdir(*joined.sandbox, start.environment);
-    if (keeper != nullptr) start.hiding = keeper->memory().hiding();
-  }
-  const bool is_init = floor.has_value() && floor->confinement() != nullptr && start.joins < 0;
-  if (is_init) {
-    absl::StatusOr<Stops> made = Stops::Make();
-    if (!made.ok()) return Fail(made.status(), kExitOwnFailure);
-    stops = *std::move(made);
-    start.stops = stops.write.get();
-  }
-  if (joined.kernel == v1::KERNEL_GENERIC) {
-    absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
-    if (!filter.ok()) return Fail(filter.status(), kExitOwnFailure);
-    start.filter = *std::move(filter);
-  }
-  inbox.DieIfAskedTo();
-  const absl::StatusOr<pid_t> guest = StartGuest(start);
-  stops.write = OwnedFd();  // of guise-init alone
+  launcher.inbox.DieIfAskedTo();
+  const absl::StatusOr<pid_t> guest = starting.Finish(keeper == nullptr ? nullptr : &handover);
   if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const int code = Supervise(*guest, inbox, keeper, stops.read.get(), floor.has_value() && floor->in_own_session());
+  // Its threads' end takes a moment, and nobody waits for it now.
+  if (joined.has_value()) joined->client.reset();
+  const bool in_own_session = launcher.floor.has_value() && launcher.floor->in_own_session();
+  const int code = Supervise(*guest, launcher.inbox, keeper, starting.stops(), in_own_session);
   // Nobody outlives process 1 of a sandbox.
-  if (keeper == nullptr || (floor.has_value() && floor->confinement() != nullptr)) return code;
+  const bool is_confined = launcher.floor.has_value() && launcher.floor->confinement() != nullptr;
+  if (keeper == nullptr || is_confined) return code;
   if (keeper->keeps() && keeper->memory().AnyLivingGuest(0) != 0 && !keeper->LeaveCopy()) {
     Fail(absl::ResourceExhaustedError(
         "no process for the session's keeper; should the server die, its guests may hang"));
@@ -235,23 +181,66 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   return code;
 }
 
-// `join` makes or finds the session.
+int RunInNewSession(Launcher& launcher, const v1::CreateSessionRequest& request) {
+  absl::Status laid = request.has_sandbox() ? launcher.LayFloor(request.sandbox(), 0) : absl::OkStatus();
+  if (laid.ok()) laid = launcher.LayKernel(request.kernel());
+  if (!laid.ok()) return Fail(laid, kExitOwnFailure);
+  absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(launcher.start);
+  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  if (!launcher.image) return StandIn(launcher, *std::move(guest), std::nullopt);
+  absl::StatusOr<Joined> joined = NewSession(request, launcher.start.signals);
+  if (!joined.ok()) return Fail(joined.status(), kExitOwnFailure);
+  return StandIn(launcher, *std::move(guest), *std::move(joined));
+}
+
+int RunInLivingSession(Launcher& launcher, const std::string& name) {
+  absl::StatusOr<Living> living = LivingSession(name);
+  if (!living.ok()) return Fail(living.status(), kExitOwnFailure);
+  const v1::ExecIntoResponse& session = living->session;
+  Entrance entrance;
+  absl::Status laid;
+  if (session.has_sandbox()) {
+    // There is nothing to join of a floor without namespaces.
+    if (session.sandbox().floor() != v1::FLOOR_LANDLOCK) {
+      absl::StatusOr<Entrance> found =
+          FindEntrance({session.guests().begin(), session.guests().end()}, session.keeper(), launcher.start.image);
+      if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
+      entrance = *std::move(found);
+      launcher.start.image = entrance.image.get();
+      launcher.start.joins = entrance.pidfd.get();
+    }
+    laid = launcher.LayFloor(session.sandbox(), entrance.pid);
+  }
+  if (laid.ok()) laid = launcher.LayKernel(session.kernel());
+  if (!laid.ok()) return Fail(laid, kExitOwnFailure);
+  absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(launcher.start);
+  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  return StandIn(launcher, *std::move(guest), std::move(living->joined));
+}
+
+// What can be found wrong before there is a session; then `run`.
 int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& signals, bool has_shim,
-           const std::function<absl::StatusOr<Joined>()>& join) {
+           const std::function<int(Launcher&)>& run) {
   if (!words.ok()) return Fail(words.status(), kExitOwnFailure);
   const rlim_t open_files = RaiseOpenFiles();
-  absl::StatusOr<Command> command = Prepare(*std::move(words), has_shim);
-  if (!command.ok()) return Fail(command.status(), kExitOwnFailure);
-  absl::StatusOr<std::string> path = FindProgram(command->words[0], SearchPath());
+  absl::Status here = CheckNotAGuest();
+  if (here.ok() && has_shim) here = CheckSyscallUserDispatch();
+  if (!here.ok()) return Fail(here, kExitOwnFailure);
+  absl::StatusOr<OwnedFd> image = has_shim ? OpenShimImage() : OwnedFd();
+  if (!image.ok()) return Fail(image.status(), kExitOwnFailure);
+  absl::StatusOr<std::string> path = FindProgram((*words)[0], SearchPath());
   if (!path.ok()) {
     return Fail(path.status(), absl::IsNotFound(path.status()) ? kExitNotFound : kExitCannotExecute);
   }
-  command->path = *std::move(path);
   absl::StatusOr<SignalInbox> inbox = SignalInbox::Open();
   if (!inbox.ok()) return Fail(inbox.status(), kExitOwnFailure);
-  absl::StatusOr<Joined> joined = join();
-  if (!joined.ok()) return Fail(joined.status(), kExitOwnFailure);
-  return RunGuest(*std::move(command), *inbox, *std::move(joined), signals, open_files);
+  const int image_fd = image->get();
+  Launcher launcher = {
+      *std::move(inbox), *std::move(image), {image_fd, *std::move(path), *std::move(words), {}, signals, open_files}};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    launcher.start.environment.emplace_back(*variable);
+  }
+  return run(launcher);
 }
 
 // The command's words: those that the parser left over, "--" if there were both, those behind it. INVALID_ARGUMENT:
@@ -380,10 +369,7 @@ void AddRun(CLI::App& app, Invocation& invocation) {
       const absl::StatusOr<v1::CreateSessionRequest> request = ToRequest(*options);
       if (!request.ok()) return Fail(request.status(), kExitOwnFailure);
       return Launch(CommandWords(*run, invocation), invocation.signals, !options->no_shim,
-                    [&]() -> absl::StatusOr<Joined> {
-                      if (!options->no_shim) return NewSession(*request, invocation.signals);
-                      return Joined{std::nullopt, request->kernel(), request->sandbox()};
-                    });
+                    [&](Launcher& launcher) { return RunInNewSession(launcher, *request); });
     };
   });
 }
@@ -402,7 +388,7 @@ void AddExec(CLI::App& app, Invocation& invocation) {
   exec->callback([exec, session, &invocation] {
     invocation.act = [exec, session, &invocation] {
       return Launch(CommandWords(*exec, invocation), invocation.signals, true,
-                    [&] { return ExistingSession(*session); });
+                    [&](Launcher& launcher) { return RunInLivingSession(launcher, *session); });
     };
   });
 }

@@ -36,6 +36,9 @@ inline bool Fail(ConfinementFailure* failure, const char* what, const char* obje
 
 class Confinement {
  public:
+  // What Enter() could not do when the host refuses it namespaces.
+  static constexpr char kNoNamespaces[] = "cannot make namespaces";
+
   // `policy`: complete (policy.h). INVALID_ARGUMENT: it cannot be enforced here, and why; INTERNAL, RESOURCE_EXHAUSTED.
   // `guest`: a process of a session that lives, whose sandbox is to be joined; 0: a new one.
   static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory,
@@ -44,7 +47,7 @@ class Confinement {
   // Whether this process can make the namespaces.
   static bool IsPossible();
 
-  // For clone(2), without a signal.
+  // For clone(2), without a signal: the namespaces that a process cannot make for itself, or not first.
   int CloneFlags() const;
 
   // Enters the floor. False: *failure says why, and the process is good for nothing but to end. Async-signal-safe.
@@ -85,6 +88,7 @@ class Confinement {
     std::vector<std::string> pins = {};
   };
 
+  int Namespaces() const;
   void Pin();
   bool MapIds(ConfinementFailure* failure) const;
   bool MakeRoot(HiddenObjects& hidden, ConfinementFailure* failure) const;

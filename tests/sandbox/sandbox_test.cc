@@ -458,6 +458,19 @@ TEST_P(SandboxTest, AGuestThatWritesOverItsMemoryHarmsNobodyElse) {
   }));
 }
 
+TEST_P(SandboxTest, SaysThatTheHostRefusesNamespaces) {
+  if (GetParam().uid == 0) GTEST_SKIP() << "root's limits are this host's";
+  Command command = Line({"--best-effort"}, {"echo", "started"});
+  const std::vector<std::string> limited = {"unshare", "-r", "sh", "-c",
+                                            "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$0\" \"$@\""};
+  command.argv.insert(command.argv.begin(), limited.begin(), limited.end());
+  const RunResult result = RunToEnd(command);
+  EXPECT_EQ(result.exit_code, 125) << result;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("cannot make the namespaces of a sandbox: No space left on device"),
+                                HasSubstr("guise doctor")));
+}
+
 TEST_P(SandboxTest, LimitsTheNumberOfProcesses) {
   const RunResult explained = RunToEnd(guise_->Cli({"policy", "explain", "--processes", "20"}));
   if (explained.out.find("root is exempt") != std::string::npos) {
