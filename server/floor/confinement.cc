@@ -27,10 +27,10 @@
 #include "absl/strings/str_format.h"
 #include "server/floor/hidden_objects.h"
 #include "server/floor/landlock.h"
+#include "server/floor/made_filters.h"
 #include "server/floor/mounts.h"
 #include "server/floor/policy.h"
 #include "server/floor/privileges.h"
-#include "server/floor/sandbox_filter.h"
 #include "server/launch/errno_status.h"
 
 namespace guise::server {
@@ -139,9 +139,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   FilterGaps gaps = GapsOfLandlock();
   // A Landlock domain of its own would keep its signals from those who are there already.
   gaps.signals |= confinement.joins_;
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
-  if (!filter.ok()) return filter.status();
-  confinement.filter_ = *std::move(filter);
+  confinement.filter_ = MadeSandboxFilter(gaps);
   if (confinement.joins_) {
     absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Of(guest);
     if (!cgroup.ok()) return cgroup.status();

@@ -33,9 +33,9 @@ struct Hierarchy {
   std::string mount;  // where
   bool is_v2;
 
-  // Where a process with one thread moves itself to a cgroup. ABI: cgroup_procs_write_start() of kernel/cgroup/cgroup.c:
-  // by its thread's file it waits for nobody, by its process's for a grace period of RCU, which takes 10 ms and more.
-  // Threads of cgroup v2 cannot leave their process's domain.
+  // Where a process with one thread moves itself to a cgroup. ABI: cgroup_procs_write_start() of
+  // kernel/cgroup/cgroup.c: by its thread's file it waits for nobody, by its process's for a grace period of RCU, which
+  // takes 10 ms and more. Threads of cgroup v2 cannot leave their process's domain.
   const char* Entry() const { return is_v2 ? "/cgroup.procs" : "/tasks"; }
 };
 

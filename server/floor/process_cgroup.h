@@ -39,7 +39,7 @@ class ProcessCgroup {
   bool Enter() const;
 
  private:
-  std::string path_;   // to remove; empty: nothing
+  std::string path_;  // to remove; empty: nothing
   OwnedFd entry_;     // its file by which processes are moved there
 };
 
