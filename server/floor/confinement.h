@@ -1,6 +1,6 @@
 // The floor of a sandboxed session: namespaces, mounts, limits and filters, set up before the first guest instruction.
 //
-// Prepared in the launcher, which has threads; entered in a child of clone(2) with CloneFlags(), which is process 1 of
+// Prepared in the launcher, which may have threads; entered in a child of clone(2) with CloneFlags(), which is process 1 of
 // the new pid namespace: there nothing is called but system calls, so everything that allocates is made by Prepare().
 #ifndef GUISE_SERVER_FLOOR_CONFINEMENT_H_
 #define GUISE_SERVER_FLOOR_CONFINEMENT_H_

@@ -4,8 +4,8 @@
 // The floor and the session take about as long, and neither needs the other: Begin() comes before there is a session,
 // Finish() when there is one. No instruction of the program's runs before both are complete.
 //
-// The process may be a copy of one that has threads (gRPC's), so until its exec it calls async-signal-safe functions
-// only; everything that allocates is made before.
+// Whoever calls may have threads, so until its exec the process calls async-signal-safe functions only; everything that
+// allocates is made before.
 #ifndef GUISE_SERVER_LAUNCH_GUEST_START_H_
 #define GUISE_SERVER_LAUNCH_GUEST_START_H_
 
