@@ -186,10 +186,11 @@ int Confinement::Namespaces() const {
          (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET);
 }
 
-bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const {
+bool Confinement::Enter(bool is_born_there, int image, const char* image_path, wire::Hiding* hiding,
+                        ConfinementFailure* failure) const {
   if (has_user_namespace_ && !MapIds(failure)) return false;
   // A cgroup namespace begins where its maker is.
-  if (!cgroup_.Enter()) return Fail(failure, "cannot enter a cgroup of its own");
+  if (!is_born_there && !cgroup_.Enter()) return Fail(failure, "cannot enter a cgroup of its own");
   if (unshare(Namespaces()) != 0) return Fail(failure, kNoNamespaces);
   if (image >= 0 && !TakeImage(image, image_path)) return Fail(failure, "cannot take the shim's image", image_path);
   HiddenObjects hidden(hiding);
@@ -201,10 +202,10 @@ bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding,
   return Narrow(image, failure);
 }
 
-bool Confinement::Join(int pidfd, ConfinementFailure* failure) const {
+bool Confinement::Join(bool is_born_there, int pidfd, ConfinementFailure* failure) const {
   // From here on guests see this process or its child, which has privileges that they do not.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (!cgroup_.Enter()) return Fail(failure, "cannot enter the session's cgroup");
+  if (!is_born_there && !cgroup_.Enter()) return Fail(failure, "cannot enter the session's cgroup");
   if (setns(pidfd, CloneFlags() | Namespaces()) != 0) return Fail(failure, "cannot enter the session's namespaces");
   if (chdir(working_directory_.c_str()) != 0 && chdir("/") != 0) return Fail(failure, "cannot enter", "/");
   return true;

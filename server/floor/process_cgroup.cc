@@ -36,7 +36,12 @@ struct Hierarchy {
   // Where a process with one thread moves itself to a cgroup. ABI: cgroup_procs_write_start() of
   // kernel/cgroup/cgroup.c: by its thread's file it waits for nobody, by its process's for a grace period of RCU, which
   // takes 10 ms and more. Threads of cgroup v2 cannot leave their process's domain.
-  const char* Entry() const { return is_v2 ? "/cgroup.procs" : "/tasks"; }
+  OwnedFd OpenEntry(const std::string& path) const {
+    return OwnedFd(open(absl::StrCat(path, is_v2 ? "/cgroup.procs" : "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+  }
+  OwnedFd OpenBirthplace(const std::string& path) const {
+    return is_v2 ? OwnedFd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) : OwnedFd();
+  }
 };
 
 std::vector<Hierarchy> Hierarchies() {
@@ -123,7 +128,8 @@ absl::StatusOr<ProcessCgroup> ProcessCgroup::Make(uint32_t most) {
         continue;
       }
       cgroup.path_ = path;
-      cgroup.entry_ = OwnedFd(open(absl::StrCat(path, hierarchy.Entry()).c_str(), O_WRONLY | O_CLOEXEC));
+      cgroup.birthplace_ = hierarchy.OpenBirthplace(path);
+      cgroup.entry_ = hierarchy.OpenEntry(path);
       if (cgroup.entry_ && WriteTo(absl::StrCat(path, "/pids.max"), absl::StrCat(most, "\n"))) return cgroup;
       why = absl::StrCat("cannot limit ", path, ": ", strerror(errno));
     }
@@ -137,7 +143,8 @@ absl::StatusOr<ProcessCgroup> ProcessCgroup::Of(pid_t pid) {
     const std::string path = PathOf(hierarchy, absl::StrCat(pid));
     const size_t name = path.rfind('/') + 1;
     if (!absl::StartsWith(absl::string_view(path).substr(name), kPrefix)) continue;
-    cgroup.entry_ = OwnedFd(open(absl::StrCat(path, hierarchy.Entry()).c_str(), O_WRONLY | O_CLOEXEC));
+    cgroup.birthplace_ = hierarchy.OpenBirthplace(path);
+    cgroup.entry_ = hierarchy.OpenEntry(path);
     if (!cgroup.entry_) return ErrnoStatus(errno, absl::StrCat("cannot join the cgroup ", path));
     break;
   }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -135,12 +136,29 @@ void AwaitHandover(int channel, const GuardedFds& fds) {
 // A process without what libc does at a fork: nothing but system calls follows.
 pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0)); }
 
+struct Born {
+  pid_t pid;  // as of fork(2)
+  bool is_in_cgroup;
+};
+// In the cgroup, where that is one (or -1) and the kernel can: a child that is not may enter it.
+Born RawForkIn(int cgroup, int flags) {
+  if (cgroup >= 0) {
+    clone_args arguments = {};
+    arguments.flags = static_cast<uint64_t>(flags) | CLONE_INTO_CGROUP;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = static_cast<uint64_t>(cgroup);
+    const auto pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
+    if (pid >= 0) return {pid, true};
+  }
+  return {RawFork(flags), false};
+}
+
 // REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
-void BeConfined(const GuestStart& start, int image, const char* image_path, wire::Hiding* hiding, int channel,
-                int stops) {
+void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const char* image_path, wire::Hiding* hiding,
+                int channel, int stops) {
   const Confinement& confinement = *start.floor->confinement();
   ConfinementFailure failure;
-  if (!confinement.Enter(image, image_path, hiding, &failure)) Report(channel, failure);
+  if (!confinement.Enter(is_in_cgroup, image, image_path, hiding, &failure)) Report(channel, failure);
   const pid_t guest = RawFork(0);
   // A group that guise-init is not in: one without a parent in another group of its session cannot be stopped by
   // SIGTSTP.
@@ -154,10 +172,10 @@ void BeConfined(const GuestStart& start, int image, const char* image_path, wire
 
 // REQUIRES: runs in the child. Returns in the guest, a child of the launcher, whose id is told to `pids`.
 // Async-signal-safe.
-void BeJoined(const GuestStart& start, int image, int channel, int pids) {
+void BeJoined(const GuestStart& start, bool is_in_cgroup, int image, int channel, int pids) {
   const Confinement& confinement = *start.floor->confinement();
   ConfinementFailure failure;
-  if (!confinement.Join(start.joins, &failure)) Report(channel, failure);
+  if (!confinement.Join(is_in_cgroup, start.joins, &failure)) Report(channel, failure);
   const pid_t guest = RawFork(CLONE_PARENT);
   if (guest == 0) {
     if (!confinement.Narrow(image, &failure)) Report(channel, failure);
@@ -284,15 +302,18 @@ absl::StatusOr<StartingGuest> StartingGuest::Begin(const GuestStart& start) {
     return ErrnoStatus(errno, "cannot tell where the shim's image lies");
   }
 
-  const pid_t child = confinement == nullptr ? fork() : RawFork(guest.HasInit() ? confinement->CloneFlags() : 0);
+  const Born born = confinement == nullptr
+                        ? Born{fork(), false}
+                        : RawForkIn(confinement->birthplace(), guest.HasInit() ? confinement->CloneFlags() : 0);
+  const pid_t child = born.pid;
   if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) return RefusedNamespaces(errno);
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
     close(guest.channel_.get());  // its end is to show when the launcher's is closed
     if (guest.HasInit()) {
-      BeConfined(start, fds->image, image_path, hiding, channel.get(), stops.get());
+      BeConfined(start, born.is_in_cgroup, fds->image, image_path, hiding, channel.get(), stops.get());
     } else if (confinement != nullptr) {
-      BeJoined(start, fds->image, channel.get(), pids.get());
+      BeJoined(start, born.is_in_cgroup, fds->image, channel.get(), pids.get());
     } else if (restriction != nullptr) {
       ConfinementFailure failure;
       if (!restriction->Enter(fds->image, &failure)) Report(channel.get(), failure);
