@@ -137,8 +137,9 @@ struct Launcher {
   absl::Status LayKernel(v1::Kernel kernel) {
     if (kernel != v1::KERNEL_GENERIC) return absl::OkStatus();
     absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
-    if (filter.ok()) start.filter = *std::move(filter);
-    return filter.status();
+    if (!filter.ok()) return filter.status();
+    start.filter = *std::move(filter);
+    return absl::OkStatus();
   }
 };
 

@@ -149,7 +149,7 @@ int Ps(bool as_json, bool wide) {
   }
   std::vector<std::string> head = {"SESSION", "NAME", "STACK", "EPOCH", "STATE", "KERNEL", "SHIM", "SERVER"};
   if (wide) head.insert(head.end(), {"CAUGHT", "NEAR", "FAR", "STUBS", "KEPT"});
-  head.push_back("GUESTS");
+  head.emplace_back("GUESTS");
   Table table(head);
   for (const v1::Session& s : sessions.sessions()) {
     std::vector<std::string> row = {s.id(),

@@ -16,7 +16,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/control/v1/server.grpc.pb.h"
 #include "proto/control/v1/sessions.grpc.pb.h"
@@ -26,8 +25,6 @@
 
 namespace guise::server {
 namespace {
-
-using ::testing::HasSubstr;
 
 constexpr absl::Duration kLong = absl::Seconds(60);
 constexpr char kWords[] = "100% wrong: \xc3\xa9\nand more";
@@ -68,12 +65,12 @@ struct Pair {
 
 class UnaryCallTest : public ::testing::Test {
  protected:
-  UnaryCallTest() {
+  void SetUp() override {
     grpc::ServerBuilder builder;
     builder.RegisterService(&answering_);
     server_ = builder.BuildAndStart();
   }
-  ~UnaryCallTest() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  void TearDown() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
   template <typename Request>
   absl::StatusOr<std::string> Call(const char* path, const Request& request, absl::Duration timeout = kLong) {
