@@ -34,6 +34,8 @@ def system_archives(name, libraries, deps):
     """
     native.cc_library(
         name = name,
-        linkopts = ["-Wl,--start-group"] + ["-l:lib%s.a" % lib for lib in libraries] + ["-Wl,--end-group"],
+        # The compiler names its own libraries, the C++ one maybe among these, behind all others.
+        linkopts = ["-Wl,--start-group"] + ["-l:lib%s.a" % lib for lib in libraries] +
+                   ["-Wl,--end-group", "-Wl,--as-needed", "-static-libgcc"],
         deps = deps,
     )

@@ -99,7 +99,7 @@ struct KernelLook {
 static_assert(sizeof(KernelLook) == 136);
 
 // What the session's floor hides: an object of one file system lies over each hidden file. Written before the first
-// guest, by the process that sets the floor up.
+// guest, by the keeper.
 struct Hiding {
   static constexpr uint32_t kBits = 4096;
 
@@ -171,7 +171,7 @@ struct ReplyGroup {
   Cell<uint32_t> reclaims;                 // group 0: futex; how often slots were given back, see request.h
   uint32_t reserved;
   KernelLook kernel;  // group 0
-  Hiding hiding;      // group 0; its writer is the keeper's child
+  Hiding hiding;      // group 0; its writer is the keeper
   uint8_t reserved_too[232];
 };
 static_assert(sizeof(ReplyGroup) == kPageSize);

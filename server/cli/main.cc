@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -52,6 +54,16 @@ constexpr char kExamples[] =
     "  guise doctor\n"
     "`guise COMMAND --help` tells more of each.";
 
+struct CommandName {
+  const char* name;
+  void (*add)(CLI::App& app, Invocation& invocation);
+};
+// To hang all of them onto the app takes as long as all that some do.
+constexpr CommandName kCommands[] = {
+    {"run", AddRun},       {"exec", AddExec}, {"ps", AddPs},         {"switch", AddSwitch}, {"place", AddPlace},
+    {"policy", AddPolicy}, {"stop", AddStop}, {"server", AddServer}, {"doctor", AddDoctor}, {"version", AddVersion},
+};
+
 int Main(int argc, char** argv) {
   Invocation invocation = {SignalState::Capture(), {}, nullptr};
   OccupyStandardFds();
@@ -69,16 +81,11 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kExamples);
   app.get_formatter()->column_width(Formatter::kColumn);
-  AddRun(app, invocation);
-  AddExec(app, invocation);
-  AddPs(app, invocation);
-  AddSwitch(app, invocation);
-  AddPlace(app, invocation);
-  AddPolicy(app, invocation);
-  AddStop(app, invocation);
-  AddServer(app, invocation);
-  AddDoctor(app, invocation);
-  AddVersion(app, invocation);
+  const bool is_known = std::any_of(std::begin(kCommands), std::end(kCommands),
+                                    [&](const CommandName& known) { return !words.empty() && words[0] == known.name; });
+  for (const CommandName& known : kCommands) {
+    if (!is_known || words[0] == known.name) known.add(app, invocation);
+  }
   const bool runs_guest = !words.empty() && (words[0] == "run" || words[0] == "exec");
   std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
   try {

@@ -1,6 +1,4 @@
 // `guise run` and `guise exec`: start a guest, stand in for it until it ends.
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,11 +21,9 @@
 #include "server/cli/client.h"
 #include "server/cli/command.h"
 #include "server/cli/sandbox.h"
-#include "server/floor/confinement.h"
+#include "server/floor/floor.h"
 #include "server/floor/generic_kernel.h"
-#include "server/floor/policy.h"
 #include "server/launch/entrance.h"
-#include "server/launch/errno_status.h"
 #include "server/launch/fd_socket.h"
 #include "server/launch/guest_start.h"
 #include "server/launch/installed.h"
@@ -46,7 +42,7 @@ constexpr int kIdleExitSeconds = 60;
 // A server may end between our connecting and our joining; then the next one is started.
 constexpr int kTries = 3;
 
-// guise needs fds of its own, gRPC's among them; what the user set is given to the guest.
+// guise needs fds of its own, a connection's and a session's; what the user set is given to the guest.
 constexpr rlim_t kOwnOpenFiles = 1024;
 
 rlim_t RaiseOpenFiles() {
@@ -76,31 +72,17 @@ absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string
   return Keeper::Start(*std::move(attachment));
 }
 
-struct Joined {
-  std::optional<Keeper> keeper;  // none: without the shim
-  v1::Kernel kernel;
-  std::optional<v1::SandboxPolicy> sandbox = std::nullopt;
-  // Of a sandbox that is there already.
-  pid_t sandbox_keeper = 0;
-  std::vector<pid_t> sandboxed = {};
-};
-
 // A new session, with this process as its keeper.
-absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
+absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
   absl::Status last;
   for (int i = 0; i < kTries; ++i) {
     absl::StatusOr<Client> client = Client::ConnectOrStart(signals, kIdleExitSeconds);
     if (!client.ok()) return client.status();
-    const absl::StatusOr<v1::Session> session = Client::Call(client->sessions(), &v1::Sessions::Stub::Create, request);
+    const absl::StatusOr<v1::Session> session = client->Call(kCreate, request);
     last = session.status();
     if (session.ok()) {
       absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
-      if (keeper.ok()) {
-        Joined joined = {*std::move(keeper), session->kernel()};
-        // Ours, whatever the server says of it.
-        if (request.has_sandbox()) joined.sandbox = request.sandbox();
-        return joined;
-      }
+      if (keeper.ok()) return keeper;
       last = keeper.status();
     }
     if (!absl::IsUnavailable(last)) break;
@@ -108,14 +90,18 @@ absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const
   return last;
 }
 
+struct Living {
+  Keeper keeper;
+  v1::ExecIntoResponse session;
+};
+
 // A session that lives. Where its keeper has gone, this process becomes the next one.
-absl::StatusOr<Joined> ExistingSession(const std::string& name) {
+absl::StatusOr<Living> LivingSession(const std::string& name) {
   absl::StatusOr<Client> client = Client::Connect();
   if (!client.ok()) return client.status();
   v1::ExecIntoRequest request;
   request.set_session(name);
-  const absl::StatusOr<v1::ExecIntoResponse> session =
-      Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
+  absl::StatusOr<v1::ExecIntoResponse> session = client->Call(kExecInto, request);
   if (!session.ok()) return session.status();
   // A sandbox ends with its keeper.
   absl::StatusOr<Keeper> keeper =
@@ -124,133 +110,59 @@ absl::StatusOr<Joined> ExistingSession(const std::string& name) {
     keeper = Join(client->directory(), session->session(), wire::FdOp::kGuest);
   }
   if (!keeper.ok()) return keeper.status();
-  Joined joined = {*std::move(keeper), session->kernel()};
-  if (session->has_sandbox()) {
-    joined.sandbox = session->sandbox();
-    joined.sandbox_keeper = session->keeper();
-    joined.sandboxed.assign(session->guests().begin(), session->guests().end());
-  }
-  return joined;
+  return Living{*std::move(keeper), *std::move(session)};
 }
 
-struct Command {
-  std::vector<std::string> words;
-  std::string path;
+// All of a guest's start but its session. To stay in its place.
+struct Launcher {
+  SignalInbox inbox;
   OwnedFd image;
+  GuestStart start;
+  std::optional<Floor> floor = std::nullopt;
+
+  // `guest`: whose sandbox is joined; 0: a new one.
+  absl::Status LayFloor(const v1::SandboxPolicy& policy, pid_t guest) {
+    const std::string here = WorkingDirectory();
+    absl::StatusOr<Floor> prepared = Floor::Prepare(policy, start.path, here, guest);
+    if (!prepared.ok()) return prepared.status();
+    start.floor = &floor.emplace(*std::move(prepared));
+    floor->SetTmpdir(policy, start.environment);
+    if (!floor->moved_to().empty()) {
+      fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
+              here.c_str(), floor->moved_to().c_str());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status LayKernel(v1::Kernel kernel) {
+    if (kernel != v1::KERNEL_GENERIC) return absl::OkStatus();
+    absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
+    if (!filter.ok()) return filter.status();
+    start.filter = *std::move(filter);
+    return absl::OkStatus();
+  }
 };
 
-// What can be found wrong before there is a session.
-absl::StatusOr<Command> Prepare(std::vector<std::string> words, bool has_shim) {
-  if (absl::Status status = CheckNotAGuest(); !status.ok()) return status;
-  Command command;
-  command.words = std::move(words);
-  if (!has_shim) return command;
-  if (absl::Status status = CheckSyscallUserDispatch(); !status.ok()) return status;
-  absl::StatusOr<OwnedFd> image = OpenShimImage();
-  if (!image.ok()) return image.status();
-  command.image = *std::move(image);
-  return command;
+int ExitCodeOf(const absl::Status& not_started) {
+  if (absl::IsOutOfRange(not_started)) return kExitCannotExecute;
+  return absl::IsNotFound(not_started) ? kExitNotFound : kExitOwnFailure;
 }
 
-void SayMoved(const std::string& from, const std::string& to) {
-  if (to.empty()) return;
-  fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-          from.c_str(), to.c_str());
-}
-
-// `joins`: a guest whose sandbox is joined; 0: a new one.
-absl::StatusOr<Confinement> Confine(const v1::SandboxPolicy& policy, pid_t joins, const std::string& program) {
-  if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
-  const std::string here = WorkingDirectory();
-  absl::StatusOr<Confinement> confinement = Confinement::Prepare(policy, here, joins);
-  if (confinement.ok()) SayMoved(here, confinement->moved_to());
-  return confinement;
-}
-
-absl::StatusOr<Restriction> Restrict(const v1::SandboxPolicy& policy, const std::string& program) {
-  if (absl::Status status = CheckVisible(policy, program); !status.ok()) return status;
-  const std::string here = WorkingDirectory();
-  absl::StatusOr<Restriction> restriction = Restriction::Prepare(policy, here);
-  if (restriction.ok()) SayMoved(here, restriction->moved_to());
-  return restriction;
-}
-
-// Programs make temporary files where TMPDIR says, and are at a loss when that is hidden. `instead`: what it is to say;
-// empty: it is taken out, where it is hidden.
-void SetTmpdir(const v1::SandboxPolicy& policy, const std::string& instead, std::vector<std::string>& environment) {
-  constexpr absl::string_view kName = "TMPDIR=";
-  environment.erase(std::remove_if(environment.begin(), environment.end(),
-                                   [&](const std::string& variable) {
-                                     if (!absl::StartsWith(variable, kName)) return false;
-                                     return !instead.empty() ||
-                                            AccessOf(policy, variable.substr(kName.size())) == v1::ACCESS_HIDDEN;
-                                   }),
-                    environment.end());
-  if (!instead.empty()) environment.push_back(absl::StrCat(kName, instead));
-}
-
-int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const SignalState& signals, rlim_t open_files) {
-  Keeper* const keeper = joined.keeper.has_value() ? &*joined.keeper : nullptr;
-  GuestStart start = {command.image.get(),
-                      keeper == nullptr ? -1 : keeper->attachment().request.get(),
-                      keeper == nullptr ? -1 : keeper->attachment().reply.get(),
-                      command.path,
-                      std::move(command.words),
-                      {},
-                      signals,
-                      open_files};
-  std::optional<Confinement> confinement;
-  Entrance entrance;
-  OwnedFd stops_read;
-  OwnedFd stops_write;
-  std::optional<Restriction> restriction;
-  if (joined.sandbox.has_value() && joined.sandbox->floor() == v1::FLOOR_LANDLOCK) {
-    absl::StatusOr<Restriction> prepared = Restrict(*joined.sandbox, start.path);
-    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
-    start.restriction = &restriction.emplace(*std::move(prepared));
-  } else if (joined.sandbox.has_value()) {
-    if (joined.sandbox_keeper != 0) {
-      absl::StatusOr<Entrance> found = FindEntrance(joined.sandboxed, joined.sandbox_keeper, start.image);
-      if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
-      entrance = *std::move(found);
-      start.image = entrance.image.get();
-      start.joins = entrance.pidfd.get();
-    }
-    absl::StatusOr<Confinement> prepared = Confine(*joined.sandbox, entrance.pid, start.path);
-    if (!prepared.ok()) return Fail(prepared.status(), kExitOwnFailure);
-    start.confinement = &confinement.emplace(*std::move(prepared));
-    if (keeper != nullptr) start.hiding = keeper->memory().hiding();
-    if (start.joins < 0) {
-      int ends[2];
-      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-        return Fail(ErrnoStatus(errno, "cannot make a pipe"), kExitOwnFailure);
-      stops_read = OwnedFd(ends[0]);
-      stops_write = OwnedFd(ends[1]);
-      start.stops = ends[1];
-    }
+// `keeper`: null without the shim.
+int StandIn(const Launcher& launcher, StartingGuest starting, Keeper* keeper) {
+  Handover handover = {};
+  if (keeper != nullptr) {
+    handover = {keeper->attachment().request.get(), keeper->attachment().reply.get(), keeper->memory().hiding()};
   }
-  if (joined.kernel == v1::KERNEL_GENERIC) {
-    absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
-    if (!filter.ok()) return Fail(filter.status(), kExitOwnFailure);
-    start.filter = *std::move(filter);
-  }
-  for (char** variable = environ; *variable != nullptr; ++variable) start.environment.emplace_back(*variable);
-  if (joined.sandbox.has_value()) {
-    SetTmpdir(*joined.sandbox, restriction.has_value() ? restriction->temporary() : "", start.environment);
-  }
-  inbox.DieIfAskedTo();
-  const absl::StatusOr<pid_t> guest = StartGuest(start);
-  stops_write = OwnedFd();  // of guise-init alone
-  if (absl::IsOutOfRange(guest.status())) return Fail(guest.status(), kExitCannotExecute);
-  if (absl::IsNotFound(guest.status())) return Fail(guest.status(), kExitNotFound);
-  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  launcher.inbox.DieIfAskedTo();
+  const absl::StatusOr<pid_t> guest = starting.Finish(keeper == nullptr ? nullptr : &handover);
+  if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  const bool in_own_session = (confinement.has_value() && confinement->in_own_session()) ||
-                              (restriction.has_value() && restriction->in_own_session());
-  const int code = Supervise(*guest, inbox, keeper, stops_read.get(), in_own_session);
-  if (keeper == nullptr) return code;
+  const bool in_own_session = launcher.floor.has_value() && launcher.floor->in_own_session();
+  const int code = Supervise(*guest, launcher.inbox, keeper, starting.stops(), in_own_session);
   // Nobody outlives process 1 of a sandbox.
-  if (confinement.has_value()) return code;
+  const bool is_confined = launcher.floor.has_value() && launcher.floor->confinement() != nullptr;
+  if (keeper == nullptr || is_confined) return code;
   if (keeper->keeps() && keeper->memory().AnyLivingGuest(0) != 0 && !keeper->LeaveCopy()) {
     Fail(absl::ResourceExhaustedError(
         "no process for the session's keeper; should the server die, its guests may hang"));
@@ -258,23 +170,66 @@ int RunGuest(Command command, const SignalInbox& inbox, Joined joined, const Sig
   return code;
 }
 
-// `join` makes or finds the session.
+int RunInNewSession(Launcher& launcher, const v1::CreateSessionRequest& request) {
+  absl::Status laid = request.has_sandbox() ? launcher.LayFloor(request.sandbox(), 0) : absl::OkStatus();
+  if (laid.ok()) laid = launcher.LayKernel(request.kernel());
+  if (!laid.ok()) return Fail(laid, kExitOwnFailure);
+  absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(launcher.start);
+  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  if (!launcher.image) return StandIn(launcher, *std::move(guest), nullptr);
+  absl::StatusOr<Keeper> keeper = NewSession(request, launcher.start.signals);
+  if (!keeper.ok()) return Fail(keeper.status(), kExitOwnFailure);
+  return StandIn(launcher, *std::move(guest), &*keeper);
+}
+
+int RunInLivingSession(Launcher& launcher, const std::string& name) {
+  absl::StatusOr<Living> living = LivingSession(name);
+  if (!living.ok()) return Fail(living.status(), kExitOwnFailure);
+  const v1::ExecIntoResponse& session = living->session;
+  Entrance entrance;
+  absl::Status laid;
+  if (session.has_sandbox()) {
+    // There is nothing to join of a floor without namespaces.
+    if (session.sandbox().floor() != v1::FLOOR_LANDLOCK) {
+      absl::StatusOr<Entrance> found =
+          FindEntrance({session.guests().begin(), session.guests().end()}, session.keeper(), launcher.start.image);
+      if (!found.ok()) return Fail(found.status(), kExitOwnFailure);
+      entrance = *std::move(found);
+      launcher.start.image = entrance.image.get();
+      launcher.start.joins = entrance.pidfd.get();
+    }
+    laid = launcher.LayFloor(session.sandbox(), entrance.pid);
+  }
+  if (laid.ok()) laid = launcher.LayKernel(session.kernel());
+  if (!laid.ok()) return Fail(laid, kExitOwnFailure);
+  absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(launcher.start);
+  if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
+  return StandIn(launcher, *std::move(guest), &living->keeper);
+}
+
+// What can be found wrong before there is a session; then `run`.
 int Launch(absl::StatusOr<std::vector<std::string>> words, const SignalState& signals, bool has_shim,
-           const std::function<absl::StatusOr<Joined>()>& join) {
+           const std::function<int(Launcher&)>& run) {
   if (!words.ok()) return Fail(words.status(), kExitOwnFailure);
   const rlim_t open_files = RaiseOpenFiles();
-  absl::StatusOr<Command> command = Prepare(*std::move(words), has_shim);
-  if (!command.ok()) return Fail(command.status(), kExitOwnFailure);
-  absl::StatusOr<std::string> path = FindProgram(command->words[0], SearchPath());
+  absl::Status here = CheckNotAGuest();
+  if (here.ok() && has_shim) here = CheckSyscallUserDispatch();
+  if (!here.ok()) return Fail(here, kExitOwnFailure);
+  absl::StatusOr<OwnedFd> image = has_shim ? OpenShimImage() : OwnedFd();
+  if (!image.ok()) return Fail(image.status(), kExitOwnFailure);
+  absl::StatusOr<std::string> path = FindProgram((*words)[0], SearchPath());
   if (!path.ok()) {
     return Fail(path.status(), absl::IsNotFound(path.status()) ? kExitNotFound : kExitCannotExecute);
   }
-  command->path = *std::move(path);
   absl::StatusOr<SignalInbox> inbox = SignalInbox::Open();
   if (!inbox.ok()) return Fail(inbox.status(), kExitOwnFailure);
-  absl::StatusOr<Joined> joined = join();
-  if (!joined.ok()) return Fail(joined.status(), kExitOwnFailure);
-  return RunGuest(*std::move(command), *inbox, *std::move(joined), signals, open_files);
+  const int image_fd = image->get();
+  Launcher launcher = {
+      *std::move(inbox), *std::move(image), {image_fd, *std::move(path), *std::move(words), {}, signals, open_files}};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    launcher.start.environment.emplace_back(*variable);
+  }
+  return run(launcher);
 }
 
 // The command's words: those that the parser left over, "--" if there were both, those behind it. INVALID_ARGUMENT:
@@ -403,10 +358,7 @@ void AddRun(CLI::App& app, Invocation& invocation) {
       const absl::StatusOr<v1::CreateSessionRequest> request = ToRequest(*options);
       if (!request.ok()) return Fail(request.status(), kExitOwnFailure);
       return Launch(CommandWords(*run, invocation), invocation.signals, !options->no_shim,
-                    [&]() -> absl::StatusOr<Joined> {
-                      if (!options->no_shim) return NewSession(*request, invocation.signals);
-                      return Joined{std::nullopt, request->kernel(), request->sandbox()};
-                    });
+                    [&](Launcher& launcher) { return RunInNewSession(launcher, *request); });
     };
   });
 }
@@ -425,7 +377,7 @@ void AddExec(CLI::App& app, Invocation& invocation) {
   exec->callback([exec, session, &invocation] {
     invocation.act = [exec, session, &invocation] {
       return Launch(CommandWords(*exec, invocation), invocation.signals, true,
-                    [&] { return ExistingSession(*session); });
+                    [&](Launcher& launcher) { return RunInLivingSession(launcher, *session); });
     };
   });
 }

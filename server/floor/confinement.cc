@@ -27,10 +27,10 @@
 #include "absl/strings/str_format.h"
 #include "server/floor/hidden_objects.h"
 #include "server/floor/landlock.h"
+#include "server/floor/made_filters.h"
 #include "server/floor/mounts.h"
 #include "server/floor/policy.h"
 #include "server/floor/privileges.h"
-#include "server/floor/sandbox_filter.h"
 #include "server/launch/errno_status.h"
 
 namespace guise::server {
@@ -139,9 +139,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   FilterGaps gaps = GapsOfLandlock();
   // A Landlock domain of its own would keep its signals from those who are there already.
   gaps.signals |= confinement.joins_;
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
-  if (!filter.ok()) return filter.status();
-  confinement.filter_ = *std::move(filter);
+  confinement.filter_ = MadeSandboxFilter(gaps);
   if (confinement.joins_) {
     absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Of(guest);
     if (!cgroup.ok()) return cgroup.status();
@@ -180,15 +178,20 @@ bool Confinement::IsPossible() {
   return child < 0 || (waitpid(child, &status, 0) == child && status == 0);
 }
 
-int Confinement::CloneFlags() const {
-  return CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET) |
-         (has_user_namespace_ ? CLONE_NEWUSER : 0);
+int Confinement::CloneFlags() const { return CLONE_NEWPID | (has_user_namespace_ ? CLONE_NEWUSER : 0); }
+
+// Those that process 1 makes itself, so that the launcher goes on meanwhile.
+int Confinement::Namespaces() const {
+  return CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+         (network_ == v1::NETWORK_HOST ? 0 : CLONE_NEWNET);
 }
 
-bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const {
+bool Confinement::Enter(bool is_born_there, int image, const char* image_path, wire::Hiding* hiding,
+                        ConfinementFailure* failure) const {
   if (has_user_namespace_ && !MapIds(failure)) return false;
   // A cgroup namespace begins where its maker is.
-  if (!cgroup_.Enter() || unshare(CLONE_NEWCGROUP) != 0) return Fail(failure, "cannot enter a cgroup of its own");
+  if (!is_born_there && !cgroup_.Enter()) return Fail(failure, "cannot enter a cgroup of its own");
+  if (unshare(Namespaces()) != 0) return Fail(failure, kNoNamespaces);
   if (image >= 0 && !TakeImage(image, image_path)) return Fail(failure, "cannot take the shim's image", image_path);
   HiddenObjects hidden(hiding);
   if (!MakeRoot(hidden, failure) || !EnterRoot(failure)) return false;
@@ -199,11 +202,11 @@ bool Confinement::Enter(int image, const char* image_path, wire::Hiding* hiding,
   return Narrow(image, failure);
 }
 
-bool Confinement::Join(int pidfd, ConfinementFailure* failure) const {
+bool Confinement::Join(bool is_born_there, int pidfd, ConfinementFailure* failure) const {
   // From here on guests see this process or its child, which has privileges that they do not.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (!cgroup_.Enter()) return Fail(failure, "cannot enter the session's cgroup");
-  if (setns(pidfd, CloneFlags() | CLONE_NEWCGROUP) != 0) return Fail(failure, "cannot enter the session's namespaces");
+  if (!is_born_there && !cgroup_.Enter()) return Fail(failure, "cannot enter the session's cgroup");
+  if (setns(pidfd, CloneFlags() | Namespaces()) != 0) return Fail(failure, "cannot enter the session's namespaces");
   if (chdir(working_directory_.c_str()) != 0 && chdir("/") != 0) return Fail(failure, "cannot enter", "/");
   return true;
 }

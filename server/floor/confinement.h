@@ -1,7 +1,8 @@
 // The floor of a sandboxed session: namespaces, mounts, limits and filters, set up before the first guest instruction.
 //
-// Prepared in the launcher, which has threads; entered in a child of clone(2) with CloneFlags(), which is process 1 of
-// the new pid namespace: there nothing is called but system calls, so everything that allocates is made by Prepare().
+// Prepared in the launcher, which may have threads; entered in a child of clone(2) with CloneFlags(), which is process
+// 1 of the new pid namespace: there nothing is called but system calls, so everything that allocates is made by
+// Prepare().
 #ifndef GUISE_SERVER_FLOOR_CONFINEMENT_H_
 #define GUISE_SERVER_FLOOR_CONFINEMENT_H_
 
@@ -36,6 +37,9 @@ inline bool Fail(ConfinementFailure* failure, const char* what, const char* obje
 
 class Confinement {
  public:
+  // What Enter() could not do when the host refuses it namespaces.
+  static constexpr char kNoNamespaces[] = "cannot make namespaces";
+
   // `policy`: complete (policy.h). INVALID_ARGUMENT: it cannot be enforced here, and why; INTERNAL, RESOURCE_EXHAUSTED.
   // `guest`: a process of a session that lives, whose sandbox is to be joined; 0: a new one.
   static absl::StatusOr<Confinement> Prepare(const v1::SandboxPolicy& policy, const std::string& working_directory,
@@ -44,19 +48,23 @@ class Confinement {
   // Whether this process can make the namespaces.
   static bool IsPossible();
 
-  // For clone(2), without a signal.
+  // For clone(2), without a signal: the namespaces that a process cannot make for itself, or not first.
   int CloneFlags() const;
+
+  // For clone3(2): the cgroup that the child is to be born in; -1: none.
+  int birthplace() const { return cgroup_.birthplace(); }
 
   // Enters the floor. False: *failure says why, and the process is good for nothing but to end. Async-signal-safe.
   // `image`: a descriptor of the shim's image, which lies at `image_path`; it is replaced by one through which the
   // file's mode and times cannot be changed. -1: there is no shim. REQUIRES: process 1 of the namespaces that
   // CloneFlags() makes, with one thread. `hiding`: where the session's shim learns what is hidden; null: nobody is
-  // told.
-  bool Enter(int image, const char* image_path, wire::Hiding* hiding, ConfinementFailure* failure) const;
+  // told. `is_born_there`: in birthplace().
+  bool Enter(bool is_born_there, int image, const char* image_path, wire::Hiding* hiding,
+             ConfinementFailure* failure) const;
 
   // Enters the namespaces of a process by its pidfd, in place of Enter(). Of the pid namespace the next child is the
   // first inside: it must Narrow() itself. Async-signal-safe. REQUIRES: one thread.
-  bool Join(int pidfd, ConfinementFailure* failure) const;
+  bool Join(bool is_born_there, int pidfd, ConfinementFailure* failure) const;
   // Gives up all that guests do not have, for good; `image` as of Enter(). Async-signal-safe.
   bool Narrow(int image, ConfinementFailure* failure) const;
 
@@ -85,6 +93,7 @@ class Confinement {
     std::vector<std::string> pins = {};
   };
 
+  int Namespaces() const;
   void Pin();
   bool MapIds(ConfinementFailure* failure) const;
   bool MakeRoot(HiddenObjects& hidden, ConfinementFailure* failure) const;

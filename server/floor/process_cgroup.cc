@@ -32,6 +32,16 @@ struct Hierarchy {
   std::string root;   // of the mount, within the hierarchy
   std::string mount;  // where
   bool is_v2;
+
+  // Where a process with one thread moves itself to a cgroup. ABI: cgroup_procs_write_start() of
+  // kernel/cgroup/cgroup.c: by its thread's file it waits for nobody, by its process's for a grace period of RCU, which
+  // takes 10 ms and more. Threads of cgroup v2 cannot leave their process's domain.
+  OwnedFd OpenEntry(const std::string& path) const {
+    return OwnedFd(open(absl::StrCat(path, is_v2 ? "/cgroup.procs" : "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+  }
+  OwnedFd OpenBirthplace(const std::string& path) const {
+    return is_v2 ? OwnedFd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) : OwnedFd();
+  }
 };
 
 std::vector<Hierarchy> Hierarchies() {
@@ -118,8 +128,9 @@ absl::StatusOr<ProcessCgroup> ProcessCgroup::Make(uint32_t most) {
         continue;
       }
       cgroup.path_ = path;
-      cgroup.processes_ = OwnedFd(open(absl::StrCat(path, "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-      if (cgroup.processes_ && WriteTo(absl::StrCat(path, "/pids.max"), absl::StrCat(most, "\n"))) return cgroup;
+      cgroup.birthplace_ = hierarchy.OpenBirthplace(path);
+      cgroup.entry_ = hierarchy.OpenEntry(path);
+      if (cgroup.entry_ && WriteTo(absl::StrCat(path, "/pids.max"), absl::StrCat(most, "\n"))) return cgroup;
       why = absl::StrCat("cannot limit ", path, ": ", strerror(errno));
     }
   }
@@ -132,13 +143,14 @@ absl::StatusOr<ProcessCgroup> ProcessCgroup::Of(pid_t pid) {
     const std::string path = PathOf(hierarchy, absl::StrCat(pid));
     const size_t name = path.rfind('/') + 1;
     if (!absl::StartsWith(absl::string_view(path).substr(name), kPrefix)) continue;
-    cgroup.processes_ = OwnedFd(open(absl::StrCat(path, "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!cgroup.processes_) return ErrnoStatus(errno, absl::StrCat("cannot join the cgroup ", path));
+    cgroup.birthplace_ = hierarchy.OpenBirthplace(path);
+    cgroup.entry_ = hierarchy.OpenEntry(path);
+    if (!cgroup.entry_) return ErrnoStatus(errno, absl::StrCat("cannot join the cgroup ", path));
     break;
   }
   return cgroup;
 }
 
-bool ProcessCgroup::Enter() const { return !processes_ || write(processes_.get(), "0", 1) == 1; }
+bool ProcessCgroup::Enter() const { return !entry_ || write(entry_.get(), "0", 1) == 1; }
 
 }  // namespace guise::server

@@ -21,10 +21,13 @@ class ProcessCgroup {
  public:
   ProcessCgroup() = default;  // none
   ProcessCgroup(ProcessCgroup&& from) noexcept
-      : path_(std::exchange(from.path_, std::string())), processes_(std::move(from.processes_)) {}
+      : path_(std::exchange(from.path_, std::string())),
+        birthplace_(std::move(from.birthplace_)),
+        entry_(std::move(from.entry_)) {}
   ProcessCgroup& operator=(ProcessCgroup&& from) noexcept {
     std::swap(path_, from.path_);
-    std::swap(processes_, from.processes_);
+    std::swap(birthplace_, from.birthplace_);
+    std::swap(entry_, from.entry_);
     return *this;
   }
   ~ProcessCgroup();
@@ -35,12 +38,16 @@ class ProcessCgroup {
   // cannot be joined.
   static absl::StatusOr<ProcessCgroup> Of(pid_t pid);
 
-  // Moves the calling process there; nothing when there is none. False: errno. Async-signal-safe.
+  // For clone3(2), with CLONE_INTO_CGROUP: who is born there need not move, for which cgroup v2 waits for a grace
+  // period of RCU. -1: nobody can.
+  int birthplace() const { return birthplace_.get(); }
+  // Moves the calling process there; nothing when there is none. False: errno. Async-signal-safe. REQUIRES: one thread.
   bool Enter() const;
 
  private:
-  std::string path_;   // to remove; empty: nothing
-  OwnedFd processes_;  // its cgroup.procs
+  std::string path_;  // to remove; empty: nothing
+  OwnedFd birthplace_;
+  OwnedFd entry_;  // its file by which processes are moved there
 };
 
 }  // namespace guise::server

@@ -13,9 +13,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/floor/landlock.h"
+#include "server/floor/made_filters.h"
 #include "server/floor/policy.h"
 #include "server/floor/privileges.h"
-#include "server/floor/sandbox_filter.h"
 #include "server/launch/errno_status.h"
 
 namespace guise::server {
@@ -70,9 +70,7 @@ absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy
   gaps.lengths = !LandlockKeepsLengths();
   gaps.namespaces = true;
   gaps.network = policy.network() != v1::NETWORK_HOST;
-  absl::StatusOr<std::vector<sock_filter>> filter = SandboxFilter(gaps);
-  if (!filter.ok()) return filter.status();
-  restriction.filter_ = *std::move(filter);
+  restriction.filter_ = MadeSandboxFilter(gaps);
   return restriction;
 }
 

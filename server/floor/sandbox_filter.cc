@@ -8,15 +8,12 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "proto/syscall/table.h"
 #include "server/floor/filter_builder.h"
-#include "server/floor/landlock.h"
 
 namespace guise::server {
 namespace {
@@ -54,17 +51,6 @@ constexpr uint64_t kNamespaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS
 constexpr uint64_t kLow = 0xffffffff;
 
 }  // namespace
-
-FilterGaps GapsOfLandlock() {
-  FilterGaps gaps = {.signals = !LandlockKeepsSignals()};
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    struct stat status;
-    const bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    const bool for_reading = is_file && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
-    if (for_reading && !LandlockKeepsLengths()) gaps.lengths = true;
-  }
-  return gaps;
-}
 
 absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
   FilterBuilder filter("a sandbox");

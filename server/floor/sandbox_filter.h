@@ -1,5 +1,5 @@
 // The seccomp filter of sandboxed sessions: what no guest of one has business with, and what would be a way around its
-// namespaces.
+// namespaces. It is made when Guise is built (made_filters.h).
 #ifndef GUISE_SERVER_FLOOR_SANDBOX_FILTER_H_
 #define GUISE_SERVER_FLOOR_SANDBOX_FILTER_H_
 
@@ -24,8 +24,14 @@ struct FilterGaps {
   // Those are refused, too.
   bool network = false;
 };
-// What Landlock here does not keep for a process with this one's standard descriptors.
-FilterGaps GapsOfLandlock();
+// Each combination of gaps has a number.
+inline constexpr unsigned kFilterKinds = 16;
+constexpr unsigned KindOf(const FilterGaps& gaps) {
+  return (gaps.signals ? 1 : 0) | (gaps.lengths ? 2 : 0) | (gaps.namespaces ? 4 : 0) | (gaps.network ? 8 : 0);
+}
+constexpr FilterGaps GapsOf(unsigned kind) {
+  return {(kind & 1) != 0, (kind & 2) != 0, (kind & 4) != 0, (kind & 8) != 0};
+}
 
 // Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf,
 // io_uring,

@@ -4,15 +4,18 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -46,17 +49,69 @@ absl::Status DupTo(int fd, int place) {
   return absl::OkStatus();
 }
 
-// Tells the parent why there is no guest.
-[[noreturn]] void Report(int pipe, const ConfinementFailure& failure) {
-  [[maybe_unused]] const ssize_t written = write(pipe, &failure, sizeof(failure));
+// Between launcher and guest goes a socket of messages. Guest to launcher: a ConfinementFailure, and the end; or one
+// without an error, when it is ready for the handover. Launcher to guest: a byte, with request and reply memory. It
+// ends by the exec; or by the exec's ConfinementFailure.
+constexpr int kHandedOver = 2;
+
+// Tells the launcher why there is no guest.
+[[noreturn]] void Report(int channel, const ConfinementFailure& failure) {
+  [[maybe_unused]] const ssize_t sent = send(channel, &failure, sizeof(failure), MSG_NOSIGNAL);
   _exit(126);
 }
-[[noreturn]] void Report(int pipe) { Report(pipe, {errno, nullptr, nullptr}); }
+[[noreturn]] void Report(int channel) { Report(channel, {errno, nullptr, nullptr}); }
+
+bool IsFailure(const ConfinementFailure& told) { return told.error != 0 || told.what != nullptr; }
+
+// False: the other end is closed.
+bool Receive(int channel, ConfinementFailure* told) {
+  ssize_t length;
+  do length = recv(channel, told, sizeof(*told), 0);
+  while (length < 0 && errno == EINTR);
+  return length == sizeof(*told);
+}
+
+// A message of one byte, with room for the fds.
+struct ByteWithFds {
+  char byte = 0;
+  iovec vector = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(kHandedOver * sizeof(int))] = {};
+  msghdr header = {};
+
+  ByteWithFds() {
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+  }
+  ByteWithFds(const ByteWithFds&) = delete;
+  ByteWithFds& operator=(const ByteWithFds&) = delete;
+};
+
+// Waits for the launcher's byte, and puts what comes with it into its places. REQUIRES: runs in the guest.
+// Async-signal-safe.
+void AwaitHandover(int channel, const GuardedFds& fds) {
+  const ConfinementFailure ready;
+  ByteWithFds message;
+  if (send(channel, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready)) _exit(126);
+  ssize_t length;
+  do length = recvmsg(channel, &message.header, MSG_CMSG_CLOEXEC);
+  while (length < 0 && errno == EINTR);
+  if (length != 1) _exit(126);  // the launcher has given up, and asks nobody why
+  if (fds.image < 0) return;
+  const cmsghdr* const control = CMSG_FIRSTHDR(&message.header);
+  int received[kHandedOver];
+  if (control == nullptr || control->cmsg_len != CMSG_LEN(sizeof(received)))
+    Report(channel, {EBADMSG, nullptr, nullptr});
+  memcpy(received, CMSG_DATA(control), sizeof(received));
+  if (dup3(received[0], fds.request, O_CLOEXEC) < 0 || dup3(received[1], fds.reply, O_CLOEXEC) < 0) Report(channel);
+  for (const int fd : received) close(fd);
+}
 
 // REQUIRES: runs in the child. Async-signal-safe.
 [[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
-                              char* const* environment, int failure) {
-  if (start.confinement != nullptr || start.restriction != nullptr) {
+                              char* const* environment, int channel) {
+  if (start.floor != nullptr) {
     // What the launcher was given beside its standard descriptors would be a way out.
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   }
@@ -69,44 +124,64 @@ absl::Status DupTo(int fd, int place) {
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   start.signals.Restore();
-  if (!start.filter.empty() && !InstallFilter(start.filter)) Report(failure);
+  if (!start.filter.empty() && !InstallFilter(start.filter)) Report(channel);
   if (fds.image >= 0) {
     syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
   } else {
     syscall(SYS_execve, start.path.c_str(), arguments, environment);
   }
-  Report(failure);
+  Report(channel);
 }
 
 // A process without what libc does at a fork: nothing but system calls follows.
 pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0)); }
 
+struct Born {
+  pid_t pid;  // as of fork(2)
+  bool is_in_cgroup;
+};
+// In the cgroup, where that is one (or -1) and the kernel can: a child that is not may enter it.
+Born RawForkIn(int cgroup, int flags) {
+  if (cgroup >= 0) {
+    clone_args arguments = {};
+    arguments.flags = static_cast<uint64_t>(flags) | CLONE_INTO_CGROUP;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = static_cast<uint64_t>(cgroup);
+    const auto pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
+    if (pid >= 0) return {pid, true};
+  }
+  return {RawFork(flags), false};
+}
+
 // REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
-void BeConfined(const GuestStart& start, int image, const char* image_path, int pipe) {
+void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const char* image_path, wire::Hiding* hiding,
+                int channel, int stops) {
+  const Confinement& confinement = *start.floor->confinement();
   ConfinementFailure failure;
-  if (!start.confinement->Enter(image, image_path, start.hiding, &failure)) Report(pipe, failure);
+  if (!confinement.Enter(is_in_cgroup, image, image_path, hiding, &failure)) Report(channel, failure);
   const pid_t guest = RawFork(0);
   // A group that guise-init is not in: one without a parent in another group of its session cannot be stopped by
   // SIGTSTP.
-  if (guest == 0 && start.confinement->in_own_session()) setpgid(0, 0);
+  if (guest == 0 && confinement.in_own_session()) setpgid(0, 0);
   if (guest == 0) return;
-  if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
-  dup2(start.stops, 0);
+  if (guest < 0) Report(channel, {errno, "cannot start the guest", nullptr});
+  dup2(stops, 0);
   close_range(1, ~0U, 0);
   BeInit(guest, 0);
 }
 
 // REQUIRES: runs in the child. Returns in the guest, a child of the launcher, whose id is told to `pids`.
 // Async-signal-safe.
-void BeJoined(const GuestStart& start, int image, int pipe, int pids) {
+void BeJoined(const GuestStart& start, bool is_in_cgroup, int image, int channel, int pids) {
+  const Confinement& confinement = *start.floor->confinement();
   ConfinementFailure failure;
-  if (!start.confinement->Join(start.joins, &failure)) Report(pipe, failure);
+  if (!confinement.Join(is_in_cgroup, start.joins, &failure)) Report(channel, failure);
   const pid_t guest = RawFork(CLONE_PARENT);
   if (guest == 0) {
-    if (!start.confinement->Narrow(image, &failure)) Report(pipe, failure);
+    if (!confinement.Narrow(image, &failure)) Report(channel, failure);
     return;
   }
-  if (guest < 0) Report(pipe, {errno, "cannot start the guest", nullptr});
+  if (guest < 0) Report(channel, {errno, "cannot start the guest", nullptr});
   [[maybe_unused]] const ssize_t written = write(pids, &guest, sizeof(guest));
   _exit(0);
 }
@@ -119,6 +194,18 @@ pid_t TakeJoined(pid_t messenger, int pids) {
   while (length < 0 && errno == EINTR);
   waitpid(messenger, nullptr, 0);
   return length == sizeof(guest) ? guest : 0;
+}
+
+absl::Status RefusedNamespaces(int error) {
+  return absl::FailedPreconditionError(absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(error),
+                                                    "; `guise doctor` says whether user namespaces can be made here, "
+                                                    "and --best-effort makes a sandbox without, which "
+                                                    "keeps less (`guise policy explain`)"));
+}
+
+void Copy(const wire::Hiding& from, wire::Hiding* to) {
+  to->device.StoreRelaxed(from.device.Relaxed());
+  for (size_t i = 0; i < std::size(from.inodes); ++i) to->inodes[i].StoreRelaxed(from.inodes[i].Relaxed());
 }
 
 }  // namespace
@@ -143,7 +230,25 @@ std::string HandoverVariable(const GuardedFds& fds, const std::string& path) {
                          fds.reply, wire::kHandoverFirst, path);
 }
 
-absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
+StartingGuest::StartingGuest(StartingGuest&& other) noexcept
+    : start_(other.start_),
+      child_(std::exchange(other.child_, 0)),
+      channel_(std::move(other.channel_)),
+      pids_(std::move(other.pids_)),
+      stops_(std::move(other.stops_)),
+      hidden_(std::move(other.hidden_)) {}
+
+StartingGuest::~StartingGuest() {
+  if (child_ == 0) return;
+  kill(child_, SIGKILL);
+  waitpid(child_, nullptr, 0);
+}
+
+bool StartingGuest::HasInit() const {
+  return start_->floor != nullptr && start_->floor->confinement() != nullptr && start_->joins < 0;
+}
+
+absl::StatusOr<StartingGuest> StartingGuest::Begin(const GuestStart& start) {
   const bool has_shim = start.image >= 0;
   const absl::StatusOr<GuardedFds> fds = has_shim ? ChooseGuardedFds(start.open_files) : GuardedFds{-1, -1, -1};
   if (!fds.ok()) return fds.status();
@@ -157,75 +262,115 @@ absl::StatusOr<pid_t> StartGuest(const GuestStart& start) {
   const std::vector<char*> argv = Pointers(arguments);
   const std::vector<char*> envp = Pointers(environment);
 
-  // Taken here and not in the child: the numbers are in the string already, so they must not be lost to a thread.
+  // Taken here and not in the child: the numbers are in the string already, so they must not be lost to a thread. What
+  // is handed over will replace two of them.
   OwnedFd guarded[wire::kGuardedFds];
-  const int given[] = {start.image, start.request, start.reply};
   const int places[] = {fds->image, fds->request, fds->reply};
   for (int i = 0; has_shim && i < wire::kGuardedFds; ++i) {
-    if (absl::Status status = DupTo(given[i], places[i]); !status.ok()) return status;
+    if (absl::Status status = DupTo(start.image, places[i]); !status.ok()) return status;
     guarded[i] = OwnedFd(places[i]);
   }
 
+  StartingGuest guest(start);
+  const Confinement* const confinement = start.floor == nullptr ? nullptr : start.floor->confinement();
+  const Restriction* const restriction = start.floor == nullptr ? nullptr : start.floor->restriction();
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
-  const OwnedFd read_end(ends[0]);
-  OwnedFd write_end(ends[1]);
-  const Confinement* const confinement = start.confinement;
-  const bool joins = confinement != nullptr && start.joins >= 0;
-  int pid_ends[2];
-  if (pipe2(pid_ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
-  const OwnedFd pids_read(pid_ends[0]);
-  OwnedFd pids_write(pid_ends[1]);
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return ErrnoStatus(errno, "cannot make a pair of sockets");
+  }
+  guest.channel_ = OwnedFd(ends[0]);
+  const OwnedFd channel(ends[1]);
+  OwnedFd pids;
+  OwnedFd stops;
+  wire::Hiding* hiding = nullptr;
+  if (guest.HasInit()) {
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoStatus(errno, "cannot make a pipe");
+    guest.stops_ = OwnedFd(ends[0]);
+    stops = OwnedFd(ends[1]);
+    absl::StatusOr<Mapping> hidden = Mapping::MakeShared(sizeof(wire::Hiding));
+    if (!hidden.ok()) return hidden.status();
+    guest.hidden_ = *std::move(hidden);
+    hiding = guest.hidden_.As<wire::Hiding>();
+  } else if (confinement != nullptr) {
+    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "cannot make a pipe");
+    guest.pids_ = OwnedFd(ends[0]);
+    pids = OwnedFd(ends[1]);
+  }
   char image_path[PATH_MAX] = {};
   const std::string image_link = absl::StrCat("/proc/self/fd/", start.image);
   if (has_shim && readlink(image_link.c_str(), image_path, sizeof(image_path) - 1) < 0) {
     return ErrnoStatus(errno, "cannot tell where the shim's image lies");
   }
-  const pid_t child = confinement == nullptr ? fork() : RawFork(joins ? 0 : confinement->CloneFlags());
-  if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "cannot make the namespaces of a sandbox: ", strerror(errno),
-        "; `guise doctor` says whether user namespaces can be made here, and --best-effort makes a sandbox "
-        "without, which keeps less (`guise policy explain`)"));
-  }
+
+  const Born born = confinement == nullptr
+                        ? Born{fork(), false}
+                        : RawForkIn(confinement->birthplace(), guest.HasInit() ? confinement->CloneFlags() : 0);
+  const pid_t child = born.pid;
+  if (child < 0 && confinement != nullptr && errno != EAGAIN && errno != ENOMEM) return RefusedNamespaces(errno);
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
-    if (joins) {
-      BeJoined(start, fds->image, write_end.get(), pids_write.get());
+    close(guest.channel_.get());  // its end is to show when the launcher's is closed
+    if (guest.HasInit()) {
+      BeConfined(start, born.is_in_cgroup, fds->image, image_path, hiding, channel.get(), stops.get());
     } else if (confinement != nullptr) {
-      BeConfined(start, fds->image, image_path, write_end.get());
-    } else if (start.restriction != nullptr) {
+      BeJoined(start, born.is_in_cgroup, fds->image, channel.get(), pids.get());
+    } else if (restriction != nullptr) {
       ConfinementFailure failure;
-      if (!start.restriction->Enter(fds->image, &failure)) Report(write_end.get(), failure);
+      if (!restriction->Enter(fds->image, &failure)) Report(channel.get(), failure);
     }
-    BecomeGuest(start, *fds, argv.data(), envp.data(), write_end.get());
+    AwaitHandover(channel.get(), *fds);
+    BecomeGuest(start, *fds, argv.data(), envp.data(), channel.get());
   }
-  write_end = OwnedFd();
-  pids_write = OwnedFd();
+  guest.child_ = child;
+  return guest;
+}
 
-  ConfinementFailure failure;
-  ssize_t length;
-  do {
-    length = read(read_end.get(), &failure, sizeof(failure));
-  } while (length < 0 && errno == EINTR);
-  const pid_t guest = joins ? TakeJoined(child, pids_read.get()) : child;
-  if (length == 0 && guest != 0) return guest;  // closed by the exec
+bool StartingGuest::HandOver(const Handover* handover) const {
+  ByteWithFds message;
+  if (handover == nullptr) {
+    message.header.msg_controllen = 0;
+  } else {
+    if (HasInit() && handover->hiding != nullptr) Copy(*hidden_.As<wire::Hiding>(), handover->hiding);
+    const int fds[kHandedOver] = {handover->request, handover->reply};
+    cmsghdr* const control = CMSG_FIRSTHDR(&message.header);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof(fds));
+    memcpy(CMSG_DATA(control), fds, sizeof(fds));
+  }
+  return sendmsg(channel_.get(), &message.header, MSG_NOSIGNAL) == 1;
+}
+
+absl::StatusOr<pid_t> StartingGuest::Finish(const Handover* handover) {
+  ConfinementFailure told;
+  const bool ready = Receive(channel_.get(), &told) && !IsFailure(told);
+  const bool handed_over = ready && HandOver(handover);
+  // Closed by the exec, or says why there was none.
+  const bool runs = handed_over && !Receive(channel_.get(), &told);
+  const pid_t child = std::exchange(child_, 0);
+  const pid_t guest = pids_ ? TakeJoined(child, pids_.get()) : child;
+  if (runs && guest != 0) return guest;
   if (guest != 0) waitpid(guest, nullptr, 0);
-  const int error = failure.error;
+  return WhyNot(told);
+}
+
+absl::Status StartingGuest::WhyNot(const ConfinementFailure& failure) const {
+  if (!IsFailure(failure)) return absl::InternalError("the guest's process has ended before its program; try again");
+  const char* const error = strerror(failure.error);
+  if (failure.what == Confinement::kNoNamespaces) return RefusedNamespaces(failure.error);
   if (failure.what != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat("sandbox: ", failure.what, failure.object == nullptr ? "" : " ",
-                                                      failure.object == nullptr ? "" : failure.object, ": ",
-                                                      strerror(error)));
+                                                      failure.object == nullptr ? "" : failure.object, ": ", error));
   }
-  if (error == E2BIG) {
-    return absl::OutOfRangeError(
-        absl::StrCat("cannot run \"", start.path, "\": Argument list too long; shorten its arguments or environment"));
+  if (failure.error == E2BIG) {
+    return absl::OutOfRangeError(absl::StrCat("cannot run \"", start_->path,
+                                              "\": Argument list too long; shorten its arguments or environment"));
   }
-  if (!has_shim) {
-    const std::string text = absl::StrCat("cannot run \"", start.path, "\": ", strerror(error));
-    return error == ENOENT ? absl::NotFoundError(text) : absl::OutOfRangeError(text);
+  if (start_->image < 0) {
+    const std::string text = absl::StrCat("cannot run \"", start_->path, "\": ", error);
+    return failure.error == ENOENT ? absl::NotFoundError(text) : absl::OutOfRangeError(text);
   }
-  return ErrnoStatus(error, "cannot execute the shim's image",
+  return ErrnoStatus(failure.error, "cannot execute the shim's image",
                      "check that its file is a 64-bit executable on a file system that is not mounted noexec");
 }
 

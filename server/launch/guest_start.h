@@ -1,7 +1,11 @@
-// Starting a session's first guest: fork, hand over, exec of the shim's image.
+// Starting a session's first guest: a process that makes its floor, takes what the session hands over, and executes the
+// shim's image.
 //
-// The child is a copy of a process that has threads (gRPC's), so between fork and exec it calls async-signal-safe
-// functions only; everything that allocates is made before the fork.
+// The floor and the session take about as long, and neither needs the other: Begin() comes before there is a session,
+// Finish() when there is one. No instruction of the program's runs before both are complete.
+//
+// Whoever calls may have threads, so until its exec the process calls async-signal-safe functions only; everything that
+// allocates is made before.
 #ifndef GUISE_SERVER_LAUNCH_GUEST_START_H_
 #define GUISE_SERVER_LAUNCH_GUEST_START_H_
 
@@ -13,38 +17,72 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/floor/confinement.h"
-#include "server/floor/restriction.h"
+#include "proto/wire/published.h"
+#include "server/floor/floor.h"
+#include "server/launch/mapping.h"
 #include "server/launch/signal_state.h"
+#include "server/reactor/owned_fd.h"
 
 namespace guise::server {
 
 struct GuestStart {
   int image;                             // O_PATH; borrowed; -1: the program runs without the shim, and has no session
-  int request;                           // borrowed
-  int reply;                             // borrowed; opened for reading
   std::string path;                      // of the program; its judgement is the loader's
   std::vector<std::string> arguments;    // with argv[0]
   std::vector<std::string> environment;  // "NAME=value"
   SignalState signals;                   // what the guest starts with
   rlim_t open_files;                     // the soft RLIMIT_NOFILE that the guest starts with; guarded fds stay below it
   std::vector<sock_filter> filter = {};  // seccomp's, for the guest and all that it starts; empty: none
-  // The floor that it starts on; null: the launcher's own. With a new sandbox the child is guise-init, and the guest
-  // its first child.
-  const Confinement* confinement = nullptr;
-  const Restriction* restriction = nullptr;  // in place of `confinement`: the floor without namespaces
-  wire::Hiding* hiding = nullptr;            // with confinement: see Confinement::Enter; borrowed
-  // With confinement: a pidfd of a guest of the session, whose sandbox is joined; borrowed. -1: a new sandbox.
+  // What it starts on; null: the launcher's own. With a new confinement the child is guise-init, and the guest its
+  // first child.
+  const Floor* floor = nullptr;
+  // With a confinement: a pidfd of a guest of the session, whose sandbox is joined; borrowed. -1: a new sandbox.
   int joins = -1;
-  int stops = -1;  // with a new sandbox: guise-init writes a byte there whenever the guest is stopped; borrowed
 };
 
-// Returns the child's process id once the image runs in it. The guarded fds take the places of
-// proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest.
-// Errors: FAILED_PRECONDITION (this host refuses a part of the floor), RESOURCE_EXHAUSTED (no free fd below the limit,
-// no process), OUT_OF_RANGE (arguments and environment are too long; exit code 126), NOT_FOUND (without the shim: no
-// such program), or what execveat said of the image.
-absl::StatusOr<pid_t> StartGuest(const GuestStart& start);
+// What a session gives its guest; all of it is borrowed.
+struct Handover {
+  int request;
+  int reply;             // opened for reading
+  wire::Hiding* hiding;  // where the session's shim learns what a new confinement hides
+};
+
+// A guest on its way. Movable, not thread-safe.
+class StartingGuest {
+ public:
+  // Makes the process. REQUIRES: `start`, and all that it borrows, stays in its place until Finish() has returned.
+  // Errors: FAILED_PRECONDITION (this host makes no namespaces), RESOURCE_EXHAUSTED (no free fd below the limit, no
+  // process).
+  static absl::StatusOr<StartingGuest> Begin(const GuestStart& start);
+  StartingGuest(StartingGuest&& other) noexcept;
+  StartingGuest& operator=(StartingGuest&&) = delete;
+  // A process that is not finished ends here, without a trace of the program.
+  ~StartingGuest();
+
+  // Returns the child's process id once the image runs in it. The guarded fds take the places of
+  // proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest. `handover`: null
+  // without the shim.
+  // Errors: FAILED_PRECONDITION (this host refuses a part of the floor), OUT_OF_RANGE (arguments and environment are
+  // too long; exit code 126), NOT_FOUND (without the shim: no such program), INTERNAL (somebody has ended the process),
+  // or what execveat said of the image. To be called once.
+  absl::StatusOr<pid_t> Finish(const Handover* handover);
+
+  // Of a new confinement: guise-init writes a byte there whenever the guest is stopped; else -1.
+  int stops() const { return stops_.get(); }
+
+ private:
+  explicit StartingGuest(const GuestStart& start) : start_(&start) {}
+  bool HasInit() const;
+  bool HandOver(const Handover* handover) const;
+  absl::Status WhyNot(const ConfinementFailure& failure) const;
+
+  const GuestStart* start_;
+  pid_t child_ = 0;  // 0: finished
+  OwnedFd channel_;  // to the guest
+  OwnedFd pids_;     // of a joined sandbox: where the guest's id is told
+  OwnedFd stops_;
+  Mapping hidden_;  // of a new confinement: its wire::Hiding
+};
 
 // The places of the three guarded fds: each the first free number at or below its first choice and below `limit`, all
 // different. RESOURCE_EXHAUSTED when there are not three.

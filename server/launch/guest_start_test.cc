@@ -43,19 +43,24 @@ class GuestStartTest : public ::testing::Test {
   }
   void TearDown() override { ASSERT_EQ(system(absl::StrCat("rm -rf '", base_, "'").c_str()), 0); }
 
+  absl::StatusOr<pid_t> Start(const GuestStart& start) const {
+    absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(start);
+    if (!guest.ok()) return guest.status();
+    const Handover handover = {request_.get(), reply_.get(), nullptr};
+    return guest->Finish(&handover);
+  }
+
   // `sh -c script`, with what it wrote to `base_`/out as the result.
   std::string RunScript(const std::string& script, std::vector<std::string> environment = {},
                         const SignalState& signals = SignalState::Capture()) {
     environment.push_back("FAKE_SHIM_REPORT=" + base_ + "/handover");
     environment.emplace_back("PATH=/usr/bin:/bin");
-    const absl::StatusOr<pid_t> pid = StartGuest({image_.get(),
-                                                  request_.get(),
-                                                  reply_.get(),
-                                                  "/bin/sh",
-                                                  {"sh", "-c", absl::StrCat("exec >'", base_, "/out' 2>&1; ", script)},
-                                                  std::move(environment),
-                                                  signals,
-                                                  1024});
+    const absl::StatusOr<pid_t> pid = Start({image_.get(),
+                                             "/bin/sh",
+                                             {"sh", "-c", absl::StrCat("exec >'", base_, "/out' 2>&1; ", script)},
+                                             std::move(environment),
+                                             signals,
+                                             1024});
     EXPECT_TRUE(pid.ok()) << pid.status();
     int status = 0;
     EXPECT_EQ(waitpid(*pid, &status, 0), *pid);
@@ -109,6 +114,47 @@ TEST_F(GuestStartTest, RestoresMaskAndIgnoredSignals) {
   EXPECT_THAT(status, ContainsRegex("SigIgn:\t0000000[0-9a-f]80000001\n|SigIgn:\t0000000000000001\n"));
 }
 
+// Without the shim, which would miss what is handed over.
+TEST_F(GuestStartTest, NothingRunsBeforeItIsFinished) {
+  const std::string mark = base_ + "/mark";
+  const GuestStart start = {-1,
+                            "/bin/sh",
+                            {"sh", "-c", absl::StrCat("test -e ", mark, " && exit 7")},
+                            {"PATH=/usr/bin:/bin"},
+                            SignalState::Capture(),
+                            1024};
+  absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(start);
+  ASSERT_TRUE(guest.ok()) << guest.status();
+  RunScript(":");  // longer than it takes to run
+  std::ofstream(mark) << "finished\n";
+  const absl::StatusOr<pid_t> pid = guest->Finish(nullptr);
+  ASSERT_TRUE(pid.ok()) << pid.status();
+  int status = 0;
+  EXPECT_EQ(waitpid(*pid, &status, 0), *pid);
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST_F(GuestStartTest, WhatIsNotFinishedIsNoMore) {
+  const GuestStart start = {image_.get(), "/bin/true", {"true"}, {}, SignalState::Capture(), 1024};
+  { ASSERT_TRUE(StartingGuest::Begin(start).ok()); }
+  EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+}
+
+TEST_F(GuestStartTest, TellsThatTheProcessHasGone) {
+  const GuestStart start = {image_.get(), "/bin/true", {"true"}, {}, SignalState::Capture(), 1024};
+  absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(start);
+  ASSERT_TRUE(guest.ok()) << guest.status();
+  std::ifstream children("/proc/thread-self/children");
+  pid_t child = 0;
+  if (!(children >> child)) GTEST_SKIP() << "the kernel does not list children";
+  kill(child, SIGKILL);
+  siginfo_t info;
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  const Handover handover = {request_.get(), reply_.get(), nullptr};
+  const absl::Status status = guest->Finish(&handover).status();
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+}
+
 TEST_F(GuestStartTest, StepsDownFromTakenNumbersAndTheLimit) {
   const OwnedFd taken224(dup3(request_.get(), 224, O_CLOEXEC));
   const OwnedFd taken223(dup3(request_.get(), 223, O_CLOEXEC));
@@ -128,24 +174,16 @@ TEST_F(GuestStartTest, StepsDownFromTakenNumbersAndTheLimit) {
 TEST_F(GuestStartTest, TellsWhatExecveatSaidOfTheImage) {
   std::ofstream(base_ + "/text") << "no program\n";
   const OwnedFd text(open((base_ + "/text").c_str(), O_PATH | O_CLOEXEC));
-  const absl::Status status =
-      StartGuest({text.get(), request_.get(), reply_.get(), "/bin/true", {"true"}, {}, SignalState::Capture(), 1024})
-          .status();
+  const absl::Status status = Start({text.get(), "/bin/true", {"true"}, {}, SignalState::Capture(), 1024}).status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("cannot execute the shim's image"));
   EXPECT_LT(fcntl(224, F_GETFD), 0) << "the places were not given back";
 }
 
 TEST_F(GuestStartTest, TellsThatTheArgumentsAreTooLong) {
-  const absl::Status status = StartGuest({image_.get(),
-                                          request_.get(),
-                                          reply_.get(),
-                                          "/bin/true",
-                                          {"true", std::string(1 << 20, 'x')},
-                                          {},
-                                          SignalState::Capture(),
-                                          1024})
-                                  .status();
+  const absl::Status status =
+      Start({image_.get(), "/bin/true", {"true", std::string(1 << 20, 'x')}, {}, SignalState::Capture(), 1024})
+          .status();
   EXPECT_TRUE(absl::IsOutOfRange(status)) << status;
 }
 

@@ -14,7 +14,7 @@
 
 namespace guise::server {
 
-// Shared mapping of a memfd. Movable; unmaps on destruction. A forked child has it too.
+// Shared mapping, of a memfd or of memory of its own. Movable; unmaps on destruction. A forked child has it too.
 class Mapping {
  public:
   Mapping() = default;
@@ -34,6 +34,16 @@ class Mapping {
     if (base == MAP_FAILED) {
       return ErrnoStatus(errno, absl::StrCat("cannot map the session's ", what), "raise `ulimit -v`");
     }
+    Mapping mapping;
+    mapping.base_ = base;
+    mapping.size_ = size;
+    return mapping;
+  }
+
+  // Zeros, shared with children alone.
+  static absl::StatusOr<Mapping> MakeShared(uint64_t size) {
+    void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) return ErrnoStatus(errno, "cannot make memory to share with a child", "raise `ulimit -v`");
     Mapping mapping;
     mapping.base_ = base;
     mapping.size_ = size;

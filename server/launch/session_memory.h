@@ -40,7 +40,7 @@ class SessionMemory {
   // What guests get while no server answers.
   wire::OnLoss LossPolicy() const;
 
-  // For the process that sets the session's floor up.
+  // For the keeper, to note what the session's floor hides.
   wire::Hiding* hiding() const { return &reply_group(0)->hiding; }
 
   // How many panic records were ever written, and those with numbers in [from, PanicCount()) that are still there, as
