@@ -1,11 +1,21 @@
 #include "server/cli/client.h"
 
+#include <fcntl.h>
+#include <grpcpp/create_channel_posix.h>
+
 #include <utility>
 
-#include "server/cli/unary_call.h"
+#include "absl/time/clock.h"
 #include "server/launch/server_start.h"
 
 namespace guise::server {
+
+Client::Client(RuntimeDirectory directory, int connection) : directory_(std::move(directory)) {
+  fcntl(connection, F_SETFL, fcntl(connection, F_GETFL) | O_NONBLOCK);
+  const std::shared_ptr<grpc::Channel> channel = grpc::CreateInsecureChannelFromFd("guised", connection);
+  sessions_ = v1::Sessions::NewStub(channel);
+  server_ = v1::Server::NewStub(channel);
+}
 
 absl::StatusOr<Client> Client::Connect() {
   absl::StatusOr<RuntimeDirectory> directory = RuntimeDirectory::Open(RuntimeDirectory::DefaultPath());
@@ -20,7 +30,7 @@ absl::StatusOr<Client> Client::Connect() {
                                   "; `guise run` or `guise server start` starts one");
   }
   if (!connection.ok()) return connection.status();
-  return Client(*std::move(directory), *std::move(connection));
+  return Client(*std::move(directory), connection->release());
 }
 
 absl::StatusOr<Client> Client::ConnectOrStart(const SignalState& signals, int idle_exit) {
@@ -28,18 +38,13 @@ absl::StatusOr<Client> Client::ConnectOrStart(const SignalState& signals, int id
   if (!directory.ok()) return directory.status();
   absl::StatusOr<OwnedFd> connection = ConnectOrStartServer(*directory, signals, idle_exit);
   if (!connection.ok()) return connection.status();
-  return Client(*std::move(directory), *std::move(connection));
+  return Client(*std::move(directory), connection->release());
 }
 
-absl::StatusOr<std::string> Client::CallWithBytes(const char* path, const std::string& request,
-                                                  absl::Duration timeout) {
-  OwnedFd connection = std::move(connection_);
-  if (!connection) {
-    absl::StatusOr<OwnedFd> next = ConnectToServer(directory_);
-    if (!next.ok()) return next.status();
-    connection = *std::move(next);
-  }
-  return UnaryCall(connection.get(), path, request, timeout);
+absl::Time Client::DeadlineIn(absl::Duration timeout) { return absl::Now() + timeout; }
+
+absl::Status Client::ToAbsl(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
 }  // namespace guise::server

@@ -1,18 +1,19 @@
-// The CLI's way to a server: a connection, on which it calls one of the server's methods.
+// The CLI's way to a server: a connection of its own and the two services on it.
 #ifndef GUISE_SERVER_CLI_CLIENT_H_
 #define GUISE_SERVER_CLI_CLIENT_H_
 
+#include <grpcpp/client_context.h>
+
+#include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "server/cli/methods.h"
+#include "proto/control/v1/server.grpc.pb.h"
+#include "proto/control/v1/sessions.grpc.pb.h"
 #include "server/launch/runtime_directory.h"
 #include "server/launch/signal_state.h"
-#include "server/reactor/owned_fd.h"
 
 namespace guise::server {
 
@@ -25,27 +26,32 @@ class Client {
   static absl::StatusOr<Client> ConnectOrStart(const SignalState& signals, int idle_exit);
 
   const RuntimeDirectory& directory() const { return directory_; }
+  v1::Sessions::Stub& sessions() { return *sessions_; }
+  v1::Server::Stub& server() { return *server_; }
 
-  // Errors come back as the server worded them. Calls behind the first connect anew.
-  template <typename Request, typename Response>
-  absl::StatusOr<Response> Call(const Method<Request, Response>& method, const Request& request,
-                                absl::Duration timeout = kTimeout) {
-    const absl::StatusOr<std::string> answer = CallWithBytes(method.path, request.SerializeAsString(), timeout);
-    if (!answer.ok()) return answer.status();
+  // One call: call(&Stub::Method, stub, request) with a deadline; errors come back as the server worded them.
+  template <typename Response, typename Stub, typename Request>
+  static absl::StatusOr<Response> Call(Stub& stub,
+                                       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                       const Request& request, absl::Duration timeout = kTimeout) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(DeadlineIn(timeout)));
     Response response;
-    if (response.ParseFromString(*answer)) return response;
-    return absl::InternalError(absl::StrCat("the server's answer to ", method.path, " is not understood"));
+    const grpc::Status status = (stub.*method)(&context, request, &response);
+    if (!status.ok()) return ToAbsl(status);
+    return response;
   }
 
  private:
   static constexpr absl::Duration kTimeout = absl::Seconds(30);
 
-  Client(RuntimeDirectory directory, OwnedFd connection)
-      : directory_(std::move(directory)), connection_(std::move(connection)) {}
-  absl::StatusOr<std::string> CallWithBytes(const char* path, const std::string& request, absl::Duration timeout);
+  Client(RuntimeDirectory directory, int connection);
+  static absl::Time DeadlineIn(absl::Duration timeout);
+  static absl::Status ToAbsl(const grpc::Status& status);
 
   RuntimeDirectory directory_;
-  OwnedFd connection_;  // none: it has been used
+  std::unique_ptr<v1::Sessions::Stub> sessions_;
+  std::unique_ptr<v1::Server::Stub> server_;
 };
 
 }  // namespace guise::server

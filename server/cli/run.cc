@@ -42,7 +42,7 @@ constexpr int kIdleExitSeconds = 60;
 // A server may end between our connecting and our joining; then the next one is started.
 constexpr int kTries = 3;
 
-// guise needs fds of its own, a connection's and a session's; what the user set is given to the guest.
+// guise needs fds of its own, gRPC's among them; what the user set is given to the guest.
 constexpr rlim_t kOwnOpenFiles = 1024;
 
 rlim_t RaiseOpenFiles() {
@@ -72,17 +72,25 @@ absl::StatusOr<Keeper> Join(const RuntimeDirectory& directory, const std::string
   return Keeper::Start(*std::move(attachment));
 }
 
+// A session, and the way to its server, while that is needed.
+struct Joined {
+  std::optional<Client> client;
+  Keeper keeper;
+};
+
 // A new session, with this process as its keeper.
-absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
+absl::StatusOr<Joined> NewSession(const v1::CreateSessionRequest& request, const SignalState& signals) {
   absl::Status last;
   for (int i = 0; i < kTries; ++i) {
     absl::StatusOr<Client> client = Client::ConnectOrStart(signals, kIdleExitSeconds);
     if (!client.ok()) return client.status();
-    const absl::StatusOr<v1::Session> session = client->Call(kCreate, request);
+    const absl::StatusOr<v1::Session> session = Client::Call(client->sessions(), &v1::Sessions::Stub::Create, request);
     last = session.status();
     if (session.ok()) {
       absl::StatusOr<Keeper> keeper = Join(client->directory(), session->id(), wire::FdOp::kAttach);
-      if (keeper.ok()) return keeper;
+      if (keeper.ok()) {
+        return Joined{*std::move(client), *std::move(keeper)};
+      }
       last = keeper.status();
     }
     if (!absl::IsUnavailable(last)) break;
@@ -91,7 +99,7 @@ absl::StatusOr<Keeper> NewSession(const v1::CreateSessionRequest& request, const
 }
 
 struct Living {
-  Keeper keeper;
+  Joined joined;
   v1::ExecIntoResponse session;
 };
 
@@ -101,7 +109,8 @@ absl::StatusOr<Living> LivingSession(const std::string& name) {
   if (!client.ok()) return client.status();
   v1::ExecIntoRequest request;
   request.set_session(name);
-  absl::StatusOr<v1::ExecIntoResponse> session = client->Call(kExecInto, request);
+  absl::StatusOr<v1::ExecIntoResponse> session =
+      Client::Call(client->sessions(), &v1::Sessions::Stub::ExecInto, request);
   if (!session.ok()) return session.status();
   // A sandbox ends with its keeper.
   absl::StatusOr<Keeper> keeper =
@@ -110,7 +119,7 @@ absl::StatusOr<Living> LivingSession(const std::string& name) {
     keeper = Join(client->directory(), session->session(), wire::FdOp::kGuest);
   }
   if (!keeper.ok()) return keeper.status();
-  return Living{*std::move(keeper), *std::move(session)};
+  return Living{{*std::move(client), *std::move(keeper)}, *std::move(session)};
 }
 
 // All of a guest's start but its session. To stay in its place.
@@ -148,8 +157,9 @@ int ExitCodeOf(const absl::Status& not_started) {
   return absl::IsNotFound(not_started) ? kExitNotFound : kExitOwnFailure;
 }
 
-// `keeper`: null without the shim.
-int StandIn(const Launcher& launcher, StartingGuest starting, Keeper* keeper) {
+// `joined`: none without the shim.
+int StandIn(const Launcher& launcher, StartingGuest starting, std::optional<Joined> joined) {
+  Keeper* const keeper = joined.has_value() ? &joined->keeper : nullptr;
   Handover handover = {};
   if (keeper != nullptr) {
     handover = {keeper->attachment().request.get(), keeper->attachment().reply.get(), keeper->memory().hiding()};
@@ -158,6 +168,8 @@ int StandIn(const Launcher& launcher, StartingGuest starting, Keeper* keeper) {
   const absl::StatusOr<pid_t> guest = starting.Finish(keeper == nullptr ? nullptr : &handover);
   if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
+  // Its threads' end takes a moment, and nobody waits for it now.
+  if (joined.has_value()) joined->client.reset();
   const bool in_own_session = launcher.floor.has_value() && launcher.floor->in_own_session();
   const int code = Supervise(*guest, launcher.inbox, keeper, starting.stops(), in_own_session);
   // Nobody outlives process 1 of a sandbox.
@@ -176,10 +188,10 @@ int RunInNewSession(Launcher& launcher, const v1::CreateSessionRequest& request)
   if (!laid.ok()) return Fail(laid, kExitOwnFailure);
   absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(launcher.start);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
-  if (!launcher.image) return StandIn(launcher, *std::move(guest), nullptr);
-  absl::StatusOr<Keeper> keeper = NewSession(request, launcher.start.signals);
-  if (!keeper.ok()) return Fail(keeper.status(), kExitOwnFailure);
-  return StandIn(launcher, *std::move(guest), &*keeper);
+  if (!launcher.image) return StandIn(launcher, *std::move(guest), std::nullopt);
+  absl::StatusOr<Joined> joined = NewSession(request, launcher.start.signals);
+  if (!joined.ok()) return Fail(joined.status(), kExitOwnFailure);
+  return StandIn(launcher, *std::move(guest), *std::move(joined));
 }
 
 int RunInLivingSession(Launcher& launcher, const std::string& name) {
@@ -204,7 +216,7 @@ int RunInLivingSession(Launcher& launcher, const std::string& name) {
   if (!laid.ok()) return Fail(laid, kExitOwnFailure);
   absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(launcher.start);
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
-  return StandIn(launcher, *std::move(guest), &living->keeper);
+  return StandIn(launcher, *std::move(guest), std::move(living->joined));
 }
 
 // What can be found wrong before there is a session; then `run`.

@@ -27,7 +27,9 @@ namespace {
 // How long a server that was told to end may take.
 constexpr int kEndMillis = 10'000;
 
-absl::StatusOr<v1::Version> AskVersion(Client& client) { return client.Call(kGetVersion, v1::GetVersionRequest()); }
+absl::StatusOr<v1::Version> AskVersion(Client& client) {
+  return Client::Call(client.server(), &v1::Server::Stub::GetVersion, v1::GetVersionRequest());
+}
 
 int Start(const SignalState& signals, int idle_exit) {
   absl::StatusOr<Client> client = Client::Connect();
@@ -57,7 +59,8 @@ int Stop(bool force) {
   const OwnedFd server(static_cast<int>(syscall(SYS_pidfd_open, version->pid(), 0)));
   v1::ShutdownRequest request;
   request.set_force(force);
-  const absl::StatusOr<v1::ShutdownResponse> response = client->Call(kShutdown, request);
+  const absl::StatusOr<v1::ShutdownResponse> response =
+      Client::Call(client->server(), &v1::Server::Stub::Shutdown, request);
   if (!response.ok()) return Fail(response.status());
   pollfd end = {server.get(), POLLIN, 0};
   if (server && poll(&end, 1, kEndMillis) == 0) {
@@ -81,9 +84,11 @@ int Status(bool as_json) {
   if (!client.ok()) return Fail(client.status());
   const absl::StatusOr<v1::Version> version = AskVersion(*client);
   if (!version.ok()) return Fail(version.status());
-  const absl::StatusOr<v1::Features> features = client->Call(kGetFeatures, v1::GetFeaturesRequest());
+  const absl::StatusOr<v1::Features> features =
+      Client::Call(client->server(), &v1::Server::Stub::GetFeatures, v1::GetFeaturesRequest());
   if (!features.ok()) return Fail(features.status());
-  const absl::StatusOr<v1::ListSessionsResponse> sessions = client->Call(kList, v1::ListSessionsRequest());
+  const absl::StatusOr<v1::ListSessionsResponse> sessions =
+      Client::Call(client->sessions(), &v1::Sessions::Stub::List, v1::ListSessionsRequest());
   if (!sessions.ok()) return Fail(sessions.status());
   if (as_json) {
     JsonWriter json;

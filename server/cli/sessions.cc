@@ -133,7 +133,8 @@ int Ps(bool as_json, bool wide) {
   v1::ListSessionsResponse sessions;
   absl::StatusOr<Client> client = Client::Connect();
   if (client.ok()) {
-    absl::StatusOr<v1::ListSessionsResponse> listed = client->Call(kList, v1::ListSessionsRequest());
+    absl::StatusOr<v1::ListSessionsResponse> listed =
+        Client::Call(client->sessions(), &v1::Sessions::Stub::List, v1::ListSessionsRequest());
     if (!listed.ok()) return Fail(listed.status());
     sessions = *std::move(listed);
   } else if (!absl::IsUnavailable(client.status())) {  // without a server there are no sessions
@@ -181,7 +182,8 @@ int Switch(const std::string& session, const std::string& stack_text, bool wait)
   *request.mutable_stack() = *std::move(stack);
   absl::StatusOr<Client> client = Client::Connect();
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<v1::PublishStackResponse> response = client->Call(kPublishStack, request);
+  const absl::StatusOr<v1::PublishStackResponse> response =
+      Client::Call(client->sessions(), &v1::Sessions::Stub::PublishStack, request);
   if (absl::IsDeadlineExceeded(response.status())) {
     return Fail(absl::DeadlineExceededError(
         absl::StrCat("session ", session,
@@ -203,7 +205,8 @@ int Place(const std::string& session, const std::vector<std::string>& places) {
   }
   absl::StatusOr<Client> client = Client::Connect();
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<v1::PlaceResponse> response = client->Call(kPlace, request);
+  const absl::StatusOr<v1::PlaceResponse> response =
+      Client::Call(client->sessions(), &v1::Sessions::Stub::Place, request);
   if (!response.ok()) return Fail(response.status());
   printf("epoch %u\n", response->epoch());
   return 0;
@@ -219,8 +222,8 @@ int Stop(const std::string& session, const std::string& signal, double grace_sec
   request.set_grace_millis(std::max(1u, static_cast<uint32_t>(grace_seconds * 1000)));
   absl::StatusOr<Client> client = Client::Connect();
   if (!client.ok()) return Fail(client.status());
-  const absl::StatusOr<v1::StopResponse> response =
-      client->Call(kStop, request, absl::Seconds(grace_seconds) + absl::Seconds(30));
+  const absl::StatusOr<v1::StopResponse> response = Client::Call(client->sessions(), &v1::Sessions::Stub::Stop, request,
+                                                                 absl::Seconds(grace_seconds) + absl::Seconds(30));
   if (!response.ok()) return Fail(response.status());
   return 0;
 }
