@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 
+#include "shim/gate/looks.h"
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
@@ -17,7 +18,6 @@
 namespace guise::shim {
 namespace {
 
-using syscall::ArgKind;
 using syscall::Nr;
 
 // Makes room at `fd`. The copy's number is away from it, but no higher than need be: fork copies the table up to there.
@@ -145,10 +145,6 @@ int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size)
 
 }  // namespace
 
-bool IsGuarded(const ProcessState& process, int32_t fd) {
-  return fd >= 0 && (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd);
-}
-
 bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   ProcessState& process = *block->process;
   switch (call.nr) {
@@ -185,21 +181,13 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
     default:
       break;
   }
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (row == nullptr) return false;
-  for (size_t i = 0; i < row->Arity(); ++i) {
-    const ArgKind kind = row->args[i].kind;
-    if (kind != ArgKind::Fd && kind != ArgKind::DirFd) continue;
-    if (!IsGuarded(process, static_cast<int32_t>(call.args[i]))) continue;
-    // A mapping without a file ignores its fd.
-    if (call.nr == Nr::mmap) continue;
-    *outcome = Outcome::Done(-EBADF);
-    return true;
-  }
-  return false;
+  const bool names_guarded = AnyArgument(
+      LooksOf(call.nr).fds, [&](size_t i) { return IsGuarded(process, static_cast<int32_t>(call.args[i])); });
+  if (names_guarded) *outcome = Outcome::Done(-EBADF);
+  return names_guarded;
 }
 
-bool NeedsFilter(Nr nr) { return nr == Nr::getdents64 || nr == Nr::getdents; }
+bool NeedsFilter(Nr nr) { return LooksOf(nr).Has(Look::kResult); }
 
 int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call) {
   while (true) {

@@ -1,5 +1,6 @@
 #include "shim/view/proc.h"
 
+#include "shim/gate/looks.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/view/fds.h"
@@ -8,7 +9,6 @@
 namespace guise::shim {
 namespace {
 
-using syscall::ArgKind;
 using syscall::Nr;
 
 constexpr size_t kPathSize = 4096;
@@ -100,27 +100,21 @@ const char* ProcPath(const ProcessState& process, const char* path) {
 
 bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
   const GuestCall& call = *edited;
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (row == nullptr) return false;
-  for (size_t i = 0; i < row->Arity(); ++i) {
-    if (row->args[i].kind != ArgKind::Path) continue;
-    // Five bytes tell nearly all paths apart from those that the view knows.
+  return AnyArgument(LooksOf(call.nr).paths, [&](size_t i) {
+    if (!MayBeKnown(guise_prefix(call.args[i]))) return false;
     char path[kViewSize];
-    constexpr uint64_t kPrefix = 5;
-    if (!ReadGuest(path, call.args[i], kPrefix)) continue;
-    if (memcmp(path, "/proc", kPrefix) != 0 && memcmp(path, "/dev/", kPrefix) != 0) continue;
-    if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) continue;
+    if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) return false;
     if (OpenKernelFile(call, KernelFileOf(path), outcome)) return true;
     switch (MeaningOf(*block->process, path)) {
       case Meaning::kNothing:
-        continue;
+        return false;
       case Meaning::kGuardedFd:
         *outcome = Outcome::Done(-ENOENT);
         return true;
       case Meaning::kProgram:
         break;
     }
-    if (g_program[0] == 0) continue;
+    if (g_program[0] == 0) return false;
     if (call.nr == Nr::readlink) {
       *outcome = Outcome::Done(ReadLink(call.args[1], call.args[2]));
       return true;
@@ -129,10 +123,9 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
       *outcome = Outcome::Done(ReadLink(call.args[2], call.args[3]));
       return true;
     }
-    if (!FollowsLink(call)) continue;
-    edited->args[i] = Word(g_program);
-  }
-  return false;
+    if (FollowsLink(call)) edited->args[i] = Word(g_program);
+    return false;
+  });
 }
 
 }  // namespace guise::shim
