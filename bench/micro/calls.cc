@@ -27,6 +27,20 @@ bool HasVsyscallPage() {
   return false;
 }
 
+// A call with a site of its own: one that has been rewritten is for one number.
+template <long kNr>
+[[gnu::noinline]] long Call(long a = 0, long b = 0, long c = 0, long d = 0) {
+  long result = kNr;
+  register long r10 __asm__("r10") = d;
+  __asm__ volatile("syscall\n  cmp $-4096, %%rax"
+                   : "+a"(result)
+                   : "D"(a), "S"(b), "d"(c), "r"(r10)
+                   : "rcx", "r11", "memory", "cc");
+  return result;
+}
+
+long Word(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
 // Claimed by no personality.
 void Getppid(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(syscall(SYS_getppid));
@@ -46,20 +60,71 @@ void Stat(benchmark::State& state) {
 }
 BENCHMARK(Stat);
 
-// One of the old calls, which legacy folds into the one below it.
+// Old calls, which legacy folds into those below them: one that is not looked at, one with fds, those with a path.
+void Getpgrp(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_getpgrp>());
+}
+BENCHMARK(Getpgrp);
+
+void Getpgid(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_getpgid>(0));
+}
+BENCHMARK(Getpgid);
+
 void Dup2(benchmark::State& state) {
   const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int other = dup(fd);
-  for (auto _ : state) benchmark::DoNotOptimize(syscall(SYS_dup2, fd, other));
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_dup2>(fd, other));
 }
 BENCHMARK(Dup2);
 
 void Dup3(benchmark::State& state) {
   const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int other = dup(fd);
-  for (auto _ : state) benchmark::DoNotOptimize(syscall(SYS_dup3, fd, other, 0));
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_dup3>(fd, other, 0));
 }
 BENCHMARK(Dup3);
+
+void Access(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_access>(Word("/etc/passwd"), R_OK));
+}
+BENCHMARK(Access);
+
+void Faccessat(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_faccessat>(AT_FDCWD, Word("/etc/passwd"), R_OK));
+}
+BENCHMARK(Faccessat);
+
+void OldStat(benchmark::State& state) {
+  struct stat status;
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_stat>(Word("/etc/passwd"), Word(&status)));
+}
+BENCHMARK(OldStat);
+
+void Newfstatat(benchmark::State& state) {
+  struct stat status;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(Call<SYS_newfstatat>(AT_FDCWD, Word("/etc/passwd"), Word(&status), 0));
+  }
+}
+BENCHMARK(Newfstatat);
+
+void Open(benchmark::State& state) {
+  for (auto _ : state) close(static_cast<int>(Call<SYS_open>(Word("/etc/passwd"), O_RDONLY | O_CLOEXEC)));
+}
+BENCHMARK(Open);
+
+void Openat(benchmark::State& state) {
+  for (auto _ : state) close(static_cast<int>(Call<SYS_openat>(AT_FDCWD, Word("/etc/passwd"), O_RDONLY | O_CLOEXEC)));
+}
+BENCHMARK(Openat);
+
+// An fd that is looked at in the gate.
+void Fcntl(benchmark::State& state) {
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  for (auto _ : state) benchmark::DoNotOptimize(Call<SYS_fcntl>(fd, F_GETFD));
+}
+BENCHMARK(Fcntl);
 
 // time(2) of the vsyscall page: from a fault, answered by the kernel, or by the shim where VSYSCALL_PAGE says that the
 // page is.

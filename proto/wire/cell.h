@@ -26,6 +26,8 @@ class Cell {
   T Relaxed() const { return __atomic_load_n(&word_, __ATOMIC_RELAXED); }
   void Release(T value) { __atomic_store_n(&word_, value, __ATOMIC_RELEASE); }
   void StoreRelaxed(T value) { __atomic_store_n(&word_, value, __ATOMIC_RELAXED); }
+  // The store and what FullFence does, in one instruction.
+  void StoreFull(T value) { __atomic_exchange_n(&word_, value, __ATOMIC_SEQ_CST); }
 
   // Swaps `expected` for `desired`; false when the word held something else. Full order on success.
   bool CompareSwap(T expected, T desired) {

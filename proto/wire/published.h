@@ -144,17 +144,30 @@ enum class DirectWay : uint8_t {
   kNative = 0,
   kValue = 1,
   kLook = 2,  // at placement and action
+  kFold = 3,  // another call with these arguments, natively
 };
 
 // Direct table, by number: how the call is answered, where it is counted, and the answer, which may not part.
 struct DirectWord {
   DirectWay way;
   uint8_t counter;  // bytes from calls[kKernel][0] of the thread's record
-  uint16_t reserved;
-  int32_t value;  // kValue: sign-extended
+  uint16_t nr;      // kFold: the new number
+  int32_t value;    // kValue: sign-extended; kFold: FoldSources
 };
 static_assert(sizeof(DirectWord) == sizeof(uint64_t));
 static_assert(kTableNumbers * sizeof(DirectWord) == kDirectSize);
+
+// Where a folded call's arguments come from: half a byte each, the first lowest. 0..5: argument of the old call; 6..15:
+// kFoldConstants[source - 6]. The two highest name arguments of the old call whose low 32 bits must differ, else the
+// call is looked at; the same twice: none must. Folds with other constants are all looked at.
+inline constexpr uint32_t kFoldArguments = 6;
+inline constexpr uint32_t kFoldBits = 4;
+// AT_FDCWD, the size of a signal set, AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, creat(2)'s flags; the rest is not in use.
+inline constexpr int64_t kFoldConstants[(1u << kFoldBits) - kFoldArguments] = {0, -100, 8, 0x100, 0x200, 0x241};
+
+constexpr uint32_t FoldSource(uint32_t sources, uint32_t i) {
+  return sources >> (i * kFoldBits) & ((1u << kFoldBits) - 1);
+}
 
 // One page of reply memory: reply lines of a group; in group 0 also the published page.
 struct ReplyGroup {

@@ -1,6 +1,9 @@
 #include "server/channel/reply_view.h"
 
+#include <algorithm>
 #include <bit>
+#include <iterator>
+#include <optional>
 
 #include "server/channel/futex.h"
 
@@ -27,6 +30,37 @@ void StoreText(wire::Cell<uint64_t> (&to)[wire::KernelLook::kText / 8], const st
   for (size_t i = 0; i < wire::KernelLook::kText / 8; ++i) to[i].StoreRelaxed(words[i]);
 }
 
+// Of an argument of the old call, or a constant (Action::from); false: a constant that FoldSource has no word for.
+bool AddSource(const ActionRow& action, uint32_t i, uint32_t* sources) {
+  constexpr uint32_t kFirstConstant = 6;
+  uint32_t source = action.from[i];
+  if (source >= kFirstConstant) {
+    const auto* const at = std::find(std::begin(wire::kFoldConstants), std::end(wire::kFoldConstants),
+                                     action.constants[source - kFirstConstant]);
+    if (at == std::end(wire::kFoldConstants)) return false;
+    source = wire::kFoldArguments + static_cast<uint32_t>(at - std::begin(wire::kFoldConstants));
+  }
+  *sources |= source << (i * wire::kFoldBits);
+  return true;
+}
+
+// See FoldSource; arguments that the new call does not have are 0.
+std::optional<uint32_t> SourcesOf(const ActionRow& action) {
+  static_assert(wire::kFoldConstants[0] == 0);
+  uint32_t sources = 0;
+  for (uint32_t i = 0; i < wire::kFoldArguments; ++i) {
+    if (i >= action.count) {
+      sources |= wire::kFoldArguments << (i * wire::kFoldBits);
+    } else if (!AddSource(action, i, &sources)) {
+      return std::nullopt;
+    }
+  }
+  for (uint32_t i = 0; i < 2; ++i) {
+    sources |= uint32_t{action.differ[i]} << ((wire::kFoldArguments + i) * wire::kFoldBits);
+  }
+  return sources;
+}
+
 // See DirectWord. Only values of 32 bits have room.
 uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
   const wire::Placement placement = tables.placement[nr];
@@ -41,6 +75,13 @@ uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
     if (is_value && static_cast<int32_t>(action.value) == action.value) {
       word.way = wire::DirectWay::kValue;
       word.value = static_cast<int32_t>(action.value);
+    }
+    if (action.verb == wire::ActionVerb::kFold) {
+      if (const std::optional<uint32_t> sources = SourcesOf(action)) {
+        word.way = wire::DirectWay::kFold;
+        word.nr = static_cast<uint16_t>(action.nr);
+        word.value = static_cast<int32_t>(*sources);
+      }
     }
   }
   return std::bit_cast<uint64_t>(word);

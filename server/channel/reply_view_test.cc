@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include "proto/wire/published.h"
 
@@ -41,6 +43,16 @@ ActionRow ValueRow(wire::ActionVerb verb, int64_t value) {
   return row;
 }
 
+ActionRow FoldRow(std::vector<uint8_t> from, std::vector<int32_t> constants) {
+  ActionRow row;
+  row.verb = wire::ActionVerb::kFold;
+  row.nr = 257;
+  row.count = static_cast<uint8_t>(from.size());
+  std::copy(from.begin(), from.end(), row.from);
+  std::copy(constants.begin(), constants.end(), row.constants);
+  return row;
+}
+
 TEST_F(DirectTableTest, NativeCallsAreCountedByTheEpochsParity) {
   for (const uint32_t epoch : {4u, 5u}) {
     const wire::DirectWord word = Published(wire::Placement::kKernel, {}, epoch);
@@ -61,12 +73,32 @@ TEST_F(DirectTableTest, AConstantAndAnErrorStandThereWithTheirCounter) {
   EXPECT_EQ(error.counter, kShimCounters);
 }
 
+TEST_F(DirectTableTest, AFoldStandsThereWithItsArgumentsAndWhatMustDiffer) {
+  ActionRow row = FoldRow({1, 6, 0, 7}, {-100, 8});
+  row.differ[0] = 0;
+  row.differ[1] = 1;
+  const wire::DirectWord word = Published(wire::Placement::kShim, row, 5);
+  EXPECT_EQ(word.way, wire::DirectWay::kFold);
+  EXPECT_EQ(word.counter, (wire::kParities + 1) * sizeof(uint64_t));
+  EXPECT_EQ(word.nr, 257);
+  const auto sources = static_cast<uint32_t>(word.value);
+  EXPECT_EQ(wire::FoldSource(sources, 0), 1u);
+  EXPECT_EQ(wire::kFoldConstants[wire::FoldSource(sources, 1) - wire::kFoldArguments], -100);
+  EXPECT_EQ(wire::FoldSource(sources, 2), 0u);
+  EXPECT_EQ(wire::kFoldConstants[wire::FoldSource(sources, 3) - wire::kFoldArguments], 8);
+  for (uint32_t i = 4; i < wire::kFoldArguments; ++i) {
+    EXPECT_EQ(wire::kFoldConstants[wire::FoldSource(sources, i) - wire::kFoldArguments], 0);
+  }
+  EXPECT_EQ(wire::FoldSource(sources, 6), 0u);
+  EXPECT_EQ(wire::FoldSource(sources, 7), 1u);
+}
+
 TEST_F(DirectTableTest, WhatTakesMoreThanAValueIsLookedAt) {
   constexpr int64_t kLarge = int64_t{std::numeric_limits<int32_t>::max()} + 1;
   EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kConstant, kLarge), 1).way,
             wire::DirectWay::kLook);
   EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kOverlay, 0), 1).way, wire::DirectWay::kLook);
-  EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kFold, 0), 1).way, wire::DirectWay::kLook);
+  EXPECT_EQ(Published(wire::Placement::kShim, FoldRow({6}, {0x1234}), 1).way, wire::DirectWay::kLook);
   EXPECT_EQ(Published(wire::Placement::kServer, ValueRow(wire::ActionVerb::kConstant, 1), 1).way,
             wire::DirectWay::kLook);
 }

@@ -1,6 +1,7 @@
 #include "shim/gate/answer.h"
 
 #include "shim/gate/fold.h"
+#include "shim/gate/looks.h"
 #include "shim/gate/overlay.h"
 #include "shim/rewrite/mappings.h"
 #include "shim/signal/interrupt.h"
@@ -16,8 +17,9 @@ using syscall::Nr;
 // Native calls that are made here, beside those that may meet something hidden: results to be looked through; and,
 // while the guest blocks SIGSYS, what may wait for a signal: guest context needs SIGSYS open, for dispatch, and would
 // take one that the guest waits for by sigwait(3) or signalfd(2), or not take one that the call's own mask opens.
-bool IsMadeHere(const ThreadBlock* block, const GuestCall& call) {
-  return NeedsFilter(call.nr) || MapsText(call) || (block->blocks_sigsys && HasTrait(call, syscall::Trait::MayBlock));
+bool IsMadeHere(const ThreadBlock* block, Looks looks, const GuestCall& call) {
+  return looks.Has(Look::kResult) || (looks.Has(Look::kMemory) && MapsText(call)) ||
+         (block->blocks_sigsys && looks.Has(Look::kMayBlock));
 }
 
 }  // namespace
@@ -38,17 +40,18 @@ Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision)
   return Outcome::Native();
 }
 
-Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outcome) {
-  if (outcome.kind != Outcome::Kind::kNative && outcome.kind != Outcome::Kind::kTail) return outcome;
-  const GuestCall& call = outcome.kind == Outcome::Kind::kNative ? asked : outcome.call;
-  if (block->has_interruption) return outcome;
+void MakeHere(ThreadBlock* block, const GuestCall& asked, Outcome* outcome) {
+  if (outcome->kind != Outcome::Kind::kNative && outcome->kind != Outcome::Kind::kTail) return;
+  const GuestCall& call = outcome->kind == Outcome::Kind::kNative ? asked : outcome->call;
+  if (block->has_interruption) return;
+  const Looks looks = LooksOf(call.nr);
   const bool may_meet_hidden = MayMeetHidden(call);
-  if (may_meet_hidden || IsMadeHere(block, call)) {
+  if (may_meet_hidden || IsMadeHere(block, looks, call)) {
     const int64_t result = may_meet_hidden ? PerformHiding(block, call) : PerformStep(block, call);
-    return result == kNotMade ? outcome : Outcome::Done(result);
+    if (result != kNotMade) *outcome = Outcome::Done(result);
+  } else if (looks.Has(Look::kMemory)) {
+    NoteMappings(block, call);
   }
-  NoteMappings(block, call);
-  return outcome;
 }
 
 }  // namespace guise::shim

@@ -12,7 +12,7 @@ namespace guise::shim {
 Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision);
 
 // Makes a call here, not in guest context, if it has to be: `outcome` is what has become of `asked`.
-Outcome MakeHere(ThreadBlock* block, const GuestCall& asked, const Outcome& outcome);
+void MakeHere(ThreadBlock* block, const GuestCall& asked, Outcome* outcome);
 
 }  // namespace guise::shim
 

@@ -39,14 +39,25 @@ struct Outcome {
     kTail,        // `call` natively, in guest context; its result is the guest's
     kRedirected,  // the context has been edited
   };
-  Kind kind = Kind::kNative;
-  int64_t value = 0;
-  GuestCall call = {};
+  Kind kind;
+  int64_t value;   // with kDone
+  GuestCall call;  // with kTail
 
-  static Outcome Native() { return {}; }
-  static Outcome Done(int64_t value) { return {.kind = Kind::kDone, .value = value}; }
-  static Outcome Tail(const GuestCall& call) { return {.kind = Kind::kTail, .call = call}; }
-  static Outcome Redirected() { return {.kind = Kind::kRedirected}; }
+  // The rest stays as it is: each call has one of these.
+  explicit Outcome(Kind kind = Kind::kNative) : kind(kind) {}  // NOLINT(cppcoreguidelines-pro-type-member-init)
+
+  static Outcome Native() { return Outcome(Kind::kNative); }
+  static Outcome Done(int64_t value) {
+    Outcome outcome(Kind::kDone);
+    outcome.value = value;
+    return outcome;
+  }
+  static Outcome Tail(const GuestCall& call) {
+    Outcome outcome(Kind::kTail);
+    outcome.call = call;
+    return outcome;
+  }
+  static Outcome Redirected() { return Outcome(Kind::kRedirected); }
 };
 
 }  // namespace guise::shim

@@ -2,6 +2,8 @@
 // before.
 #include "shim/arch/x86_64/gates.h"
 #include "shim/gate/answer.h"
+#include "shim/gate/fold.h"
+#include "shim/gate/looks.h"
 #include "shim/gate/own.h"
 #include "shim/gate/published.h"
 #include "shim/gate/routes.h"
@@ -12,6 +14,8 @@
 #include "shim/thread/clone.h"
 #include "shim/thread/records.h"
 #include "shim/thread/stub_table.h"
+#include "shim/view/fds.h"
+#include "shim/view/proc.h"
 
 namespace guise::shim {
 namespace {
@@ -24,15 +28,21 @@ void SetKernelMask(int how, SignalSet mask, SignalSet* old) {
   Native(Nr::rt_sigprocmask, how, &mask, old, sizeof(mask));
 }
 
+GuestCall AskedOf(const GuestRegs& regs) {
+  return {Nr{static_cast<uint32_t>(regs.rax)}, {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
+}
+
 // Whether calls are looked at by nobody but the session.
 bool IsOpen(const ThreadBlock* block) { return block->filters.Acquire() == nullptr && !block->dispatch.on; }
 
+// A blocked fault of a copy would kill, and opening them would let in what others have sent.
+bool FaultsKill(const ThreadBlock* block) { return block->blocked_faults != 0; }
+
 // Calls that double or end the thread: the gate is left to another one, with all signals blocked. False: not one of
-// them.
-bool DoubleOrEnd(ThreadBlock* block, const GuestCall& call) {
+// them. Not in line: the frame that it makes is large.
+[[gnu::noinline]] bool DoubleOrEnd(ThreadBlock* block, const GuestCall& call) {
   const bool ends = call.nr == Nr::exit || call.nr == Nr::exit_group;
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(call.nr));
-  if (!ends && (row == nullptr || !row->Has(syscall::Trait::CreatesTask))) return false;
+  if (!ends && !HasTrait(call, syscall::Trait::CreatesTask)) return false;
   ucontext context = {};
   // SIGSYS stays open, for the way out when a signal has come before this.
   SetKernelMask(SIG_BLOCK, kShimMask & ~Bit(SIGSYS), &context.uc_sigmask);
@@ -69,52 +79,87 @@ bool DoubleOrEnd(ThreadBlock* block, const GuestCall& call) {
   return true;
 }
 
-// Calls that AnswerCaller of own.cc answers from the block alone. False: not one of them.
-bool AnswerSignals(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+// Of Look::kCaught, those that AnswerCaller of own.cc answers from the block alone. False: not one of them.
+bool AnswerFromBlock(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+  int64_t result = 0;
   switch (call.nr) {
+    case Nr::rt_sigprocmask:
+      if (!SetMaskInGate(block, &result)) return false;
+      break;
     case Nr::rt_sigaction:
-      *outcome = Outcome::Done(SetAction(block, block->regs));
+      if (FaultsKill(block)) return false;
+      result = SetAction(block, block->regs);
       break;
     case Nr::rt_sigpending:
-      *outcome = Outcome::Done(PendingSignals(block, block->regs));
+      if (FaultsKill(block)) return false;
+      result = PendingSignals(block, block->regs);
       break;
     case Nr::sigaltstack:
-      *outcome = Outcome::Done(SetAltStack(block, block->regs));
+      if (FaultsKill(block)) return false;
+      result = SetAltStack(block, block->regs);
       break;
     default:
       return false;
   }
+  *outcome = Outcome::Done(result);
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
   return true;
 }
 
 // Whether nothing of the guest's memory is read or written for the call before it is made.
-bool CopiesNothing(Nr nr) { return RouteOf(nr) != Route::kGate || nr == Nr::madvise; }
+bool CopiesNothing(Nr nr) { return (RouteOf(nr) == Route::kStub && LooksOf(nr).paths == 0) || nr == Nr::madvise; }
+
+// Whether the call has nothing to do with what is the shim's own, as nearly all have.
+bool IsPlain(const ThreadBlock* block, Looks looks, const GuestCall& call) {
+  return looks.OfNumber() == 0 &&
+         !AnyArgument(looks.fds,
+                      [&](size_t i) { return IsGuarded(*block->process, static_cast<int32_t>(call.args[i])); }) &&
+         !AnyArgument(looks.paths, [&](size_t i) { return MayBeKnown(guise_prefix(call.args[i])); });
+}
+
+// By the thread's direct table. False: the page has more to say. REQUIRES: the number has a row.
+bool AnswerDirectly(const ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+  const uint64_t bits = block->direct.Relaxed()[static_cast<uint32_t>(call.nr)].Relaxed();
+  const auto word = __builtin_bit_cast(wire::DirectWord, bits);
+  switch (word.way) {
+    case wire::DirectWay::kNative:
+      break;
+    case wire::DirectWay::kValue:
+      *outcome = Outcome::Done(word.value);
+      break;
+    case wire::DirectWay::kFold:
+      if (!Fold(call, word, &outcome->call)) return false;
+      outcome->kind = Outcome::Kind::kTail;
+      break;
+    default:
+      return false;
+  }
+  CountDirect(block, word.counter);
+  return true;
+}
+
+// By the published page. False: the thread has to be caught.
+bool AnswerByPage(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+  const Decision decision = EnterGate(block, call);
+  const bool copies = decision.action.verb == wire::ActionVerb::kOverlay;
+  const bool here = decision.placement != wire::Placement::kServer && !(FaultsKill(block) && copies);
+  if (here) {
+    CountCall(block, decision.placement, decision.epoch);
+    if (decision.placement == wire::Placement::kShim) *outcome = Act(block, call, decision);
+  }
+  LeaveGate(block);
+  return here;
+}
 
 // False: the thread has to be caught.
 bool AnswerHere(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
   if (!IsOpen(block)) return false;
-  if (call->nr == Nr::rt_sigprocmask) {
-    *outcome = Outcome::Done(0);
-    if (!SetMaskInGate(block, &outcome->value)) return false;
-    CountCall(block, wire::Placement::kShim, CurrentEpoch());
-    return true;
-  }
-  // A blocked fault of a copy would kill, and opening them would let in what others have sent.
-  const bool faults_kill = block->blocked_faults != 0;
-  if (faults_kill && !CopiesNothing(call->nr)) return false;
-  if (AnswerSignals(block, *call, outcome)) return true;
-  if (!IsForGate(call->nr) || (block->blocks_sigsys && HasTrait(*call, syscall::Trait::MayBlock))) return false;
-  if (AnswerView(block, call, outcome)) return true;
-  const Decision decision = EnterGate(block, *call);
-  const bool copies = decision.action.verb == wire::ActionVerb::kOverlay;
-  const bool here = decision.placement != wire::Placement::kServer && !(faults_kill && copies);
-  if (here) {
-    CountCall(block, decision.placement, decision.epoch);
-    if (decision.placement == wire::Placement::kShim) *outcome = Act(block, *call, decision);
-  }
-  LeaveGate(block);
-  return here;
+  const Looks looks = LooksOf(call->nr);
+  if (looks.Has(Look::kCaught)) return AnswerFromBlock(block, *call, outcome);
+  if (FaultsKill(block) && !CopiesNothing(call->nr)) return false;
+  if (block->blocks_sigsys && looks.Has(Look::kMayBlock)) return false;
+  if (!IsPlain(block, looks, *call) && AnswerView(block, looks, call, outcome)) return true;
+  return AnswerDirectly(block, *call, outcome) || AnswerByPage(block, *call, outcome);
 }
 
 }  // namespace
@@ -132,34 +177,34 @@ void guise_gate_call(guise::shim::ThreadBlock* block) {
   regs.r11 = regs.eflags;
   block->has_temp_mask = false;
   block->ignored_fault = 0;
-  const GuestCall asked = {guise::syscall::Nr{static_cast<uint32_t>(regs.rax)},
-                           {regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9}};
-  GuestCall call = asked;
+  GuestCall call = AskedOf(regs);
   Outcome outcome = Outcome::Native();
   block->gate_before = true;
   if (!AnswerHere(block, &call, &outcome)) {
-    if (IsOpen(block) && asked.nr == Nr::rt_sigreturn && ReturnInGate(block)) return;
-    if (IsOpen(block) && DoubleOrEnd(block, asked)) return;
+    if (IsOpen(block) && call.nr == Nr::rt_sigreturn && ReturnInGate(block)) return;
+    if (IsOpen(block) && DoubleOrEnd(block, call)) return;
     block->leave_to = Label(guise_traps) + kSiteSize * block->site;
     return;
   }
-  if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
-  outcome = MakeHere(block, asked, outcome);
+  if (outcome.kind == Outcome::Kind::kNative && LooksOf(call.nr).paths != 0 && !Same(call, AskedOf(regs))) {
+    outcome = Outcome::Tail(call);
+  }
+  MakeHere(block, call, &outcome);
   block->gate_before = outcome.kind != Outcome::Kind::kDone;
   switch (outcome.kind) {
     case Outcome::Kind::kDone:
       regs.rax = static_cast<uint64_t>(outcome.value);
-      block->leave_to = AfterCall(regs.rip);
+      block->leave_to = TargetOfIndex(block->site);
       return;
     case Outcome::Kind::kTail:
       block->tail[0] = static_cast<uint64_t>(outcome.call.nr);
       for (int i = 0; i < 6; ++i) block->tail[i + 1] = outcome.call.args[i];
       block->leave_to = Label(guise_gate_tail);
-      block->resume = AfterCall(regs.rip);
+      block->resume = TargetOfIndex(block->site);
       return;
     case Outcome::Kind::kNative:
     case Outcome::Kind::kRedirected:
-      block->leave_to = NativeCallOf(block->site);
+      block->leave_to = StubOfIndex(block->site);
       return;
   }
 }

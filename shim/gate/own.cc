@@ -137,11 +137,12 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
   return true;
 }
 
-bool AnswerViews(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
-  if (!AnswerForFds(block, *call, outcome) && !AnswerForFdLists(block, *call, outcome) &&
-      !AnswerForRanges(*call, outcome) && !AnswerForProc(block, call, outcome)) {
-    return false;
-  }
+bool AnswerViews(ThreadBlock* block, Looks looks, GuestCall* call, Outcome* outcome) {
+  const bool answered = ((looks.fds != 0 || looks.Has(Look::kFdTable)) && AnswerForFds(block, *call, outcome)) ||
+                        (looks.Has(Look::kFdLists) && AnswerForFdLists(block, *call, outcome)) ||
+                        (looks.Has(Look::kMemory) && AnswerForRanges(*call, outcome)) ||
+                        (looks.paths != 0 && AnswerForProc(block, call, outcome));
+  if (!answered) return false;
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
   return true;
 }
@@ -173,13 +174,14 @@ Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
 }
 
 bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* outcome) {
-  if (HasTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
-  return AnswerCaller(block, context, *call, outcome) || AnswerViews(block, call, outcome);
+  const Looks looks = LooksOf(call->nr);
+  if (looks.Has(Look::kTempMask)) NoteTempMask(block, *call);
+  return AnswerCaller(block, context, *call, outcome) || AnswerViews(block, looks, call, outcome);
 }
 
-bool AnswerView(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
-  if (HasTrait(*call, syscall::Trait::TempMask)) NoteTempMask(block, *call);
-  return AnswerViews(block, call, outcome);
+bool AnswerView(ThreadBlock* block, Looks looks, GuestCall* call, Outcome* outcome) {
+  if (looks.Has(Look::kTempMask)) NoteTempMask(block, *call);
+  return AnswerViews(block, looks, call, outcome);
 }
 
 }  // namespace guise::shim

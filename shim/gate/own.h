@@ -4,6 +4,7 @@
 #define GUISE_SHIM_GATE_OWN_H_
 
 #include "shim/gate/call.h"
+#include "shim/gate/looks.h"
 
 namespace guise::shim {
 
@@ -13,8 +14,9 @@ bool AnswerOwn(ThreadBlock* block, ucontext* context, GuestCall* call, Outcome* 
 // exit(2), exit_group(2): the thread goes to its exit gate, or is gone.
 Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call);
 
-// The part of it that needs no signal frame: guarded fds and views. REQUIRES: IsForGate(call->nr).
-bool AnswerView(ThreadBlock* block, GuestCall* call, Outcome* outcome);
+// The part of it that needs no signal frame: guarded fds and views. `looks`: of the call's number. REQUIRES: they are
+// not kCaught.
+bool AnswerView(ThreadBlock* block, Looks looks, GuestCall* call, Outcome* outcome);
 
 }  // namespace guise::shim
 

@@ -10,16 +10,18 @@ namespace {
 // A writer is done within microseconds; after so many rounds it is worth asking whether there is one.
 constexpr uint32_t kPatience = 1 << 16;
 
-ActionCopy CopyAction(const wire::Action& action) {
-  ActionCopy copy;
-  copy.verb = static_cast<wire::ActionVerb>(action.verb.Relaxed());
-  copy.count = action.count.Relaxed();
-  for (int i = 0; i < 6; ++i) copy.from[i] = action.from[i].Relaxed();
-  copy.nr = action.nr.Relaxed();
-  for (int i = 0; i < 2; ++i) copy.differ[i] = action.differ[i].Relaxed();
-  copy.value = action.value.Relaxed();
-  for (int i = 0; i < 4; ++i) copy.constants[i] = action.constants[i].Relaxed();
-  return copy;
+// Of the fields those that the verb has.
+void CopyAction(const wire::Action& action, ActionCopy* copy) {
+  copy->verb = static_cast<wire::ActionVerb>(action.verb.Relaxed());
+  if (copy->verb != wire::ActionVerb::kFold) {
+    copy->value = action.value.Relaxed();
+    return;
+  }
+  copy->count = action.count.Relaxed();
+  for (int i = 0; i < 6; ++i) copy->from[i] = action.from[i].Relaxed();
+  copy->nr = action.nr.Relaxed();
+  for (int i = 0; i < 2; ++i) copy->differ[i] = action.differ[i].Relaxed();
+  for (int i = 0; i < 4; ++i) copy->constants[i] = action.constants[i].Relaxed();
 }
 
 // Whether the server answers what would be folded.
@@ -81,15 +83,15 @@ Decision EnterGate(ThreadBlock* block, const GuestCall& call) {
   for (uint32_t round = 1;; ++round) {
     const uint32_t sequence = root.published.sequence.Acquire();
     if ((sequence & 1) == 0) {
-      Decision decision = {};
+      Decision decision;
       decision.epoch = root.published.epoch.Relaxed();
       // Dekker with the drain: it sees this thread in the gate, or this thread sees the page that it published.
-      record.in_gate.StoreRelaxed(decision.epoch);
-      wire::FullFence();
+      record.in_gate.StoreFull(decision.epoch);
       decision.placement = nr < wire::kTableNumbers ? static_cast<wire::Placement>(root.placement[nr].Relaxed())
                                                     : wire::Placement::kKernel;
+      decision.action.verb = wire::ActionVerb::kNone;
       if (decision.placement == wire::Placement::kShim)
-        decision.action = CopyAction(ActionAt(root.action[nr].Relaxed()));
+        CopyAction(ActionAt(root.action[nr].Relaxed()), &decision.action);
       if (decision.action.verb == wire::ActionVerb::kOverlay) decision.overlay = CopyOverlayView(root.published);
       if (IsServers(call, decision.action)) decision.placement = wire::Placement::kServer;
       wire::AcquireFence();
@@ -97,8 +99,10 @@ Decision EnterGate(ThreadBlock* block, const GuestCall& call) {
     }
     __builtin_ia32_pause();
     if (round % kPatience == 0 && !ServerAlive() && LossPolicy() != wire::OnLoss::kWait) {
-      Decision decision = {};
+      Decision decision;
       decision.epoch = root.published.epoch.Relaxed();
+      decision.placement = wire::Placement::kKernel;
+      decision.action.verb = wire::ActionVerb::kNone;
       if (LossPolicy() == wire::OnLoss::kFail) {
         decision.placement = wire::Placement::kShim;
         decision.action.verb = wire::ActionVerb::kDeny;

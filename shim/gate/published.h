@@ -9,7 +9,7 @@
 
 namespace guise::shim {
 
-// An action, copied.
+// An action, copied: of the fields those that the verb has.
 struct ActionCopy {
   wire::ActionVerb verb;
   uint8_t count;

@@ -8,23 +8,24 @@
 #include "proto/wire/published.h"
 #include "shim/arch/x86_64/cpu.h"
 #include "shim/arch/x86_64/gates.h"
+#include "shim/gate/looks.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/thread/records.h"
-#include "shim/view/fds.h"
 #include "shim/view/hiding.h"
 
 namespace guise::shim {
 namespace {
 
-using syscall::ArgKind;
 using syscall::Nr;
-using syscall::Trait;
 using wire::Cell;
 
 static_assert(wire::kTableNumbers == GUISE_TABLE_NUMBERS);
 static_assert(static_cast<uint8_t>(wire::DirectWay::kValue) == GUISE_WAY_VALUE);
+static_assert(static_cast<uint8_t>(wire::DirectWay::kFold) == GUISE_WAY_FOLD);
 static_assert(offsetof(wire::DirectWord, way) == 0 && offsetof(wire::DirectWord, counter) == 1);
+static_assert(offsetof(wire::DirectWord, nr) == 2 && offsetof(wire::DirectWord, value) == 4);
+static_assert(wire::kFoldBits == 4 && wire::kFoldArguments == 6);
 
 bool g_has_fsgsbase;
 
@@ -33,26 +34,6 @@ struct ClosedTable {
   Cell<uint64_t> words[wire::kTableNumbers];
 };
 ClosedTable g_closed;
-
-// Answered in all their forms by a caught thread.
-bool NeedsContext(Nr nr) {
-  const syscall::Row* const row = syscall::Find(static_cast<uint32_t>(nr));
-  if (row == nullptr || row->Has(Trait::CreatesTask)) return true;
-  switch (nr) {
-    case Nr::ptrace:
-    case Nr::prctl:
-    case Nr::seccomp:
-    case Nr::arch_prctl:
-      return true;
-    // The caller's own, and no more than a note in the kernel.
-    case Nr::set_robust_list:
-    case Nr::set_tid_address:
-    case Nr::rseq:
-      return false;
-    default:
-      return row->Has(Trait::CallerOnly) || NeedsFilter(nr);
-  }
-}
 
 // Of %gs. ABI: FSGSBASE lets programs change it; arch_prctl(2) does on every CPU.
 bool SetBase(uint64_t base) {
@@ -95,48 +76,12 @@ void TellBelowGuarded(const ProcessState* process, int32_t below) {
 
 }  // namespace
 
-bool IsForGate(Nr nr) { return !NeedsContext(nr); }
-
 Route RouteOf(Nr nr) {
-  if (NeedsContext(nr)) return Route::kGate;
-  const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(nr));
-  if (row.Has(Trait::TempMask) || row.Has(Trait::ChangesMemoryMap)) return Route::kGate;
-  switch (nr) {
-    case Nr::close_range:
-    case Nr::dup2:
-    case Nr::dup3:
-    case Nr::fcntl:
-    case Nr::poll:
-    case Nr::select:
-    case Nr::sendmsg:
-    case Nr::sendmmsg:
-    case Nr::process_madvise:
-    case Nr::madvise:
-      return Route::kGate;
-    case Nr::connect:
-    case Nr::bind:
-    case Nr::sendto:
-      // Their addresses may be paths.
-      if (Hides()) return Route::kGate;
-      break;
-    default:
-      break;
-  }
-  Route route = Route::kDirect;
-  for (size_t i = 0; i < row.Arity(); ++i) {
-    switch (row.args[i].kind) {
-      case ArgKind::Path:
-      case ArgKind::DirFd:
-        return Route::kGate;
-      case ArgKind::Fd:
-        if (i != 0) return Route::kGate;
-        route = Route::kFd;
-        break;
-      default:
-        break;
-    }
-  }
-  return route;
+  const Looks looks = LooksOf(nr);
+  int arguments = 0;
+  AnyArgument(looks.fds | looks.paths, [&](size_t) { return ++arguments > kStubLooks; });
+  const bool may_meet_hidden = (looks.paths != 0 || looks.Has(Look::kAddress)) && Hides();
+  return looks.OfNumber() == 0 && !may_meet_hidden && arguments <= kStubLooks ? Route::kStub : Route::kGate;
 }
 
 void NoteHardware(uint64_t hwcap2) {
@@ -155,6 +100,12 @@ void TakeGs(ThreadBlock* block) {
   if (block->cookie == 0 && !SetBase(reinterpret_cast<uint64_t>(block))) return;
   block->cookie = GUISE_COOKIE_VALUE;
   block->self = block;
+  block->gate_looks = ~(GUISE_LOOK_MAY_BLOCK | GUISE_LOOK_FD_0 | GUISE_LOOK_FD_1);
+  if (!Hides()) block->gate_looks &= ~(GUISE_LOOK_PATH_0 | GUISE_LOOK_PATH_1);
+  constexpr size_t kConstants = sizeof(wire::kFoldConstants) / sizeof(wire::kFoldConstants[0]);
+  for (size_t i = 0; i < kConstants; ++i) {
+    block->fold_words[wire::kFoldArguments + i] = Word(wire::kFoldConstants[i]);
+  }
   block->calls = &RecordOf(block).calls[static_cast<uint32_t>(wire::Placement::kKernel)][0];
   UpdateRoutes(block);
   UpdateGuarded(block->process);

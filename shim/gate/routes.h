@@ -12,11 +12,8 @@
 
 namespace guise::shim {
 
-// By what AnswerOwn looks at.
+// By what the shim looks at (looks.h).
 Route RouteOf(syscall::Nr nr);
-// Whether the gate of rewritten sites can answer the call; else its thread must be caught by a signal, whose frame
-// holds what the call changes or reads (mask, handlers, all of the guest's state).
-bool IsForGate(syscall::Nr nr);
 
 // Whether this CPU and kernel let programs set %gs. REQUIRES: called before TakeGs.
 void NoteHardware(uint64_t hwcap2);

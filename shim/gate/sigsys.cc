@@ -180,7 +180,7 @@ void OnCall(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   GuestCall call = asked;
   if (!AnswerOwn(block, context, &call, &outcome)) outcome = Answer(block, call);
   if (outcome.kind == Outcome::Kind::kNative && !Same(call, asked)) outcome = Outcome::Tail(call);
-  outcome = MakeHere(block, asked, outcome);
+  MakeHere(block, asked, &outcome);
   if (!Restarts(block, outcome)) Apply(block, context, asked, outcome);
   if (block->has_interruption) DeliverInterruption(block, context, outcome);
 }

@@ -4,6 +4,7 @@
 
 #include "proto/wire/layout.h"
 #include "shim/arch/x86_64/gates.h"
+#include "shim/gate/looks.h"
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
@@ -228,6 +229,8 @@ Verdict Rewrite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
                    .index = StubIndex(entry_stub),
                    .nr = static_cast<uint32_t>(call.nr),
                    .route = RouteOf(call.nr),
+                   .fds = LooksOf(call.nr).fds,
+                   .paths = LooksOf(call.nr).paths,
                    .gate = Label(guise_gate),
                    .far_call = 0,
                    .body = text + kSiteSize,
@@ -328,11 +331,6 @@ uint64_t Landing(uint64_t rip) {
 uint64_t AfterCall(uint64_t rip) {
   const StubHead* const head = DisplacedAt(rip);
   return head == nullptr ? rip : CodeOf(head) + head->after_at;
-}
-
-uint64_t NativeCallOf(uint32_t index) {
-  const StubHead* const head = StubOf(SiteEnd(index));
-  return head != nullptr && head->call_at != 0 ? CodeOf(head) + head->call_at : StubOfIndex(index);
 }
 
 uint64_t SiteOfJumpApart(uint64_t rip) {

@@ -35,9 +35,6 @@ uint64_t Landing(uint64_t rip);
 // The same for one that comes from the call in front of `rip` and whose rcx may be anything.
 uint64_t AfterCall(uint64_t rip);
 
-// Where the native call of the site with the stub of this index is made for a caller with the guest's registers.
-uint64_t NativeCallOf(uint32_t index);
-
 // The site whose jump to the stub is at `rip`, apart from it; 0: none's.
 uint64_t SiteOfJumpApart(uint64_t rip);
 

@@ -1,5 +1,7 @@
 #include "shim/rewrite/stub_code.h"
 
+#include <initializer_list>
+
 #include "proto/wire/published.h"
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/memory.h"
@@ -39,6 +41,14 @@ class Emitter {
   uint64_t code_;
   size_t at_ = 0;
 };
+
+// lea (%rcx,%rdi),%ecx and so on: rdi, rsi, rdx, r10, r8, r9; with a prefix that means nothing where none is needed.
+constexpr uint8_t kAddArgument[6][4] = {{0x40, 0x8d, 0x0c, 0x39}, {0x40, 0x8d, 0x0c, 0x31}, {0x40, 0x8d, 0x0c, 0x11},
+                                        {0x42, 0x8d, 0x0c, 0x11}, {0x42, 0x8d, 0x0c, 0x01}, {0x42, 0x8d, 0x0c, 0x09}};
+
+// mov (%rdi),%r11d and so on.
+constexpr uint8_t kLoadFrom[6][3] = {{0x44, 0x8b, 0x1f}, {0x44, 0x8b, 0x1e}, {0x44, 0x8b, 0x1a},
+                                     {0x45, 0x8b, 0x1a}, {0x45, 0x8b, 0x18}, {0x45, 0x8b, 0x19}};
 
 }  // namespace
 
@@ -80,6 +90,23 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
     emit.Bytes({0xe3, over_gate});  // jrcxz over the jump to the gate
     slow = emit.at();
     jump_to_gate();
+    if (plan.paths != 0) {
+      emit.Bytes({0x65, 0x8b, 0x0c, 0x25});  // mov %gs:blocked_faults,%ecx
+      emit.Word32(GUISE_BLOCKED_FAULTS);
+      emit.Bytes({0xe3, 0x02});  // jrcxz over
+      emit.Bytes({0xeb});        // jmp slow
+      emit.Short(slow);
+    }
+    for (int argument = 0; argument < 6; ++argument) {
+      if ((plan.paths >> argument & 1) == 0) continue;
+      emit.Bytes(kLoadFrom[argument]);  // mov (argument),%r11d
+      for (const uint32_t known : {GUISE_PATH_PROC, GUISE_PATH_DEV}) {
+        emit.Bytes({0x41, 0x8d, 0x8b});  // lea -known(%r11),%ecx
+        emit.Word32(0 - known);
+        emit.Bytes({0xe3});  // jrcxz slow
+        emit.Short(slow);
+      }
+    }
     emit.Bytes({0x65, 0x4c, 0x8b, 0x1c, 0x25});  // mov %gs:direct,%r11
     emit.Word32(GUISE_DIRECT);
     emit.Bytes({0x45, 0x0f, 0xb7, 0x9b});  // movzwl 8*nr(%r11),%r11d
@@ -88,14 +115,15 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
     emit.Bytes({0xe3, 0x02});              // jrcxz over
     emit.Bytes({0xeb});                    // jmp slow
     emit.Short(slow);
-    if (plan.route == Route::kFd) {
+    for (int argument = 0; argument < 6; ++argument) {
+      if ((plan.fds >> argument & 1) == 0) continue;
       // Between the lowest guarded fd and 2^24 above it the topmost byte of the difference is 0, and nowhere below.
       emit.Bytes({0x65, 0x8b, 0x0c, 0x25});  // mov %gs:below_guarded,%ecx
       emit.Word32(GUISE_BELOW_GUARDED);
-      emit.Bytes({0x8d, 0x0c, 0x39});  // lea (%rcx,%rdi),%ecx
-      emit.Bytes({0x0f, 0xc9});        // bswap %ecx
-      emit.Bytes({0x0f, 0xb6, 0xc9});  // movzbl %cl,%ecx
-      emit.Bytes({0xe3});              // jrcxz slow
+      emit.Bytes(kAddArgument[argument]);  // lea (%rcx,argument),%ecx
+      emit.Bytes({0x0f, 0xc9});            // bswap %ecx
+      emit.Bytes({0x0f, 0xb6, 0xc9});      // movzbl %cl,%ecx
+      emit.Bytes({0xe3});                  // jrcxz slow
       emit.Short(slow);
     }
     emit.Bytes({0x44, 0x89, 0xd9});              // mov %r11d,%ecx

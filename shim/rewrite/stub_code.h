@@ -2,8 +2,10 @@
 //
 //   at the site   jmp code              in the place of the syscall instruction and the first bytes behind it
 //   code          is the thread's block in %gs, and the number the one that the stub is for? else to the gate
+//                 do the arguments that are paths begin with "/pro" or "/dev"? to the gate; also while a fault of the
+//                 guest's is blocked, for reading them may fault (the thread is then caught, signal/fault.cc)
 //                 is the number's placement kKernel? else to the gate
-//                 (kFd) is the first argument below the guarded fds? else to the gate
+//                 are the arguments that are fds below the guarded ones? else to the gate
 //                 count; no mask of the call's own; syscall; rcx := behind the site
 //   body          the instruction that the jump displaced; jmp behind it
 //
@@ -16,12 +18,13 @@
 
 namespace guise::shim {
 
-// What has to be looked at before a call may run natively.
+// Where a call is looked at before it may run natively.
 enum class Route : uint8_t {
-  kDirect,  // nothing of the shim's own
-  kFd,      // whether the first argument is a guarded fd
-  kGate,    // more than that
+  kStub,  // there: nothing of the shim's own but whether fds are guarded, and how paths begin
+  kGate,  // more than that
 };
+// How many arguments a stub has room to look at.
+inline constexpr int kStubLooks = 2;
 
 // In front of the code. Offsets are from the code's first byte.
 struct StubHead {
@@ -38,7 +41,7 @@ struct StubHead {
 };
 static_assert(sizeof(StubHead) == 24);
 
-inline constexpr size_t kMaxStub = 192;
+inline constexpr size_t kMaxStub = 224;
 
 struct StubPlan {
   uint64_t code;              // address of the code, behind the head
@@ -46,6 +49,8 @@ struct StubPlan {
   uint32_t index;             //
   uint32_t nr;                // below wire::kTableNumbers
   Route route;                //
+  uint8_t fds;                // with kStub: bit i: argument i is an fd
+  uint8_t paths;              // with kStub: bit i: argument i is a path; at most kStubLooks of both
   uint64_t gate;              // address of guise_gate
   uint64_t far_call;          // where the native call is made; 0: in the stub
   const uint8_t* body;        // the displaced instruction

@@ -175,13 +175,22 @@ TEST(StubCodeTest, StubsOfACLibraryAreWhatTheyShouldBe) {
     const size_t body_size = MovableSize(&text[at], 15, 3);
     if (body_size == 0) continue;
     ++movable;
-    for (const Route route : {Route::kDirect, Route::kFd, Route::kGate}) {
+    struct Looked {
+      Route route;
+      uint8_t fds, paths;
+    };
+    for (const Looked looked :
+         {Looked{Route::kGate, 0, 0}, Looked{Route::kStub, 0, 0}, Looked{Route::kStub, 0x01, 0x02},
+          Looked{Route::kStub, 0x14, 0}, Looked{Route::kStub, 0x20, 0x08}, Looked{Route::kStub, 0x0a, 0},
+          Looked{Route::kStub, 0, 0x05}, Looked{Route::kStub, 0, 0x30}}) {
       for (const bool far : {false, true}) {
         const StubPlan plan = {.code = far ? kBase - 0x100000 : kNearCode,
                                .after = kBase + at,
                                .index = kIndex,
                                .nr = static_cast<uint32_t>(sites) % 1024,
-                               .route = route,
+                               .route = looked.route,
+                               .fds = looked.fds,
+                               .paths = looked.paths,
                                .gate = far ? 0x5555000 : kGate,
                                .far_call = far ? kFarCall : 0,
                                .body = &text[at],
@@ -203,7 +212,9 @@ TEST(StubCodeTest, SizeDoesNotDependOnAddresses) {
                    .after = kNearCode + 0x1000,
                    .index = kIndex,
                    .nr = 39,
-                   .route = Route::kFd,
+                   .route = Route::kStub,
+                   .fds = 3,
+                   .paths = 0,
                    .gate = kGate,
                    .far_call = 0,
                    .body = body,
@@ -224,7 +235,9 @@ TEST(StubCodeTest, TheLongestInstructionFits) {
                            .after = kNearCode + 0x1000,
                            .index = kIndex,
                            .nr = 1023,
-                           .route = Route::kFd,
+                           .route = Route::kStub,
+                           .fds = 3,
+                           .paths = 0,
                            .gate = kGate,
                            .far_call = far ? kFarCall : 0,
                            .body = body,

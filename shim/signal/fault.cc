@@ -22,7 +22,8 @@ struct GuiseFaultEntry {
   int32_t at;
   int32_t fixup;
 };
-extern const GuiseFaultEntry guise_faults[], guise_faults_end[];
+extern const GuiseFaultEntry guise_faults[] __asm__("__start_guise_faults");
+extern const GuiseFaultEntry guise_faults_end[] __asm__("__stop_guise_faults");
 }
 #pragma GCC visibility pop
 
@@ -31,12 +32,13 @@ namespace {
 
 using syscall::Nr;
 
+// What a word of the table says.
+uint64_t From(const int32_t& word) { return reinterpret_cast<uint64_t>(&word) + static_cast<uint64_t>(int64_t{word}); }
+
 // Where a fault at `rip` goes on; 0: not an instruction that may fault.
 uint64_t FixupOf(uint64_t rip) {
   for (const GuiseFaultEntry* entry = guise_faults; entry != guise_faults_end; ++entry) {
-    if (rip == Label(guise_fault_base) + static_cast<int64_t>(entry->at)) {
-      return Label(guise_fault_base) + static_cast<int64_t>(entry->fixup);
-    }
+    if (rip == From(entry->at)) return From(entry->fixup);
   }
   return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "proto/wire/cell.h"
+#include "proto/wire/records.h"
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/kernel.h"
 #include "shim/thread/process.h"
@@ -58,11 +59,15 @@ struct ThreadBlock {
   bool has_interruption;                           // `interruption` waits for the end of the call under way
   bool in_gate;                                    // signals are open, and this is the shim
   bool has_temp_mask;                              // the call under way, or the last, brings temp_mask
-  bool has_held[kHeldSignals];                     // `held` has one
   bool gate_before;                                // leaving the gate, the call is still to be made
+  bool has_held[kHeldSignals];                     // `held` has one
   uint64_t tail[7];                                // number and arguments of the call to be made instead
   uint64_t leave_to;                               // where the gate itself is left to
+  uint64_t fold_words[16];                         // by FoldSource: the call's arguments, constants
+  SignalSet blocked_faults;                        // what of SIGSEGV and SIGBUS the guest blocks
+  uint32_t gate_looks;                             // of a folded call's Looks, those that gates.S leaves to C++
   uint32_t thread;                                 // record in request memory, or kNoRecord
+  wire::ThreadRecord* record;                      // the same, mapped, or null
   ProcessState* process;
   ThreadBlock* child;            // the block of the child that a clone under way makes
   ThreadBlock* next;             // all blocks of this address space
@@ -76,7 +81,6 @@ struct ThreadBlock {
   siginfo_t interruption;  // see signal/interrupt.h
   bool was_open;           // the interruption came in the gate, with this mask of the guest's
   SignalSet open_mask;
-  SignalSet blocked_faults;            // what of SIGSEGV and SIGBUS the guest blocks
   wire::Cell<uint64_t> caught_behind;  // the site of the call that was caught last: the address behind it
   bool leaves_gs;                      // %gs is the guest's
   bool inherits_gs;                    // until it is taken, %gs is that of the maker, a block
@@ -106,6 +110,10 @@ static_assert(offsetof(ThreadBlock, self) == GUISE_SELF && offsetof(ThreadBlock,
 static_assert(offsetof(ThreadBlock, below_guarded) == GUISE_BELOW_GUARDED);
 static_assert(offsetof(ThreadBlock, resume) == GUISE_RESUME && offsetof(ThreadBlock, tail) == GUISE_TAIL);
 static_assert(offsetof(ThreadBlock, leave_to) == GUISE_LEAVE_TO);
+static_assert(offsetof(ThreadBlock, fold_words) == GUISE_FOLD_WORDS);
+static_assert(offsetof(ThreadBlock, blocked_faults) == GUISE_BLOCKED_FAULTS);
+static_assert(offsetof(ThreadBlock, gate_looks) == GUISE_GATE_LOOKS);
+static_assert(offsetof(ThreadBlock, gate_before) == GUISE_GATE_BEFORE);
 static_assert(offsetof(ThreadBlock, has_interruption) == GUISE_HAS_INTERRUPTION);
 static_assert(offsetof(ThreadBlock, in_gate) == GUISE_IN_GATE);
 static_assert(offsetof(ThreadBlock, has_temp_mask) == GUISE_HAS_TEMP_MASK);

@@ -6,11 +6,12 @@
 #include "shim/memories.h"
 
 namespace guise::shim {
+
+wire::ThreadRecord g_unread;
+
 namespace {
 
 using syscall::Nr;
-
-wire::ThreadRecord g_unread;
 
 void NoteGroup(uint32_t group) {
   wire::Cell<uint32_t>& used = RootRequest().root.header.groups_used;
@@ -121,6 +122,7 @@ void KeepProcessRecord(ProcessState* process, uint32_t record) {
 
 void TakeThreadRecord(ThreadBlock* block) {
   block->thread = kNoRecord;
+  block->record = nullptr;
   block->tid = static_cast<int32_t>(Native(Nr::gettid));
   const ProcessState& process = *block->process;
   const uint32_t holder = process.record == kNoRecord ? 0 : process.record;
@@ -146,17 +148,11 @@ void TakeThreadRecord(ThreadBlock* block) {
         record.in_gate.StoreRelaxed(0);
         record.tid.Release(static_cast<uint32_t>(block->tid));
         block->thread = g * wire::kThreadsPerGroup + i;
+        block->record = &record;
         return;
       }
     }
   }
-}
-
-wire::ThreadRecord& RecordOf(const ThreadBlock* block) {
-  if (block->thread == kNoRecord) return g_unread;
-  // Got before, when the record was taken.
-  wire::RequestGroup* const group = RequestGroupAt(*block->process, block->thread / wire::kThreadsPerGroup);
-  return group == nullptr ? g_unread : group->threads[block->thread % wire::kThreadsPerGroup];
 }
 
 void CountCaught(ThreadBlock* block) {
@@ -171,15 +167,11 @@ void GiveBackThreadRecord(ThreadBlock* block) {
   if (block->thread == kNoRecord) return;
   wire::ThreadRecord& record = RecordOf(block);
   block->thread = kNoRecord;
+  block->record = nullptr;
   Harvest(record);
   record.tid.StoreRelaxed(0);
   record.in_gate.StoreRelaxed(0);
   record.owner.Release(wire::FreeOf(record.owner.Relaxed()));
-}
-
-void CountCall(const ThreadBlock* block, wire::Placement placement, uint32_t epoch) {
-  wire::Cell<uint64_t>& calls = RecordOf(block).calls[static_cast<uint32_t>(placement)][epoch & 1];
-  calls.StoreRelaxed(calls.Relaxed() + 1);
 }
 
 }  // namespace guise::shim

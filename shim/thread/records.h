@@ -21,12 +21,23 @@ void TakeThreadRecord(ThreadBlock* block);
 // Adds its counters to the session's totals.
 void GiveBackThreadRecord(ThreadBlock* block);
 
-// The thread's record, or one that nobody reads when it has none.
-wire::ThreadRecord& RecordOf(const ThreadBlock* block);
+// Of threads that have none; nobody reads it.
+extern wire::ThreadRecord g_unread;
+inline wire::ThreadRecord& RecordOf(const ThreadBlock* block) {
+  return block->record == nullptr ? g_unread : *block->record;
+}
 
 // The thread's call took a signal.
 void CountCaught(ThreadBlock* block);
-void CountCall(const ThreadBlock* block, wire::Placement placement, uint32_t epoch);
+
+inline void Count(wire::Cell<uint64_t>& calls) { calls.StoreRelaxed(calls.Relaxed() + 1); }
+inline void CountCall(const ThreadBlock* block, wire::Placement placement, uint32_t epoch) {
+  Count(RecordOf(block).calls[static_cast<uint32_t>(placement)][epoch & 1]);
+}
+// Where a DirectWord says, which is the server's.
+inline void CountDirect(const ThreadBlock* block, uint8_t counter) {
+  Count((&RecordOf(block).calls[0][0])[counter / sizeof(uint64_t)]);
+}
 
 }  // namespace guise::shim
 

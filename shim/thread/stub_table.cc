@@ -1,23 +1,7 @@
 #include "shim/thread/stub_table.h"
 
-#include <stddef.h>
-
-#include "proto/wire/cell.h"
-#include "shim/arch/x86_64/gates.h"
-#include "shim/arch/x86_64/offsets.h"
-
 namespace guise::shim {
 namespace {
-
-using wire::Cell;
-
-// An entry is found by a hash of lines of eight, in growing levels, so that a small program touches one page (and its
-// fork children copy one), and a large one still finds its way in three lines. A key is set once, from 0.
-struct StubEntry {
-  Cell<uint64_t> target;  // where stub i goes on
-  Cell<uint64_t> key;     // behind its site
-};
-static_assert(sizeof(StubEntry) == GUISE_STUB_ENTRY_SIZE && offsetof(StubEntry, target) == 0);
 
 constexpr uint64_t kWays = 8;
 struct Level {
@@ -27,15 +11,13 @@ struct Level {
 constexpr Level kLevels[] = {{0, 32}, {256, 224}, {2048, 768}};
 static_assert(kLevels[2].first + kLevels[2].lines * kWays == GUISE_STUBS);
 
-StubEntry& Entry(uint64_t i) { return reinterpret_cast<StubEntry*>(guise_stub_entries)[i]; }
-
 // The entry of the site, made if `makes` and there is room; or null.
 StubEntry* Find(uint64_t after, bool makes) {
   const uint64_t hash = (after * 0x9e3779b97f4a7c15u) >> 32;
   for (const Level& level : kLevels) {
     const uint64_t line = level.first + (hash * level.lines >> 32) * kWays;
     for (uint64_t i = line; i < line + kWays; ++i) {
-      StubEntry& entry = Entry(i);
+      StubEntry& entry = StubEntryAt(i);
       uint64_t key = entry.key.Acquire();
       if (key == 0 && !makes) return nullptr;
       // Another thread may just have set it, for this site or another.
@@ -52,21 +34,17 @@ StubEntry* Find(uint64_t after, bool makes) {
 
 uint64_t StubFor(uint64_t after) {
   const StubEntry* const entry = Find(after, true);
-  return entry == nullptr ? 0 : StubOfIndex(static_cast<uint32_t>(entry - &Entry(0)));
+  return entry == nullptr ? 0 : StubOfIndex(static_cast<uint32_t>(entry - &StubEntryAt(0)));
 }
 
 uint64_t StubReturn(uint64_t rip, bool* called) {
   if (rip < Label(guise_stubs) || rip >= Label(guise_stubs_end)) return 0;
   const uint64_t offset = rip - Label(guise_stubs);
   *called = offset % GUISE_STUB_SIZE != 0;
-  return Entry(offset / GUISE_STUB_SIZE).key.Acquire();
+  return StubEntryAt(offset / GUISE_STUB_SIZE).key.Acquire();
 }
 
 uint32_t StubIndex(uint64_t stub) { return static_cast<uint32_t>((stub - Label(guise_stubs)) / GUISE_STUB_SIZE); }
-
-uint64_t StubOfIndex(uint32_t index) { return Label(guise_stubs) + uint64_t{index} * GUISE_STUB_SIZE; }
-
-uint64_t SiteEnd(uint32_t index) { return index < GUISE_STUBS ? Entry(index).key.Acquire() : 0; }
 
 uint64_t TargetOf(uint64_t after) {
   const StubEntry* const entry = Find(after, false);

@@ -2,7 +2,12 @@
 #ifndef GUISE_SHIM_THREAD_STUB_TABLE_H_
 #define GUISE_SHIM_THREAD_STUB_TABLE_H_
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "proto/wire/cell.h"
+#include "shim/arch/x86_64/gates.h"
+#include "shim/arch/x86_64/offsets.h"
 
 namespace guise::shim {
 
@@ -15,10 +20,22 @@ uint64_t StubFor(uint64_t after);
 // done.
 uint64_t StubReturn(uint64_t rip, bool* called);
 
+// An entry is found by a hash of lines of eight, in growing levels, so that a small program touches one page (and its
+// fork children copy one), and a large one still finds its way in three lines. A key is set once, from 0.
+struct StubEntry {
+  wire::Cell<uint64_t> target;  // where stub i goes on
+  wire::Cell<uint64_t> key;     // behind its site
+};
+static_assert(sizeof(StubEntry) == GUISE_STUB_ENTRY_SIZE && offsetof(StubEntry, target) == 0);
+
+inline StubEntry& StubEntryAt(uint64_t index) { return reinterpret_cast<StubEntry*>(guise_stub_entries)[index]; }
+
 // The number of a stub that StubFor has given, and the address behind its site.
 uint32_t StubIndex(uint64_t stub);
-uint64_t SiteEnd(uint32_t index);
-uint64_t StubOfIndex(uint32_t index);
+inline uint64_t SiteEnd(uint32_t index) { return index < GUISE_STUBS ? StubEntryAt(index).key.Acquire() : 0; }
+inline uint64_t StubOfIndex(uint32_t index) { return Label(guise_stubs) + uint64_t{index} * GUISE_STUB_SIZE; }
+// Where the stub goes on. REQUIRES: it is some site's.
+inline uint64_t TargetOfIndex(uint32_t index) { return StubEntryAt(index).target.Acquire(); }
 
 // Where the stub of a site goes on: behind the site, or, when that has been rewritten, elsewhere. 0: the site has none.
 uint64_t TargetOf(uint64_t after);

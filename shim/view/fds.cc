@@ -7,6 +7,7 @@
 
 #include <initializer_list>
 
+#include "shim/gate/looks.h"
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
@@ -144,10 +145,6 @@ int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size)
 
 }  // namespace
 
-bool IsGuarded(const ProcessState& process, int32_t fd) {
-  return fd >= 0 && (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd);
-}
-
 bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   ProcessState& process = *block->process;
   switch (call.nr) {
@@ -184,17 +181,13 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
     default:
       break;
   }
-  // A mapping without a file ignores its fd.
-  if (call.nr == Nr::mmap) return false;
-  for (uint32_t left = syscall::PositionsOf(static_cast<uint32_t>(call.nr)).fds; left != 0; left &= left - 1) {
-    if (!IsGuarded(process, static_cast<int32_t>(call.args[__builtin_ctz(left)]))) continue;
-    *outcome = Outcome::Done(-EBADF);
-    return true;
-  }
-  return false;
+  const bool names_guarded = AnyArgument(
+      LooksOf(call.nr).fds, [&](size_t i) { return IsGuarded(process, static_cast<int32_t>(call.args[i])); });
+  if (names_guarded) *outcome = Outcome::Done(-EBADF);
+  return names_guarded;
 }
 
-bool NeedsFilter(Nr nr) { return nr == Nr::getdents64 || nr == Nr::getdents; }
+bool NeedsFilter(Nr nr) { return LooksOf(nr).Has(Look::kResult); }
 
 int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call) {
   while (true) {

@@ -7,13 +7,14 @@
 
 namespace guise::shim {
 
-bool IsGuarded(const ProcessState& process, int32_t fd);
+inline bool IsGuarded(const ProcessState& process, int32_t fd) {
+  return fd >= 0 && (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd);
+}
 
 // Answers calls that name a guarded fd, and those that would take one's number. False: not concerned.
 bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
 
-// Calls whose result must be looked through before the guest sees it: directory listings, in which /proc/*/fd would
-// show the guarded fds, and others what is hidden.
+// Calls whose result must be looked through before the guest sees it (Look::kResult).
 bool NeedsFilter(syscall::Nr nr);
 // Performs and filters; value or -errno.
 int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call);

@@ -1,5 +1,6 @@
 #include "shim/view/proc.h"
 
+#include "shim/gate/looks.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/view/fds.h"
@@ -60,13 +61,6 @@ int64_t ReadLink(uint64_t buffer, uint64_t size) {
   return WriteGuest(buffer, g_program, told) ? static_cast<int64_t>(told) : -EFAULT;
 }
 
-// What a path begins with, as a word.
-constexpr uint32_t Prefix(const char (&text)[5]) {
-  uint32_t word = 0;
-  for (int i = 3; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(text[i]);
-  return word;
-}
-
 // A call that acts on what the link points to can be given the program's own path instead. Those that act on the link
 // itself cannot.
 bool FollowsLink(const GuestCall& call) {
@@ -106,25 +100,21 @@ const char* ProcPath(const ProcessState& process, const char* path) {
 
 bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
   const GuestCall& call = *edited;
-  for (uint32_t left = syscall::PositionsOf(static_cast<uint32_t>(call.nr)).paths; left != 0; left &= left - 1) {
-    const auto i = static_cast<size_t>(__builtin_ctz(left));
-    // Four bytes tell nearly all paths apart from those that the view knows.
-    uint32_t prefix;
-    if (call.args[i] == 0 || !ReadGuest(&prefix, call.args[i])) continue;
-    if (prefix != Prefix("/pro") && prefix != Prefix("/dev")) continue;
+  return AnyArgument(LooksOf(call.nr).paths, [&](size_t i) {
+    if (!MayBeKnown(guise_prefix(call.args[i]))) return false;
     char path[kViewSize];
-    if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) continue;
+    if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) return false;
     if (OpenKernelFile(call, KernelFileOf(path), outcome)) return true;
     switch (MeaningOf(*block->process, path)) {
       case Meaning::kNothing:
-        continue;
+        return false;
       case Meaning::kGuardedFd:
         *outcome = Outcome::Done(-ENOENT);
         return true;
       case Meaning::kProgram:
         break;
     }
-    if (g_program[0] == 0) continue;
+    if (g_program[0] == 0) return false;
     if (call.nr == Nr::readlink) {
       *outcome = Outcome::Done(ReadLink(call.args[1], call.args[2]));
       return true;
@@ -133,10 +123,9 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
       *outcome = Outcome::Done(ReadLink(call.args[2], call.args[3]));
       return true;
     }
-    if (!FollowsLink(call)) continue;
-    edited->args[i] = Word(g_program);
-  }
-  return false;
+    if (FollowsLink(call)) edited->args[i] = Word(g_program);
+    return false;
+  });
 }
 
 }  // namespace guise::shim

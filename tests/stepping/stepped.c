@@ -127,6 +127,11 @@ int main(int argc, char** argv) {
       {"raise", SYS_tgkill, self, self, SIGUSR2, 0},
       {"fork", SYS_fork, 0, 0, 0, -1},
       {"unknown", 1000, 0, 0, 0, -ENOSYS},
+      // Looked at in the stub, or in the gate when it stands for another.
+      {"access", SYS_access, (long)"/", R_OK, 0, 0},
+      {"bad_access", SYS_access, 8, R_OK, 0, -EFAULT},
+      {"dup2", SYS_dup2, ends[0], ends[1], 0, ends[1]},
+      {"fcntl", SYS_fcntl, ends[0], F_GETFD, 0, 0},
       // The shim makes it with another path, in a gate.
       {"proc_exe", SYS_access, (long)"/proc/self/exe", R_OK, 0, 0},
   };

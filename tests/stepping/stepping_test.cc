@@ -80,8 +80,8 @@ bool IsOneOf(const std::string& name, std::initializer_list<const char*> names) 
 
 std::vector<Case> Cases(const std::vector<std::string>& modes) {
   std::vector<Case> cases;
-  for (const char* call :
-       {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork", "unknown", "proc_exe"}) {
+  for (const char* call : {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork",
+                           "unknown", "access", "bad_access", "dup2", "fcntl", "proc_exe"}) {
     for (const std::string& mode : modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
@@ -93,6 +93,10 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
         cases.push_back({call, mode, AtOnce(way)});
       }
       cases.push_back({call, mode, LinuxSudWay()});
+      // The way through the gate of calls that others stand for.
+      if (IsOneOf(call, {"access", "bad_access", "dup2", "proc_exe"})) {
+        cases.push_back({call, mode, AtOnce(LegacyWay())});
+      }
       // Of calls that may block, the way through the gate that a signal interrupts.
       if (IsOneOf(call, {"write", "bad_write"})) cases.push_back({call, mode, AtOnce(ThroughWay())});
     }

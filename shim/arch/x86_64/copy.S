@@ -1,25 +1,9 @@
 // Copies to and from guest memory. A fault at an instruction of the fault table continues at its fixup (signal/fault.cc),
 // so a bad guest pointer is a result, not a death.
+#include "shim/arch/x86_64/fault_table.h"
 #include "shim/arch/x86_64/offsets.h"
 
     .text
-    .macro fault_entry at, fixup
-    .pushsection .rodata.guise_faults, "a", @progbits
-    .long \at - guise_fault_base, \fixup - guise_fault_base
-    .popsection
-    .endm
-
-    .pushsection .rodata.guise_faults, "a", @progbits
-    .p2align 2
-    .globl guise_faults
-    .hidden guise_faults
-guise_faults:
-    .popsection
-
-    .globl guise_fault_base
-    .hidden guise_fault_base
-guise_fault_base:
-
 // size_t guise_copy(void* to, const void* from, size_t size): bytes NOT copied.
     .globl guise_copy
     .hidden guise_copy
@@ -144,6 +128,21 @@ guise_has_two_dots:
     fault_entry 1b, 2b
     .size guise_has_two_dots, . - guise_has_two_dots
 
+// uint64_t guise_prefix(uint64_t from): the first five bytes as a little-endian number; 0 on a bad address.
+    .globl guise_prefix
+    .hidden guise_prefix
+    .type guise_prefix, @function
+guise_prefix:
+    xor %eax, %eax
+1:  movzbl 4(%rdi), %ecx
+2:  mov (%rdi), %eax
+    shl $32, %rcx
+    or %rcx, %rax
+3:  ret
+    fault_entry 1b, 3b
+    fault_entry 2b, 3b
+    .size guise_prefix, . - guise_prefix
+
 // const void* guise_gs_self(): the block that %gs says it is; null where there is no memory.
     .globl guise_gs_self
     .hidden guise_gs_self
@@ -154,10 +153,5 @@ guise_gs_self:
 2:  ret
     fault_entry 1b, 2b
     .size guise_gs_self, . - guise_gs_self
-
-    .section .rodata.guise_faults, "a", @progbits
-    .globl guise_faults_end
-    .hidden guise_faults_end
-guise_faults_end:
 
     .section .note.GNU-stack, "", @progbits

@@ -2,6 +2,7 @@
 //
 // Registers of the guest are in the thread's block (rbx), as they were at the site. Signals that arrive here are
 // presented to the guest by signal/present.cc as before or after the site; the labels below are its map.
+#include "shim/arch/x86_64/fault_table.h"
 #include "shim/arch/x86_64/offsets.h"
 
     .text
@@ -32,6 +33,71 @@
     mov GUISE_RSP(%rbx), %rsp
     mov GUISE_RBX(%rbx), %rbx
     jmp *%gs:GUISE_RESUME
+    .endm
+
+// The guest's flags, which are in a register; changes rax. popfq takes longer than most of a gate: it is for flags that
+// are rarely set.
+    .macro restore_flags low, whole
+    test $GUISE_ODD_FLAGS, \low
+    jz 8f
+    push \whole
+    popfq
+    jmp 9f
+8:  mov \low, %eax
+    mov %al, %ah
+    bt $11, \low
+    setc %al
+    add $0x7f, %al // overflows if OF was set
+    sahf
+9:
+    .endm
+
+// Of the guest's registers those that are not in the block yet.
+    .macro save_guest
+    mov %r8, GUISE_R8(%rbx)
+    mov %r9, GUISE_R9(%rbx)
+    mov %r10, GUISE_R10(%rbx)
+    mov %r12, GUISE_R12(%rbx)
+    mov %r13, GUISE_R13(%rbx)
+    mov %r14, GUISE_R14(%rbx)
+    mov %r15, GUISE_R15(%rbx)
+    mov %rdi, GUISE_RDI(%rbx)
+    mov %rsi, GUISE_RSI(%rbx)
+    mov %rbp, GUISE_RBP(%rbx)
+    mov %rdx, GUISE_RDX(%rbx)
+    .endm
+
+// Leaves a fold to guise_gate_call if an argument is an fd that may be guarded, as a stub tells it. r11d: Looks.
+    .macro fold_fd look, argument
+    test $\look, %r11d
+    jz 8f
+    mov GUISE_BELOW_GUARDED(%rbx), %eax
+    add \argument, %eax
+    cmp $1 << 24, %eax
+    jb guise_gate_look
+8:
+    .endm
+
+// Likewise if an argument is a path that the view may know, or cannot be read.
+    .macro fold_path look, argument
+    test $\look, %r11d
+    jz 8f
+7:  mov (\argument), %eax
+    fault_entry 7b, guise_gate_look
+    cmp $GUISE_PATH_PROC, %eax
+    je guise_gate_look
+    cmp $GUISE_PATH_DEV, %eax
+    je guise_gate_look
+8:
+    .endm
+
+// The next argument of a folded call, by r8d, its FoldSources.
+    .macro fold_argument at
+    mov %r8d, %eax
+    and $15, %eax
+    shr $4, %r8d
+    mov GUISE_FOLD_WORDS(%rbx,%rax,8), %rdx
+    mov %rdx, GUISE_TAIL + \at(%rbx)
     .endm
 
 // A call with other arguments or another number than the guest's: Tail and Fold.
@@ -67,9 +133,9 @@ gate guise_gate
     mov %rsp, GUISE_RSP(%rcx)
     mov %rcx, %rbx
     mov %r11d, GUISE_SITE(%rbx)
-    lea -64(%rbx), %rsp
+    lea GUISE_EFLAGS + 8(%rbx), %rsp
     pushfq
-    popq GUISE_EFLAGS(%rbx)
+    lea -64(%rbx), %rsp
     mov %rax, GUISE_RAX(%rbx)
     // Has the direct table the answer? A DirectWord: way, counter, value.
     cmp $GUISE_TABLE_NUMBERS, %eax
@@ -79,42 +145,97 @@ gate guise_gate
     mov (%rcx,%r11,8), %rcx
     cmp $GUISE_WAY_VALUE, %cl
     je guise_value_gate
+    cmp $GUISE_WAY_FOLD, %cl
+    je 5f
 gate guise_gate_look
 2:
-    mov %r8, GUISE_R8(%rbx)
-    mov %r9, GUISE_R9(%rbx)
-    mov %r10, GUISE_R10(%rbx)
-    mov %r12, GUISE_R12(%rbx)
-    mov %r13, GUISE_R13(%rbx)
-    mov %r14, GUISE_R14(%rbx)
-    mov %r15, GUISE_R15(%rbx)
-    mov %rdi, GUISE_RDI(%rbx)
-    mov %rsi, GUISE_RSI(%rbx)
-    mov %rbp, GUISE_RBP(%rbx)
-    mov %rdx, GUISE_RDX(%rbx)
+    save_guest
+3:  // All of the guest is in the block.
+    testl $GUISE_ODD_FLAGS, GUISE_EFLAGS(%rbx)
+    jz 4f
     pushq $2
     popfq
-    movb $1, GUISE_IN_GATE(%rbx)
+4:  movb $1, GUISE_IN_GATE(%rbx)
     mov %rbx, %rdi
     call guise_gate_call
     movb $0, GUISE_IN_GATE(%rbx)
+    jmp guise_gate_checks
+    // A fold, rcx its word: what guise_gate_call would do, where no more is to be looked at than two arguments.
+5:  lea guise_looks(%rip), %rax
+    mov (%rax,%r11,4), %r11d
+    test %r11d, GUISE_GATE_LOOKS(%rbx)
+    jnz guise_gate_look
+    // A path's fault would kill.
+    cmpl $0, GUISE_BLOCKED_FAULTS(%rbx)
+    jne guise_gate_look
+    fold_fd GUISE_LOOK_FD_0, %edi
+    fold_fd GUISE_LOOK_FD_1, %esi
+    fold_path GUISE_LOOK_PATH_0, %rdi
+    fold_path GUISE_LOOK_PATH_1, %rsi
+    save_guest
+    mov %rdi, GUISE_FOLD_WORDS(%rbx)
+    mov %rsi, GUISE_FOLD_WORDS + 8(%rbx)
+    mov %rdx, GUISE_FOLD_WORDS + 16(%rbx)
+    mov %r10, GUISE_FOLD_WORDS + 24(%rbx)
+    mov %r8, GUISE_FOLD_WORDS + 32(%rbx)
+    mov %r9, GUISE_FOLD_WORDS + 40(%rbx)
+    // The other call may have to be made by the shim.
+    mov %ecx, %eax
+    shr $16, %eax
+    lea guise_looks(%rip), %rdx
+    testl $(GUISE_LOOK_MEMORY | GUISE_LOOK_RESULT), (%rdx,%rax,4)
+    jnz 3b
+    mov %rcx, %r8
+    shr $32, %r8
+    mov %r8d, %edx
+    shr $28, %edx
+    mov %r8d, %eax
+    shr $24, %eax
+    and $15, %eax
+    cmp %eax, %edx
+    je 6f
+    mov GUISE_FOLD_WORDS(%rbx,%rax,8), %eax
+    cmp %eax, GUISE_FOLD_WORDS(%rbx,%rdx,8)
+    je 3b // the server's
+6:  movzbl %ch, %eax
+    add GUISE_CALLS(%rbx), %rax
+    incq (%rax)
+    shr $16, %ecx
+    mov %rcx, GUISE_TAIL(%rbx)
+    fold_argument 8
+    fold_argument 16
+    fold_argument 24
+    fold_argument 32
+    fold_argument 40
+    fold_argument 48
+    mov GUISE_SITE(%rbx), %eax
+    shl $GUISE_STUB_ENTRY_SHIFT, %rax
+    lea guise_stub_entries(%rip), %rcx
+    mov (%rcx,%rax), %rdx
+    mov %rdx, GUISE_RESUME(%rbx)
+    mov 8(%rcx,%rax), %rdx
+    mov %rdx, GUISE_RIP(%rbx)
+    mov %rdx, GUISE_RCX(%rbx)
+    mov GUISE_EFLAGS(%rbx), %rdx
+    mov %rdx, GUISE_R11(%rbx)
+    lea guise_gate_tail(%rip), %rax
+    mov %rax, GUISE_LEAVE_TO(%rbx)
+    movb $0, GUISE_HAS_TEMP_MASK(%rbx)
+    movb $1, GUISE_GATE_BEFORE(%rbx)
+guise_gate_checks:
     cmpb $0, GUISE_HAS_INTERRUPTION(%rbx)
     // From here on a signal finds the guest's state in the block.
 gate guise_gate_leave
     jne guise_deliver_trap
-    pushq GUISE_EFLAGS(%rbx)
-    popfq
+    mov GUISE_EFLAGS(%rbx), %rcx
+    restore_flags %ecx, %rcx
+    // rbp and r12 to r15 are C++'s to keep.
     mov GUISE_R8(%rbx), %r8
     mov GUISE_R9(%rbx), %r9
     mov GUISE_R10(%rbx), %r10
     mov GUISE_R11(%rbx), %r11
-    mov GUISE_R12(%rbx), %r12
-    mov GUISE_R13(%rbx), %r13
-    mov GUISE_R14(%rbx), %r14
-    mov GUISE_R15(%rbx), %r15
     mov GUISE_RDI(%rbx), %rdi
     mov GUISE_RSI(%rbx), %rsi
-    mov GUISE_RBP(%rbx), %rbp
     mov GUISE_RDX(%rbx), %rdx
     mov GUISE_RAX(%rbx), %rax
     mov GUISE_LEAVE_TO(%rbx), %rcx
@@ -168,9 +289,8 @@ gate guise_value_gate_open
     jne 1f
     incq (%rax)
 gate guise_value_gate_counted
+    restore_flags %r11d, %r11
     mov GUISE_TAIL(%rbx), %rax
-    push %r11
-    popfq
     mov GUISE_RSP(%rbx), %rsp
     mov GUISE_RBX(%rbx), %rbx
     jmp *%rcx

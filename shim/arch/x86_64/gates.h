@@ -21,7 +21,6 @@ extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gat
 extern const char guise_mask_gate_checked[], guise_mask_gate_call[], guise_mask_gate_kept[];
 extern const char guise_wait_gate_checked[], guise_wait_gate_call[], guise_wait_gate_kept[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
-extern const char guise_fault_base[];
 extern const char __executable_start[], etext[], _end[];
 
 // See gates.S. `call`: the number in 32 bits, padding, six arguments. Makes the call with the signal mask `open`, and
@@ -43,6 +42,8 @@ int64_t guise_wait_gate(const void* call, const void* block);
 // See copy.S.
 size_t guise_copy(void* to, const void* from, size_t size);
 int64_t guise_load_xstate(const void* area, uint64_t features);
+// The first five bytes as a little-endian number; 0 on a bad address.
+uint64_t guise_prefix(uint64_t from);
 int64_t guise_copy_string(char* to, const char* from, size_t size);
 int64_t guise_has_two_dots(const char* text);
 // What %gs says that it is (a block's first byte); null where there is no memory.

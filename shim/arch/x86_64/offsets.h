@@ -34,9 +34,13 @@
 #define GUISE_HAS_INTERRUPTION 200
 #define GUISE_IN_GATE 201
 #define GUISE_HAS_TEMP_MASK 202
-#define GUISE_HELD_FAULTS 204
+#define GUISE_GATE_BEFORE 203
+#define GUISE_HELD_FAULTS 205
 #define GUISE_TAIL 208
 #define GUISE_LEAVE_TO 264
+#define GUISE_FOLD_WORDS 272
+#define GUISE_BLOCKED_FAULTS 400
+#define GUISE_GATE_LOOKS 408
 
 // What a thread's block holds at GUISE_COOKIE, so that a stub knows %gs for the shim's.
 #define GUISE_COOKIE_VALUE 0x5e15e6d9
@@ -46,11 +50,28 @@
 #define GUISE_STUB_ENTRY_SHIFT 4
 #define GUISE_STUB_ENTRY_SIZE (1 << GUISE_STUB_ENTRY_SHIFT)
 
-// Of the wire: kTableNumbers, DirectWay::kValue.
+// Of the wire: kTableNumbers, DirectWay.
 #define GUISE_TABLE_NUMBERS 1024
 #define GUISE_WAY_VALUE 1
+#define GUISE_WAY_FOLD 3
+
+// Of gate/looks.h; bits of Looks from the lowest byte on.
+#define GUISE_LOOK_MEMORY 0x10
+#define GUISE_LOOK_RESULT 0x20
+#define GUISE_LOOK_MAY_BLOCK 0x40
+#define GUISE_LOOK_FD_0 0x10000
+#define GUISE_LOOK_FD_1 0x20000
+#define GUISE_LOOK_PATH_0 0x1000000
+#define GUISE_LOOK_PATH_1 0x2000000
+
+// How the paths begin that view/proc.h may know: "/pro" and "/dev".
+#define GUISE_PATH_PROC 0x6f72702f
+#define GUISE_PATH_DEV 0x7665642f
 
 #define GUISE_NEAR_AREA 0x40000
+
+// Flags of the guest's that are none of C++'s, and that take a popfq: trap, direction, nested task, alignment check.
+#define GUISE_ODD_FLAGS 0x44500
 
 // What guise_wait_gate returns when it has not made the call: ERESTARTSYS, which the kernel tells nobody.
 #define GUISE_NOT_MADE (-512)

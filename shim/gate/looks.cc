@@ -1,0 +1,78 @@
+#include "shim/gate/looks.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+using syscall::Trait;
+
+// Of the caller's own calls, and those that a frame is wanted for: what the row does not say.
+constexpr bool IsCaught(const syscall::Row& row) {
+  switch (row.nr) {
+    case Nr::ptrace:
+    case Nr::prctl:
+    case Nr::seccomp:
+    case Nr::arch_prctl:
+      return true;
+    // No more than a note in the kernel.
+    case Nr::set_robust_list:
+    case Nr::set_tid_address:
+    case Nr::rseq:
+      return false;
+    default:
+      return row.Has(Trait::CallerOnly) || row.Has(Trait::CreatesTask);
+  }
+}
+
+constexpr Looks Make(const syscall::Row& row) {
+  Looks looks;
+  if (IsCaught(row)) looks.Add(Look::kCaught);
+  if (row.Has(Trait::TempMask)) looks.Add(Look::kTempMask);
+  if (row.Has(Trait::ChangesMemoryMap)) looks.Add(Look::kMemory);
+  if (row.Has(Trait::MayBlock)) looks.Add(Look::kMayBlock);
+  switch (row.nr) {
+    case Nr::close_range:
+    case Nr::fcntl:
+      looks.Add(Look::kFdTable);
+      break;
+    case Nr::poll:
+    case Nr::ppoll:
+    case Nr::select:
+    case Nr::pselect6:
+    case Nr::sendmsg:
+    case Nr::sendmmsg:
+      looks.Add(Look::kFdLists);
+      break;
+    case Nr::connect:
+    case Nr::bind:
+    case Nr::sendto:
+      looks.Add(Look::kAddress);
+      break;
+    // Directory listings, in which /proc/*/fd would show the guarded fds, and others what is hidden.
+    case Nr::getdents:
+    case Nr::getdents64:
+      looks.Add(Look::kCaught);
+      looks.Add(Look::kResult);
+      break;
+    default:
+      break;
+  }
+  const syscall::Positions positions = syscall::PositionsOf(static_cast<uint32_t>(row.nr));
+  looks.paths = positions.paths;
+  // A mapping without a file ignores its fd.
+  if (row.nr != Nr::mmap) looks.fds = positions.fds;
+  return looks;
+}
+
+constexpr LooksTable MakeTable() {
+  LooksTable table = {};
+  for (Looks& looks : table.of) looks.Add(Look::kCaught);
+  for (const syscall::Row& row : syscall::kTable) table.of[static_cast<uint32_t>(row.nr)] = Make(row);
+  return table;
+}
+
+}  // namespace
+
+extern "C" constinit const LooksTable guise_looks = MakeTable();
+
+}  // namespace guise::shim
