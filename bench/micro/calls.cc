@@ -4,11 +4,14 @@
 // --benchmark_repetitions gives the minimum and median.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -16,6 +19,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -40,6 +44,33 @@ template <long kNr>
 }
 
 long Word(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
+// Of a place in the text that has made none before: with --rewrite-after 1, what rewriting costs.
+void FirstCall(benchmark::State& state) {
+  constexpr size_t kSize = size_t{1} << 20;
+  constexpr size_t kApart = 64;
+  const std::array<uint8_t, 14> site = {0xb8, SYS_getppid, 0, 0, 0, 0x0f, 0x05, 0x48, 0x3d, 0, 0xf0, 0xff, 0xff, 0xc3};
+  const int file = memfd_create("text", 0);
+  std::vector<uint8_t> text(kSize);
+  for (size_t at = 0; at < kSize; at += kApart) std::copy(site.begin(), site.end(), text.begin() + at);
+  if (file < 0 || write(file, text.data(), kSize) != static_cast<ssize_t>(kSize)) return state.SkipWithError("memfd");
+  char* code = nullptr;
+  size_t at = kSize;
+  for (auto _ : state) {
+    if (at == kSize) {
+      state.PauseTiming();
+      if (code != nullptr) munmap(code, kSize);
+      code = static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_POPULATE, file, 0));
+      at = 0;
+      state.ResumeTiming();
+    }
+    benchmark::DoNotOptimize(reinterpret_cast<long (*)()>(code + at)());
+    at += kApart;
+  }
+  munmap(code, kSize);
+  close(file);
+}
+BENCHMARK(FirstCall)->Iterations(256);  // more have no room for their stubs
 
 // Claimed by no personality.
 void Getppid(benchmark::State& state) {

@@ -101,8 +101,9 @@ v1::Session ToMessage(const SessionInfo& info) {
 }
 
 uint32_t RewriteAfter(const v1::CreateSessionRequest& request) {
-  // A rewriting costs about as much as three calls that are caught by a signal (bench/run).
-  constexpr uint32_t kByDefault = 4;
+  // A rewriting costs as much as four to ten calls that are caught by a signal, the first of a process most; and a
+  // dynamic program that does nothing makes eight mmap(2) (docs/REWRITING.md).
+  constexpr uint32_t kByDefault = 12;
   if (request.mechanism() == v1::MECHANISM_SUD) return 0;
   return request.rewrite_after() != 0 ? request.rewrite_after() : kByDefault;
 }
