@@ -48,6 +48,7 @@ bool FaultsKill(const ThreadBlock* block) { return block->blocked_faults != 0; }
   SetKernelMask(SIG_BLOCK, kShimMask & ~Bit(SIGSYS), &context.uc_sigmask);
   if (block->has_interruption) return true;
   // What others send from here on waits in the block.
+  block->copies = true;
   block->in_gate = false;
   if (block->blocked_faults != 0) SetKernelMask(SIG_UNBLOCK, block->blocked_faults, nullptr);
   const SignalSet mask = context.uc_sigmask;
@@ -61,6 +62,7 @@ bool FaultsKill(const ThreadBlock* block) { return block->blocked_faults != 0; }
     return true;
   }
   const Outcome outcome = StartClone(block, &context, call);
+  block->copies = false;
   ReleaseFaults(block);
   if (outcome.kind == Outcome::Kind::kDone) {
     block->regs.rax = static_cast<uint64_t>(outcome.value);

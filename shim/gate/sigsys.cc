@@ -135,14 +135,13 @@ void DeliverKept(ThreadBlock* block, ucontext* context) {
   ApplyDisposition(block, info.si_signo, &info, context);
 }
 
-// The gate's way out when a signal has come to it, and a handler's when a fault that somebody sent waits in the block:
-// the end of this handler lets that one come.
+// The gate's way out when a signal has come to it.
 void DeliverOfGate(ThreadBlock* block, ucontext* context) {
   GuestRegs& regs = *RegsOf(context);
   regs = block->regs;
   if (block->gate_before) regs.rip -= kSiteSize;
   EndOpen(block, context);
-  if (block->has_interruption) DeliverKept(block, context);
+  DeliverKept(block, context);
 }
 
 void OnCall(ThreadBlock* block, siginfo_t* info, ucontext* context) {

@@ -99,6 +99,22 @@ uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* conte
   return enters && CanLeave(block, context) ? shown : 0;
 }
 
+// Sent from outside while the shim works.
+void PutOff(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context) {
+  if (block->copies || block->in_gate) {
+    // Standard signals do not queue: one is kept.
+    block->held[HeldIndex(signal)] = *info;
+    block->has_held[HeldIndex(signal)] = true;
+    return;
+  }
+  // Who has been interrupted copies no more, or not yet: it comes with the guest's mask, or when copying begins.
+  constexpr SignalSet kAll = ~SignalSet{0};
+  Native(Nr::rt_sigprocmask, SIG_BLOCK, &kAll, nullptr, sizeof(kAll));
+  Requeue(signal, info);
+  context->uc_sigmask |= Bit(signal);
+  block->shuts_out_fault = true;
+}
+
 enum class Vsyscall { kNone, kAnswered, kAnsweredAndLeaves };
 
 Vsyscall HandleVsyscall(ThreadBlock* block, siginfo_t* info, ucontext* context) {
@@ -111,14 +127,19 @@ Vsyscall HandleVsyscall(ThreadBlock* block, siginfo_t* info, ucontext* context) 
 
 FaultsOpen::FaultsOpen(ThreadBlock* block, const ucontext* context) : block_(block) {
   ClearAlignmentCheck(RegsOf(context)->eflags);
+  block->copies = true;
   const SignalSet blocked = context->uc_sigmask | (block->has_temp_mask ? block->temp_mask : 0);
-  if ((blocked & kFaults) != 0) {
+  if ((blocked & kFaults) != 0 || block->shuts_out_fault) {
+    block->shuts_out_fault = false;
     Native(Nr::rt_sigprocmask, SIG_UNBLOCK, &kFaults, nullptr, sizeof(kFaults));
   }
 }
 
 // Nothing is copied any more; the return from this handler decides, by the guest's mask.
-FaultsOpen::~FaultsOpen() { ReleaseFaults(block_); }
+FaultsOpen::~FaultsOpen() {
+  block_->copies = false;
+  ReleaseFaults(block_);
+}
 
 void ReleaseFaults(ThreadBlock* block) {
   for (const int signal : {SIGSEGV, SIGBUS}) {
@@ -162,12 +183,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
     return;
   }
   if (presented.in_shim) {
-    // Sent from outside while the shim works. Standard signals do not queue: one is kept.
-    if (!faulted) {
-      block->held[HeldIndex(signal)] = *info;
-      block->has_held[HeldIndex(signal)] = true;
-      return;
-    }
+    if (!faulted) return PutOff(block, signal, info, context);
     Panic(wire::PanicKind::kFault, "the shim faulted",
           {.signal = static_cast<uint32_t>(signal),
            .rip = rip - Label(__executable_start),

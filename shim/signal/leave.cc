@@ -46,7 +46,6 @@ void LeaveHandler(ThreadBlock* block, const ucontext* context, uint64_t shown) {
   block->resume = block->regs.rip;
   block->regs.rip = shown;
   block->mask = context->uc_sigmask;
-  block->gate_before = false;
   guise_return_gate(block);
 }
 

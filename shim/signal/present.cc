@@ -82,9 +82,7 @@ Presented Present(ThreadBlock* block, ucontext* context) {
     regs = block->regs;
     return {.in_shim = false, .after_call = true};
   }
-  // The trap as the return gate's: a gate whose signal has come leaves with all blocked.
-  const bool at_trap = !delivers && regs.rip == Label(guise_deliver_trap);
-  if (at_trap || Between(regs.rip, guise_return_gate_after, guise_return_gate_end)) {
+  if (Between(regs.rip, guise_return_gate_after, guise_return_gate_end)) {
     regs = block->regs;
     return {.in_shim = false, .after_call = false};
   }

@@ -60,7 +60,6 @@ struct ThreadBlock {
   bool in_gate;                                    // signals are open, and this is the shim
   bool has_temp_mask;                              // the call under way, or the last, brings temp_mask
   bool gate_before;                                // leaving the gate, the call is still to be made
-  bool has_held[kHeldSignals];                     // `held` has one
   uint64_t tail[7];                                // number and arguments of the call to be made instead
   uint64_t leave_to;                               // where the gate itself is left to
   uint64_t fold_words[16];                         // by FoldSource: the call's arguments, constants
@@ -69,16 +68,19 @@ struct ThreadBlock {
   uint32_t thread;                                 // record in request memory, or kNoRecord
   wire::ThreadRecord* record;                      // the same, mapped, or null
   ProcessState* process;
-  ThreadBlock* child;            // the block of the child that a clone under way makes
-  ThreadBlock* next;             // all blocks of this address space
-  AltStack alt_stack;            // the guest's, virtual
-  SignalSet temp_mask;           // the mask that the call under way installs while it waits
-  bool asked_for_trace;          // a vfork child's PTRACE_TRACEME, for its exec
-  bool blocks_sigsys;            // virtual: the kernel's mask never holds SIGSYS
+  ThreadBlock* child;    // the block of the child that a clone under way makes
+  ThreadBlock* next;     // all blocks of this address space
+  AltStack alt_stack;    // the guest's, virtual
+  SignalSet temp_mask;   // the mask that the call under way installs while it waits
+  bool asked_for_trace;  // a vfork child's PTRACE_TRACEME, for its exec
+  bool blocks_sigsys;    // virtual: the kernel's mask never holds SIGSYS
+  bool has_held[kHeldSignals];
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
   uint64_t ignored_fault;  // where the thread has had a fault that the guest ignores, and made no call since, or 0
   bool restarts;           // the call is made again if it fails with EINTR
   siginfo_t interruption;  // see signal/interrupt.h
+  bool copies;             // a handler reads or writes the guest's memory (signal/fault.h)
+  bool shuts_out_fault;    // SIGSEGV or SIGBUS is blocked until the next handler copies, or the guest goes on
   bool was_open;           // the interruption came in the gate, with this mask of the guest's
   SignalSet open_mask;
   wire::Cell<uint64_t> caught_behind;  // the site of the call that was caught last: the address behind it
@@ -117,8 +119,6 @@ static_assert(offsetof(ThreadBlock, gate_before) == GUISE_GATE_BEFORE);
 static_assert(offsetof(ThreadBlock, has_interruption) == GUISE_HAS_INTERRUPTION);
 static_assert(offsetof(ThreadBlock, in_gate) == GUISE_IN_GATE);
 static_assert(offsetof(ThreadBlock, has_temp_mask) == GUISE_HAS_TEMP_MASK);
-static_assert(offsetof(ThreadBlock, has_held) + HeldIndex(SIGSEGV) == GUISE_HELD_FAULTS);
-static_assert(HeldIndex(SIGBUS) == HeldIndex(SIGSEGV) + 1, "looked at as one");
 static_assert(sizeof(GuestRegs) == offsetof(sigcontext, cs), "copied to and from the kernel's frame as it is");
 
 inline constexpr size_t kBlockSize = 64 << 10;

@@ -70,7 +70,7 @@ static void Handler(int signal, siginfo_t* info, void* context) {
 
 // Each signal has come before the next is sent.
 static void* Send(void* receiver) {
-  const int kSignals[] = {SIGUSR1, SIGSEGV, SIGUSR2, SIGBUS};
+  const int kSignals[] = {SIGUSR1, SIGSEGV, SIGBUS, SIGUSR2};
   const pid_t tid = *(pid_t*)receiver;
   for (int i = 0; g_in_pass < kReturns; ++i) {
     const int signal = kSignals[i % 4];

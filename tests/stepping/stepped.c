@@ -1,7 +1,7 @@
 // Makes one call again and again, between two marks (int3) for the tracer, and checks that a signal which came anywhere
 // in it saw the guest and nothing else: stepping_test.cc.
 //
-//   stepped CALL MODE      CALL: see kCalls. MODE: plain, altstack, longjmp, kill
+//   stepped CALL MODE      CALL: see kCalls. MODE: plain, altstack, longjmp, kill; fault: the signal is SIGSEGV
 //
 // After the second mark the tracer leaves its command in r10.
 #include <setjmp.h>
@@ -149,6 +149,7 @@ int main(int argc, char** argv) {
                              .sa_flags = SA_SIGINFO | SA_RESTART | (altstack ? SA_ONSTACK : 0)};
   sigaddset(&action.sa_mask, SIGTERM);
   CHECK(sigaction(SIGUSR1, &action, NULL) == 0 && sigaction(SIGUSR2, &action, NULL) == 0);
+  if (strcmp(argv[2], "fault") == 0) CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
   sigset_t hup;
   sigemptyset(&hup);
   sigaddset(&hup, SIGHUP);

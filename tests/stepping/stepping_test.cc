@@ -1,6 +1,7 @@
 // A signal at every instruction: from the guest's syscall through SIGSYS, gate, stub or reflected call back to the
 // guest, each instruction is reached once with a signal waiting, that a plain handler, one on the alternate stack or
-// one that jumps out takes, or that kills. The guest checks what it sees (stepped.c); natively first.
+// one that jumps out takes, or that kills; or SIGSEGV, sent by somebody. The guest checks what it sees (stepped.c);
+// natively first.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -87,6 +88,8 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
       if (std::string(call) == "fork" && mode != "plain") continue;
       // The stack is chosen when a frame is built, which is the same wherever the signal came.
       if (mode == "altstack" && !IsOneOf(call, {"getppid", "write", "raise"})) continue;
+      // A way out of each kind: a stub, the gate, a handler, the server.
+      if (mode == "fault" && !IsOneOf(call, {"getppid", "geteuid", "mask", "raise", "proc_exe"})) continue;
       for (const Way& way : Ways()) {
         // Never the server's.
         if (IsOneOf(call, {"fork", "mask"}) && way.name == LinuxAtServerWay().name) continue;
@@ -160,7 +163,7 @@ TEST_P(SteppingTest, IsLinuxTrueAtEachInstruction) {
     ASSERT_EQ(stepper_->Run(), Stepper::Stop::kMark) << Where();
     const bool reached = Reach(*stepper_, way_[at_]);
     if (reached) {
-      stepper_->Send(SIGUSR1);
+      stepper_->Send(GetParam().mode == "fault" ? SIGSEGV : SIGUSR1);
       ASSERT_EQ(stepper_->Run(), Stepper::Stop::kMark) << Where();
     } else {
       ++missed_;
@@ -220,7 +223,7 @@ TEST_P(KillingTest, GivesBackAllAtEachInstruction) {
 constexpr auto kName = [](const testing::TestParamInfo<Case>& info) {
   return info.param.call + "_" + info.param.mode + "_" + info.param.way.name;
 };
-INSTANTIATE_TEST_SUITE_P(All, SteppingTest, testing::ValuesIn(Cases({"plain", "altstack", "longjmp"})), kName);
+INSTANTIATE_TEST_SUITE_P(All, SteppingTest, testing::ValuesIn(Cases({"plain", "altstack", "longjmp", "fault"})), kName);
 INSTANTIATE_TEST_SUITE_P(All, KillingTest, testing::ValuesIn(Cases({"kill"})), kName);
 
 }  // namespace

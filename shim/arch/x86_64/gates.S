@@ -363,9 +363,8 @@ gate guise_exit_gate_after
     jmp *%rcx
 gate guise_exit_gate_end
 
-// Back to the guest from a handler of the shim, instead of rt_sigreturn(2): see gates.h. A signal SIGSEGV or SIGBUS that
-// somebody has sent until the mask is in force waits in the block, and has the thread caught; from then on a signal finds
-// the guest's state in the block.
+// Back to the guest from a handler of the shim, instead of rt_sigreturn(2): see gates.h. Once the mask is in force, a
+// signal finds the guest's state in the block.
 gate guise_return_gate
     mov %rdi, %rbx
     lea -64(%rbx), %rsp
@@ -376,8 +375,6 @@ gate guise_return_gate
     mov $8, %r10d
     syscall
 gate guise_return_gate_after
-    cmpw $0, GUISE_HELD_FAULTS(%rbx)
-    jne guise_deliver_trap
     load_all
 gate guise_return_gate_end
 
