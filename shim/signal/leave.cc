@@ -21,8 +21,9 @@ constexpr uint16_t kUserData = 0x2b;
 constexpr uint64_t kUserEnd = 0x7ffffffff000;
 constexpr uint64_t kTrapFlag = 0x100;
 // ABI: arch/x86/include/asm/sighandling.h, FIX_EFLAGS: what a frame may change: alignment check, overflow, direction,
-// sign, zero, adjust, parity, carry; and trap and resume, which have no place here.
-constexpr uint64_t kFrameFlags = 0x40000 | 0x800 | 0x400 | 0x80 | 0x40 | 0x10 | 0x4 | 0x1;
+// sign, zero, adjust, parity, carry; and trap, which is not set in a frame that comes here, but may be in a handler
+// that steps itself; and resume, which no instruction of user mode sets.
+constexpr uint64_t kFrameFlags = 0x40000 | 0x800 | 0x400 | kTrapFlag | 0x80 | 0x40 | 0x10 | 0x4 | 0x1;
 
 bool IsPlain(const ucontext& context) {
   const GuestRegs& regs = *RegsOf(&context);

@@ -54,10 +54,12 @@ Meaning MeaningOf(const ProcessState& process, const char* path) {
   return IsGuarded(process, static_cast<int32_t>(number)) ? Meaning::kGuardedFd : Meaning::kNothing;
 }
 
-int64_t ReadLink(uint64_t buffer, uint64_t size) {
-  if (static_cast<int32_t>(size) <= 0) return -EINVAL;
+// ABI: readlinkat(2): the size is an int; of what stands above its 32 bits the kernel sees nothing.
+int64_t ReadLink(uint64_t buffer, uint64_t size_argument) {
+  const auto size = static_cast<int32_t>(size_argument);
+  if (size <= 0) return -EINVAL;
   const uint64_t length = Length(g_program);
-  const uint64_t told = size < length ? size : length;
+  const uint64_t told = static_cast<uint64_t>(size) < length ? static_cast<uint64_t>(size) : length;
   return WriteGuest(buffer, g_program, told) ? static_cast<int64_t>(told) : -EFAULT;
 }
 

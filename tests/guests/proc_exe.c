@@ -15,6 +15,12 @@ static void CheckLink(const char* link) {
   if (strcmp(target, self) != 0) fprintf(stderr, "%s -> %s\n", link, target);
   CHECK(strcmp(target, self) == 0);
   CHECK(readlink(link, target, 4) == 4 && memcmp(target, self, 4) == 0);
+  // The size is an int: what a register holds above it means nothing.
+  const uint64_t above = (uint64_t)1 << 32;
+  target[5] = 'x';
+  CHECK(syscall(SYS_readlink, link, target, above | 5) == 5 && memcmp(target, self, 5) == 0 && target[5] == 'x');
+  CHECK(syscall(SYS_readlinkat, AT_FDCWD, link, target, above | 5) == 5 && target[5] == 'x');
+  CHECK(syscall(SYS_readlink, link, target, above) < 0 && errno == EINVAL);
   CHECK(stat(link, &by_link) == 0 && stat(self, &by_name) == 0);
   CHECK(by_link.st_ino == by_name.st_ino && by_link.st_dev == by_name.st_dev);
   const int fd = open(link, O_RDONLY | O_CLOEXEC);

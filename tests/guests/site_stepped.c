@@ -1,6 +1,6 @@
 // A program steps through its own code by the trap flag, over calls that it has used often and over fresh ones: each
 // step is one over an instruction of its own. Natively there is none between a call and the instruction behind it; one
-// more does no harm.
+// more does no harm. A handler that steps itself ends that by its return: the flag is that of what it interrupted.
 #include <ucontext.h>
 
 #include "tests/guests/guest.h"
@@ -53,6 +53,31 @@ static long Run(int is_stepped) {
   return result;
 }
 
+static volatile long all_steps;
+
+static void CountStep(int signal) {
+  (void)signal;
+  // Who is stepped for ever shall still end.
+  CHECK(++all_steps < 100000);
+}
+
+static void StepYourself(int signal) {
+  (void)signal;
+  __asm__ volatile("pushf; orq %0, (%%rsp); popf" ::"i"(kTrapFlag) : "memory", "cc");
+}
+
+static void InHandler(void) {
+  CHECK(signal(SIGTRAP, CountStep) != SIG_ERR && signal(SIGUSR1, StepYourself) != SIG_ERR);
+  for (int i = 0; i < 40; ++i) {
+    const long before = all_steps;
+    CHECK(raise(SIGUSR1) == 0);
+    const long behind = all_steps;
+    unsigned long flags;
+    __asm__ volatile("sub $128, %%rsp; pushf; pop %0; add $128, %%rsp" : "=r"(flags)::"memory", "cc");
+    CHECK(behind > before && all_steps == behind && (flags & kTrapFlag) == 0);
+  }
+}
+
 int main(void) {
   static uintptr_t first[kMost];
   const long parent = getppid();
@@ -69,5 +94,6 @@ int main(void) {
     CHECK(count == first_count);
     for (int i = 0; i < count; ++i) CHECK(steps[i] == first[i]);
   }
+  InHandler();
   return Pass();
 }
