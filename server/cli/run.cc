@@ -158,13 +158,18 @@ int ExitCodeOf(const absl::Status& not_started) {
 }
 
 // `joined`: none without the shim.
-int StandIn(const Launcher& launcher, StartingGuest starting, std::optional<Joined> joined) {
+int StandIn(Launcher& launcher, StartingGuest starting, std::optional<Joined> joined) {
   Keeper* const keeper = joined.has_value() ? &joined->keeper : nullptr;
   Handover handover = {};
   if (keeper != nullptr) {
     handover = {keeper->attachment().request.get(), keeper->attachment().reply.get(), keeper->memory().hiding()};
   }
-  launcher.inbox.DieIfAskedTo();
+  if (const int signal = launcher.inbox.AskedToEnd(); signal != 0) {
+    // Nothing of the floor stays behind: no directory, no cgroup.
+    { const StartingGuest ends = std::move(starting); }
+    launcher.floor.reset();
+    SignalInbox::EndBy(signal);
+  }
   const absl::StatusOr<pid_t> guest = starting.Finish(keeper == nullptr ? nullptr : &handover);
   if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
