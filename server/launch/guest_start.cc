@@ -54,6 +54,7 @@ absl::Status DupTo(int fd, int place) {
 // without an error, when it is ready for the handover. Launcher to guest: a byte, with request and reply memory. It
 // ends by the exec; or by the exec's ConfinementFailure.
 constexpr int kHandedOver = 2;
+constexpr char kNoProcess[] = "cannot start the guest";
 constexpr char kNotTaken[] = "cannot take the session's memories";
 
 // Tells the launcher why there is no guest.
@@ -170,7 +171,7 @@ void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const cha
   // SIGTSTP.
   if (guest == 0 && confinement.in_own_session()) setpgid(0, 0);
   if (guest == 0) return;
-  if (guest < 0) Report(channel, {errno, "cannot start the guest", nullptr});
+  if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
   dup2(stops, 0);
   close_range(1, ~0U, 0);
   BeInit(guest, 0);
@@ -187,7 +188,7 @@ void BeJoined(const GuestStart& start, bool is_in_cgroup, int image, int channel
     if (!confinement.Narrow(image, &failure)) Report(channel, failure);
     return;
   }
-  if (guest < 0) Report(channel, {errno, "cannot start the guest", nullptr});
+  if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
   [[maybe_unused]] const ssize_t written = write(pids, &guest, sizeof(guest));
   _exit(0);
 }
@@ -203,6 +204,12 @@ pid_t TakeJoined(pid_t messenger, int pids) {
 }
 
 absl::Status RefusedNamespaces(int error) {
+  // ABI: namespaces(7): there are as many as one of the limits allows, which is no question of what can be made here.
+  if (error == ENOSPC) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(error),
+                                                     ": there are as many as the limits in /proc/sys/user "
+                                                     "(max_*_namespaces) allow; raise them, or end other sandboxes"));
+  }
   return absl::FailedPreconditionError(absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(error),
                                                     "; `guise doctor` says whether user namespaces can be made here, "
                                                     "and --best-effort makes a sandbox without, which "
@@ -398,6 +405,11 @@ absl::Status StartingGuest::WhyNot(const ConfinementFailure& failure, int status
   }
   const char* const error = strerror(failure.error);
   if (failure.what == Confinement::kNoNamespaces) return RefusedNamespaces(failure.error);
+  if (failure.what == kNoProcess && failure.error == EAGAIN) {
+    return absl::ResourceExhaustedError(
+        "sandbox: cannot start the guest: there are as many processes as may be; end some, or let the sandbox have "
+        "more (--processes)");
+  }
   if (failure.what != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(start_->floor == nullptr ? "" : "sandbox: ", failure.what,
                                                       failure.object == nullptr ? "" : " ",

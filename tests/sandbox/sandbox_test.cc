@@ -74,6 +74,22 @@ TEST_P(SandboxTest, ALauncherThatIsEndedBeforeThereIsASessionLeavesNothingBehind
   }
 }
 
+TEST_P(SandboxTest, SaysThatItHasNoRoomForWhatExecStarts) {
+  if (GetParam().uid != 0) GTEST_SKIP() << "as a user, whom the launcher brings in comes on top";
+  const RunResult explained = RunToEnd(guise_->Cli({"policy", "explain", "--processes", "8"}));
+  if (explained.out.find("root is exempt") != std::string::npos) GTEST_SKIP() << "no limit here";
+  Command full = Line({"--name", "full", "--processes", "8"},
+                      {"sh", "-c", "for i in 1 2 3 4 5 6 7; do sleep 1000 & done; echo ready; read end"});
+  full.keep_stdin_open = true;
+  const std::unique_ptr<Process> process = Process::Start(full);
+  ASSERT_TRUE(process->AwaitOutput("ready\n"));
+  const RunResult processes = RunToEnd(guise_->Cli({"exec", "full", "--", "true"}));
+  EXPECT_EQ(processes.exit_code, 125) << processes;
+  EXPECT_THAT(processes.err, HasSubstr("let the sandbox have more (--processes)"));
+  process->CloseInput();
+  process->Wait();
+}
+
 TEST_P(SandboxTest, TheServerIsOutOfReach) {
   // Neither by a rule that shows its socket, nor by a process that the server has no record of.
   const std::string socket = guise_->runtime_directory() + "/control.sock";
@@ -328,7 +344,7 @@ TEST_P(SandboxTest, SaysThatTheHostRefusesNamespaces) {
   EXPECT_EQ(result.exit_code, 125) << result;
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, AllOf(HasSubstr("cannot make the namespaces of a sandbox: No space left on device"),
-                                HasSubstr("guise doctor")));
+                                HasSubstr("(max_*_namespaces) allow; raise them"), Not(HasSubstr("--best-effort"))));
 }
 
 TEST_P(SandboxTest, LimitsTheNumberOfProcesses) {
