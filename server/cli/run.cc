@@ -157,14 +157,24 @@ int ExitCodeOf(const absl::Status& not_started) {
   return absl::IsNotFound(not_started) ? kExitNotFound : kExitOwnFailure;
 }
 
+// Where a signal asks for it before there is a program, nothing of the start stays behind: no process, and of the floor
+// no directory and no cgroup.
+void EndIfAskedTo(Launcher& launcher, StartingGuest& starting) {
+  const int signal = launcher.inbox.AskedToEnd();
+  if (signal == 0) return;
+  { const StartingGuest ends = std::move(starting); }
+  launcher.floor.reset();
+  SignalInbox::EndBy(signal);
+}
+
 // `joined`: none without the shim.
-int StandIn(const Launcher& launcher, StartingGuest starting, std::optional<Joined> joined) {
+int StandIn(Launcher& launcher, StartingGuest starting, std::optional<Joined> joined) {
   Keeper* const keeper = joined.has_value() ? &joined->keeper : nullptr;
   Handover handover = {};
   if (keeper != nullptr) {
     handover = {keeper->attachment().request.get(), keeper->attachment().reply.get(), keeper->memory().hiding()};
   }
-  launcher.inbox.DieIfAskedTo();
+  EndIfAskedTo(launcher, starting);
   const absl::StatusOr<pid_t> guest = starting.Finish(keeper == nullptr ? nullptr : &handover);
   if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
@@ -190,7 +200,11 @@ int RunInNewSession(Launcher& launcher, const v1::CreateSessionRequest& request)
   if (!guest.ok()) return Fail(guest.status(), kExitOwnFailure);
   if (!launcher.image) return StandIn(launcher, *std::move(guest), std::nullopt);
   absl::StatusOr<Joined> joined = NewSession(request, launcher.start.signals);
-  if (!joined.ok()) return Fail(joined.status(), kExitOwnFailure);
+  if (!joined.ok()) {
+    // What the terminal sends ends a server that starts, too, which is no failure of its own.
+    EndIfAskedTo(launcher, *guest);
+    return Fail(joined.status(), kExitOwnFailure);
+  }
   return StandIn(launcher, *std::move(guest), *std::move(joined));
 }
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -53,13 +54,15 @@ absl::Status DupTo(int fd, int place) {
 // without an error, when it is ready for the handover. Launcher to guest: a byte, with request and reply memory. It
 // ends by the exec; or by the exec's ConfinementFailure.
 constexpr int kHandedOver = 2;
+constexpr char kNoProcess[] = "cannot start the guest";
+constexpr char kNotTaken[] = "cannot take the session's memories";
 
 // Tells the launcher why there is no guest.
 [[noreturn]] void Report(int channel, const ConfinementFailure& failure) {
   [[maybe_unused]] const ssize_t sent = send(channel, &failure, sizeof(failure), MSG_NOSIGNAL);
   _exit(126);
 }
-[[noreturn]] void Report(int channel) { Report(channel, {errno, nullptr, nullptr}); }
+[[noreturn]] void Report(int channel, const char* what = nullptr) { Report(channel, {errno, what, nullptr}); }
 
 bool IsFailure(const ConfinementFailure& told) { return told.error != 0 || told.what != nullptr; }
 
@@ -101,10 +104,12 @@ void AwaitHandover(int channel, const GuardedFds& fds) {
   if (fds.image < 0) return;
   const cmsghdr* const control = CMSG_FIRSTHDR(&message.header);
   int received[kHandedOver];
-  if (control == nullptr || control->cmsg_len != CMSG_LEN(sizeof(received)))
-    Report(channel, {EBADMSG, nullptr, nullptr});
+  // Short where descriptors were out.
+  if (control == nullptr || control->cmsg_len != CMSG_LEN(sizeof(received))) Report(channel, {EMFILE, kNotTaken});
   memcpy(received, CMSG_DATA(control), sizeof(received));
-  if (dup3(received[0], fds.request, O_CLOEXEC) < 0 || dup3(received[1], fds.reply, O_CLOEXEC) < 0) Report(channel);
+  if (dup3(received[0], fds.request, O_CLOEXEC) < 0 || dup3(received[1], fds.reply, O_CLOEXEC) < 0) {
+    Report(channel, kNotTaken);
+  }
   for (const int fd : received) close(fd);
 }
 
@@ -124,7 +129,9 @@ void AwaitHandover(int channel, const GuardedFds& fds) {
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   start.signals.Restore();
-  if (!start.filter.empty() && !InstallFilter(start.filter)) Report(channel);
+  if (!start.filter.empty() && !InstallFilter(start.filter)) {
+    Report(channel, "cannot set the system call filter of --kernel generic");
+  }
   if (fds.image >= 0) {
     syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
   } else {
@@ -164,7 +171,7 @@ void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const cha
   // SIGTSTP.
   if (guest == 0 && confinement.in_own_session()) setpgid(0, 0);
   if (guest == 0) return;
-  if (guest < 0) Report(channel, {errno, "cannot start the guest", nullptr});
+  if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
   dup2(stops, 0);
   close_range(1, ~0U, 0);
   BeInit(guest, 0);
@@ -181,7 +188,7 @@ void BeJoined(const GuestStart& start, bool is_in_cgroup, int image, int channel
     if (!confinement.Narrow(image, &failure)) Report(channel, failure);
     return;
   }
-  if (guest < 0) Report(channel, {errno, "cannot start the guest", nullptr});
+  if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
   [[maybe_unused]] const ssize_t written = write(pids, &guest, sizeof(guest));
   _exit(0);
 }
@@ -197,6 +204,12 @@ pid_t TakeJoined(pid_t messenger, int pids) {
 }
 
 absl::Status RefusedNamespaces(int error) {
+  // ABI: namespaces(7): there are as many as one of the limits allows, which is no question of what can be made here.
+  if (error == ENOSPC) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(error),
+                                                     ": there are as many as the limits in /proc/sys/user "
+                                                     "(max_*_namespaces) allow; raise them, or end other sandboxes"));
+  }
   return absl::FailedPreconditionError(absl::StrCat("cannot make the namespaces of a sandbox: ", strerror(error),
                                                     "; `guise doctor` says whether user namespaces can be made here, "
                                                     "and --best-effort makes a sandbox without, which "
@@ -239,9 +252,15 @@ StartingGuest::StartingGuest(StartingGuest&& other) noexcept
       hidden_(std::move(other.hidden_)) {}
 
 StartingGuest::~StartingGuest() {
-  if (child_ == 0) return;
-  kill(child_, SIGKILL);
-  waitpid(child_, nullptr, 0);
+  const pid_t guest = TakeGuest();
+  if (guest == 0) return;
+  kill(guest, SIGKILL);
+  waitpid(guest, nullptr, 0);
+}
+
+pid_t StartingGuest::TakeGuest() {
+  const pid_t child = std::exchange(child_, 0);
+  return child != 0 && pids_ ? TakeJoined(child, pids_.get()) : child;
 }
 
 bool StartingGuest::HasInit() const {
@@ -341,25 +360,59 @@ bool StartingGuest::HandOver(const Handover* handover) const {
   return sendmsg(channel_.get(), &message.header, MSG_NOSIGNAL) == 1;
 }
 
-absl::StatusOr<pid_t> StartingGuest::Finish(const Handover* handover) {
-  ConfinementFailure told;
-  const bool ready = Receive(channel_.get(), &told) && !IsFailure(told);
-  const bool handed_over = ready && HandOver(handover);
-  // Closed by the exec, or says why there was none.
-  const bool runs = handed_over && !Receive(channel_.get(), &told);
-  const pid_t child = std::exchange(child_, 0);
-  const pid_t guest = pids_ ? TakeJoined(child, pids_.get()) : child;
-  if (runs && guest != 0) return guest;
-  if (guest != 0) waitpid(guest, nullptr, 0);
-  return WhyNot(told);
+StartingGuest::Heard StartingGuest::Hear(pid_t guest, ConfinementFailure* told) const {
+  constexpr int kLookMillis = 50;  // for a stop, which no descriptor tells
+  for (;;) {
+    pollfd fds[] = {{channel_.get(), POLLIN, 0}, {stops_.get(), POLLIN, 0}};
+    poll(fds, std::size(fds), kLookMillis);
+    if (fds[0].revents != 0) return Receive(channel_.get(), told) ? Heard::kMessage : Heard::kEnd;
+    if ((fds[1].revents & POLLIN) != 0) return Heard::kStop;
+    siginfo_t info = {};
+    // Left there for the supervisor. guise-init tells of the guest's stops itself.
+    const bool looks = !HasInit() && guest != 0;
+    if (looks && waitid(P_PID, static_cast<id_t>(guest), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0) {
+      return Heard::kStop;
+    }
+  }
 }
 
-absl::Status StartingGuest::WhyNot(const ConfinementFailure& failure) const {
-  if (!IsFailure(failure)) return absl::InternalError("the guest's process has ended before its program; try again");
+absl::StatusOr<pid_t> StartingGuest::Finish(const Handover* handover) {
+  const pid_t guest = TakeGuest();
+  ConfinementFailure told;
+  bool handed_over = false;
+  Heard heard = Hear(guest, &told);
+  while (heard != Heard::kEnd && !IsFailure(told)) {
+    handed_over = handed_over || HandOver(handover);
+    // To wait for it is the supervisor's: it stops with the guest, and passes on what continues or ends it.
+    if (heard == Heard::kStop || !handed_over) break;
+    heard = Hear(guest, &told);
+  }
+  if (handed_over && !IsFailure(told) && guest != 0) return guest;
+  int status = 0;
+  if (guest != 0) waitpid(guest, &status, 0);
+  return WhyNot(told, status);
+}
+
+absl::Status StartingGuest::WhyNot(const ConfinementFailure& failure, int status) const {
+  if (!IsFailure(failure)) {
+    const std::string how = WIFSIGNALED(status) ? absl::StrCat("by signal ", WTERMSIG(status))
+                                                : absl::StrCat("with exit code ", WEXITSTATUS(status));
+    return absl::InternalError(absl::StrCat("the process that was to run \"", start_->path, "\" has ended before, ",
+                                            how,
+                                            "; look who ends processes here (the kernel's log tells of memory that "
+                                            "was short), then try again"));
+  }
   const char* const error = strerror(failure.error);
   if (failure.what == Confinement::kNoNamespaces) return RefusedNamespaces(failure.error);
+  if (failure.what == kNoProcess && failure.error == EAGAIN) {
+    return absl::ResourceExhaustedError(
+        "sandbox: cannot start the guest: there are as many processes as may be; end some, or let the sandbox have "
+        "more (--processes)");
+  }
   if (failure.what != nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat("sandbox: ", failure.what, failure.object == nullptr ? "" : " ",
+    return absl::FailedPreconditionError(absl::StrCat(start_->floor == nullptr ? "" : "sandbox: ", failure.what,
+                                                      failure.object == nullptr ? "" : " ",
                                                       failure.object == nullptr ? "" : failure.object, ": ", error));
   }
   if (failure.error == E2BIG) {

@@ -59,7 +59,8 @@ class StartingGuest {
   // A process that is not finished ends here, without a trace of the program.
   ~StartingGuest();
 
-  // Returns the child's process id once the image runs in it. The guarded fds take the places of
+  // Returns the child's process id once the image runs in it, or once it is stopped, which may be before: whoever
+  // continues it lets the image run. The guarded fds take the places of
   // proto/wire/handover.h; every other fd of the caller must be close-on-exec or meant for the guest. `handover`: null
   // without the shim.
   // Errors: FAILED_PRECONDITION (this host refuses a part of the floor), OUT_OF_RANGE (arguments and environment are
@@ -73,8 +74,14 @@ class StartingGuest {
  private:
   explicit StartingGuest(const GuestStart& start) : start_(&start) {}
   bool HasInit() const;
+  // Of the process that is to run the program, or of guise-init; 0: there is none (any more). Then it is the caller's.
+  pid_t TakeGuest();
+  enum class Heard { kMessage, kEnd, kStop };
+  // The next word of the process.
+  Heard Hear(pid_t guest, ConfinementFailure* told) const;
   bool HandOver(const Handover* handover) const;
-  absl::Status WhyNot(const ConfinementFailure& failure) const;
+  // `status`: as waitpid(2) tells it.
+  absl::Status WhyNot(const ConfinementFailure& failure, int status) const;
 
   const GuestStart* start_;
   pid_t child_ = 0;  // 0: finished

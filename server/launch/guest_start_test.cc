@@ -153,6 +153,34 @@ TEST_F(GuestStartTest, TellsThatTheProcessHasGone) {
   const Handover handover = {request_.get(), reply_.get(), nullptr};
   const absl::Status status = guest->Finish(&handover).status();
   EXPECT_TRUE(absl::IsInternal(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("\"/bin/true\" has ended before, by signal 9;"));
+}
+
+// As by ^Z while the session is made: who waits for it there would not hear of what continues or ends it.
+TEST_F(GuestStartTest, WhoIsStoppedIsNotWaitedFor) {
+  const GuestStart start = {image_.get(), "/bin/sh", {"sh", "-c", "exit 7"}, {}, SignalState::Capture(), 1024};
+  for (const int signal : {SIGSTOP, SIGKILL}) {
+    absl::StatusOr<StartingGuest> guest = StartingGuest::Begin(start);
+    ASSERT_TRUE(guest.ok()) << guest.status();
+    std::ifstream children("/proc/thread-self/children");
+    pid_t child = 0;
+    if (!(children >> child)) GTEST_SKIP() << "the kernel does not list children";
+    kill(child, SIGSTOP);
+    siginfo_t info;
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WSTOPPED | WNOWAIT), 0);
+    const Handover handover = {request_.get(), reply_.get(), nullptr};
+    alarm(30);
+    const absl::StatusOr<pid_t> pid = guest->Finish(&handover);
+    alarm(0);
+    ASSERT_TRUE(pid.ok()) << pid.status();
+    EXPECT_EQ(*pid, child);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, WUNTRACED), child);
+    EXPECT_TRUE(WIFSTOPPED(status)) << "the supervisor does not hear of it";
+    kill(child, signal == SIGSTOP ? SIGCONT : signal);
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, signal == SIGSTOP ? 7 << 8 : signal);
+  }
 }
 
 TEST_F(GuestStartTest, StepsDownFromTakenNumbersAndTheLimit) {

@@ -73,6 +73,8 @@ absl::Status StartServer(const std::vector<std::string>& arguments, const Signal
     dup2(null, STDOUT_FILENO);
     dup2(write_end.get(), STDERR_FILENO);
     signals.Restore();
+    // What stops our group is not to stop what we wait for. What ends it ends the start as well.
+    for (const int stop : {SIGTSTP, SIGTTIN, SIGTTOU}) signal(stop, SIG_IGN);
     execv(argv[0], argv.data());
     dprintf(STDERR_FILENO, "cannot execute %s: errno %d", argv[0], errno);
     _exit(125);

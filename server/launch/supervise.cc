@@ -194,18 +194,22 @@ absl::StatusOr<SignalInbox> SignalInbox::Open() {
   return SignalInbox(std::move(fd));
 }
 
-void SignalInbox::DieIfAskedTo() const {
+int SignalInbox::AskedToEnd() const {
   sigset_t pending;
   sigpending(&pending);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
     struct sigaction action;
     if (sigismember(&pending, signal) != 1 || sigaction(signal, nullptr, &action) != 0) continue;
-    if (action.sa_handler == SIG_IGN) continue;
-    sigset_t only;
-    sigemptyset(&only);
-    sigaddset(&only, signal);
-    sigprocmask(SIG_UNBLOCK, &only, nullptr);  // does not return: the disposition is the default one
+    if (action.sa_handler != SIG_IGN) return signal;
   }
+  return 0;
+}
+
+void SignalInbox::EndBy(int signal) {
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, signal);
+  sigprocmask(SIG_UNBLOCK, &only, nullptr);  // does not return: the signal is pending, the disposition the default one
 }
 
 int Supervise(pid_t guest, const SignalInbox& inbox, Keeper* keeper, int stops, bool in_own_session) {

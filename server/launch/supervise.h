@@ -22,9 +22,10 @@ class SignalInbox {
   // left it ignored, and then children cannot be waited for).
   static absl::StatusOr<SignalInbox> Open();
 
-  // Ends this process as the signal would have, when one that asks for the end came before there was a guest to give it
-  // to; else returns.
-  void DieIfAskedTo() const;
+  // Of a signal that asks for the end, and came before there was a guest to give it to; 0: none.
+  int AskedToEnd() const;
+  // Ends this process as the signal would have.
+  static void EndBy(int signal);
 
   int fd() const { return fd_.get(); }
 

@@ -2,6 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
 
 #include "tests/support/guise.h"
 #include "tests/support/pty.h"
@@ -220,6 +226,58 @@ INSTANTIATE_TEST_SUITE_P(Ways, RunTest, testing::ValuesIn(AllWays()),
                          [](const testing::TestParamInfo<Way>& info) { return info.param.name; });
 
 // What only Guise can do.
+// The server takes a second to start, in which signals come to the launcher's group as from a terminal.
+class SlowStartTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    GUISE_NEEDS_TREE();
+    guise_ = std::make_unique<Guise>(OrdinaryUser());
+    directory_ = Stage::Get().MakeDirectory(OrdinaryUser(), "slow");
+    const std::string server = directory_ + "/guised";
+    WriteFile(
+        server,
+        "#!/bin/sh\n: > '" + directory_ + "/starts'\nsleep 1\nexec '" + Stage::Get().prefix() + "/bin/guised' \"$@\"\n",
+        0755);
+    ASSERT_EQ(chmod(directory_.c_str(), 0777), 0);
+    Command command = guise_->Cli({"run", "--", "sh", "-c", "exit 7"});
+    command.env.push_back("GUISE_SERVER_PATH=" + server);
+    launcher_ = Process::Start(command);
+    ASSERT_TRUE(Eventually([&] { return access((directory_ + "/starts").c_str(), F_OK) == 0; }));
+  }
+  void TearDown() override {
+    launcher_.reset();
+    if (guise_ != nullptr) guise_->StopServer();
+    if (!directory_.empty()) RemoveTree(directory_);
+  }
+  void Press(int signal) const { kill(-launcher_->pid(), signal); }
+
+  std::unique_ptr<Guise> guise_;
+  std::string directory_;
+  std::unique_ptr<Process> launcher_;
+};
+
+TEST_F(SlowStartTest, CtrlCEndsItWithoutAWord) {
+  Press(SIGINT);
+  const RunResult result = launcher_->Wait();
+  EXPECT_EQ(result.signal, SIGINT) << result;
+  EXPECT_EQ(result.err, "");
+}
+
+TEST_F(SlowStartTest, CtrlZStopsItUntilItIsContinued) {
+  Press(SIGTSTP);
+  siginfo_t info = {};
+  EXPECT_TRUE(Eventually(
+      [&] {
+        return waitid(P_PID, static_cast<id_t>(launcher_->pid()), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid != 0;
+      },
+      15));
+  Press(SIGCONT);
+  const RunResult result = launcher_->Wait();
+  EXPECT_EQ(result.exit_code, 7) << result;
+  EXPECT_EQ(result.err, "");
+}
+
 class ExecTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -42,6 +42,54 @@ TEST_P(SandboxTest, ShowsWhatItsPolicySays) {
   EXPECT_EQ(access((directory_ + "/writable/made").c_str(), F_OK), 0);
 }
 
+TEST_P(SandboxTest, ALauncherThatIsEndedBeforeThereIsASessionLeavesNothingBehind) {
+  const std::string policy = directory_ + "/policy";
+  WriteFile(policy, "floor: FLOOR_LANDLOCK\n", 0644);
+  ASSERT_EQ(Run({}, {"true"}).exit_code, 0);
+  const pid_t server = guise_->ServerPid();
+  ASSERT_GT(server, 0);
+  for (const std::vector<std::string>& options :
+       {std::vector<std::string>{}, std::vector<std::string>{"--policy", policy, "--best-effort"}}) {
+    Command find = guise_->In(NativeWay(), {"find", "/tmp", "-maxdepth", "1", "-name", "guise-sandbox-*", "-user",
+                                            std::to_string(GetParam().uid)});
+    const std::string before = RunToEnd(find).out;
+    kill(server, SIGSTOP);
+    const std::unique_ptr<Process> launcher = Process::Start(Line(options, {"true"}));
+    const std::string pid = std::to_string(launcher->pid());
+    // Its floor is being made once it has a child, and all signals blocked.
+    const bool began = Eventually(
+        [&] {
+          return ReadFile("/proc/" + pid + "/status").find("\nSigBlk:\tf") != std::string::npos &&
+                 !ReadFile("/proc/" + pid + "/task/" + pid + "/children").empty();
+        },
+        20);
+    launcher->Signal(SIGTERM);
+    kill(server, SIGCONT);
+    const RunResult result = launcher->Wait();
+    if (!began && result.err.find("nor Landlock") != std::string::npos) continue;
+    EXPECT_TRUE(began);
+    EXPECT_EQ(result.signal, SIGTERM) << result;
+    EXPECT_EQ(RunToEnd(find).out, before);
+    EXPECT_EQ(RunToEnd(guise_->In(NativeWay(), {"find", "/sys/fs/cgroup", "-name", "guise-" + pid})).out, "");
+  }
+}
+
+TEST_P(SandboxTest, SaysThatItHasNoRoomForWhatExecStarts) {
+  if (GetParam().uid != 0) GTEST_SKIP() << "as a user, whom the launcher brings in comes on top";
+  const RunResult explained = RunToEnd(guise_->Cli({"policy", "explain", "--processes", "8"}));
+  if (explained.out.find("root is exempt") != std::string::npos) GTEST_SKIP() << "no limit here";
+  Command full = Line({"--name", "full", "--processes", "8"},
+                      {"sh", "-c", "for i in 1 2 3 4 5 6 7; do sleep 1000 & done; echo ready; read end"});
+  full.keep_stdin_open = true;
+  const std::unique_ptr<Process> process = Process::Start(full);
+  ASSERT_TRUE(process->AwaitOutput("ready\n"));
+  const RunResult processes = RunToEnd(guise_->Cli({"exec", "full", "--", "true"}));
+  EXPECT_EQ(processes.exit_code, 125) << processes;
+  EXPECT_THAT(processes.err, HasSubstr("let the sandbox have more (--processes)"));
+  process->CloseInput();
+  process->Wait();
+}
+
 TEST_P(SandboxTest, TheServerIsOutOfReach) {
   // Neither by a rule that shows its socket, nor by a process that the server has no record of.
   const std::string socket = guise_->runtime_directory() + "/control.sock";
@@ -296,7 +344,7 @@ TEST_P(SandboxTest, SaysThatTheHostRefusesNamespaces) {
   EXPECT_EQ(result.exit_code, 125) << result;
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, AllOf(HasSubstr("cannot make the namespaces of a sandbox: No space left on device"),
-                                HasSubstr("guise doctor")));
+                                HasSubstr("(max_*_namespaces) allow; raise them"), Not(HasSubstr("--best-effort"))));
 }
 
 TEST_P(SandboxTest, LimitsTheNumberOfProcesses) {
