@@ -118,7 +118,14 @@ void ReplyView::RaiseReclaims() {
 void ReplyView::Publish(const Tables& tables, uint32_t bells) {
   wire::ReplyGroup& group = Group(0);
   wire::Published& page = group.published;
+  // SAFETY: the direct table is two pages at a page's offset.
+  auto* direct = reinterpret_cast<wire::Cell<uint64_t>*>(base_ + wire::kDirectOffset);
   BeginPublishing();
+  // Its words are read without the sequence lock. Who has been told of the new tables by one call must not be told of
+  // the old ones by the next, so meanwhile all calls look at the page.
+  for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
+    direct[nr].StoreRelaxed(static_cast<uint64_t>(wire::DirectWay::kLook));
+  }
   page.epoch.StoreRelaxed(tables.epoch);
   page.on_loss.StoreRelaxed(static_cast<uint32_t>(tables.on_loss));
   page.bells_in_use.StoreRelaxed(bells);
@@ -131,10 +138,7 @@ void ReplyView::Publish(const Tables& tables, uint32_t bells) {
   StoreText(group.kernel.release, tables.kernel_release);
   StoreText(group.kernel.version, tables.kernel_version);
   group.kernel.vsyscall.StoreRelaxed(tables.vsyscall);
-  // SAFETY: the direct table is two pages at a page's offset.
-  auto* direct = reinterpret_cast<wire::Cell<uint64_t>*>(base_ + wire::kDirectOffset);
   for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
-    direct[nr].StoreRelaxed(DirectWordOf(tables, nr));
     group.placement[nr].StoreRelaxed(static_cast<uint8_t>(tables.placement[nr]));
     group.action[nr].StoreRelaxed(tables.action[nr]);
   }
@@ -142,6 +146,7 @@ void ReplyView::Publish(const Tables& tables, uint32_t bells) {
   auto* actions = reinterpret_cast<wire::Action*>(base_ + wire::kActionsOffset);
   for (uint32_t i = 0; i < wire::kActions; ++i) StoreAction(actions[i], tables.actions[i]);
   EndPublishing();
+  for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) direct[nr].Release(DirectWordOf(tables, nr));
 }
 
 void ReplyView::Publish(const OverlayPlace& place) {
