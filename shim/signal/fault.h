@@ -9,7 +9,8 @@ namespace guise::shim {
 void OnFault(int signal, siginfo_t* info, ucontext* context);
 
 // Lets faults through while a handler of the shim copies, also when the guest had blocked them: a blocked fault kills.
-// What others send meanwhile waits in the block until the copying is done, and what they send later waits in the kernel.
+// What others send meanwhile waits in the block until the copying is done, and what they send later waits in the
+// kernel.
 class FaultsOpen {
  public:
   FaultsOpen(ThreadBlock* block, const ucontext* context);
