@@ -31,9 +31,10 @@ bool HasVsyscallPage() {
   return false;
 }
 
-// A call with a site of its own: one that has been rewritten is for one number.
+// A call with a site of its own: one that has been rewritten is for one number. Aligned, so that none lies on two
+// pages.
 template <long kNr>
-[[gnu::noinline]] long Call(long a = 0, long b = 0, long c = 0, long d = 0) {
+[[gnu::noinline, gnu::aligned(64)]] long Call(long a = 0, long b = 0, long c = 0, long d = 0) {
   long result = kNr;
   register long r10 __asm__("r10") = d;
   __asm__ volatile("syscall\n  cmp $-4096, %%rax"
