@@ -26,6 +26,11 @@ template <typename T>
   return WriteGuest(to, &from, sizeof(T));
 }
 
+// Of the frame that an rt_sigreturn(2) with this stack pointer goes by, behind its return address.
+[[nodiscard]] inline bool ReadFrame(uint64_t rsp, ucontext* to) {
+  return ReadGuest(to, rsp - sizeof(SignalFrame::return_address) + offsetof(SignalFrame, context));
+}
+
 // The length, or -EFAULT, or -ENAMETOOLONG when no NUL comes within `size` bytes.
 inline int64_t ReadGuestString(char* to, uint64_t from, size_t size) {
   const int64_t length = guise_copy_string(to, reinterpret_cast<const char*>(from), size);

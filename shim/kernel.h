@@ -22,6 +22,13 @@ struct SignalFrame {
   siginfo_t info;
 };
 
+// ABI: arch/x86/include/asm/segment.h, __USER_CS and __USER_DS.
+inline constexpr uint16_t kUserCode = 0x33;
+inline constexpr uint16_t kUserData = 0x2b;
+
+// ABI: arch/x86/include/asm/page_64.h, TASK_SIZE_MAX with four levels of page tables: where no program has memory.
+inline constexpr uint64_t kTaskEnd = 0x7ffffffff000;
+
 using SignalSet = uint64_t;
 constexpr SignalSet Bit(int signal) { return SignalSet{1} << (signal - 1); }
 inline constexpr int kSignals = 64;

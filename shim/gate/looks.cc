@@ -30,6 +30,7 @@ constexpr Looks Make(const syscall::Row& row) {
   if (row.Has(Trait::TempMask)) looks.Add(Look::kTempMask);
   if (row.Has(Trait::ChangesMemoryMap)) looks.Add(Look::kMemory);
   if (row.Has(Trait::MayBlock)) looks.Add(Look::kMayBlock);
+  if (HasAddress(row.nr)) looks.Add(Look::kAddress);
   switch (row.nr) {
     case Nr::close_range:
     case Nr::fcntl:
@@ -42,11 +43,6 @@ constexpr Looks Make(const syscall::Row& row) {
     case Nr::sendmsg:
     case Nr::sendmmsg:
       looks.Add(Look::kFdLists);
-      break;
-    case Nr::connect:
-    case Nr::bind:
-    case Nr::sendto:
-      looks.Add(Look::kAddress);
       break;
     // Directory listings, in which /proc/*/fd would show the guarded fds, and others what is hidden.
     case Nr::getdents:

@@ -24,6 +24,20 @@ enum class Look : uint16_t {
   kAddress = 1u << 7,   // has a socket's address, which may be a path (view/hiding.h)
 };
 
+// Whether a socket's address is among what the call reads.
+constexpr bool HasAddress(syscall::Nr nr) {
+  switch (nr) {
+    case syscall::Nr::connect:
+    case syscall::Nr::bind:
+    case syscall::Nr::sendto:
+    case syscall::Nr::sendmsg:
+    case syscall::Nr::sendmmsg:
+      return true;
+    default:
+      return false;
+  }
+}
+
 struct Looks {
   uint16_t bits = 0;  // set of Look
   uint8_t fds = 0;    // bit i: argument i is an fd of the call's

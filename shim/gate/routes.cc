@@ -44,10 +44,9 @@ bool SetBase(uint64_t base) {
 
 // arch_prctl(2) of a base. ABI: arch/x86/kernel/process_64.c, do_arch_prctl_64().
 int64_t DoWithInstructions(int32_t command, uint64_t argument) {
-  constexpr uint64_t kUserEnd = 0x7ffffffff000;
   if (command == ARCH_GET_FS) return WriteGuest(argument, FsBase()) ? 0 : -EFAULT;
   if (command == ARCH_GET_GS) return WriteGuest(argument, GsBase()) ? 0 : -EFAULT;
-  if (argument >= kUserEnd) return -EPERM;
+  if (argument >= kTaskEnd) return -EPERM;
   if (command == ARCH_SET_FS) {
     SetFsBase(argument);
   } else {

@@ -183,8 +183,6 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
 // at once, so that a signal which waits, a debugger's first of all, finds the program at its entry. Returns the stack
 // pointer for that call. ABI: ELF_PLAT_INIT and start_thread(), arch/x86: all registers are 0.
 const void* EntryFrame(ThreadBlock* block, uint64_t entry, uint64_t sp) {
-  constexpr uint16_t kUserCs = 0x33;
-  constexpr uint16_t kUserSs = 0x2b;
   constexpr uint64_t kInterruptsOn = 0x200;
   auto* const frame = reinterpret_cast<SignalFrame*>(Word(block) - sizeof(SignalFrame)) - 1;
   *frame = {};
@@ -193,8 +191,8 @@ const void* EntryFrame(ThreadBlock* block, uint64_t entry, uint64_t sp) {
   context.uc_stack.ss_sp = reinterpret_cast<void*>(StackOf(block));
   context.uc_stack.ss_size = kBlockStackSize;
   context.uc_sigmask = block->mask & ~Bit(SIGSYS);
-  context.uc_mcontext.cs = kUserCs;
-  context.uc_mcontext.ss = kUserSs;
+  context.uc_mcontext.cs = kUserCode;
+  context.uc_mcontext.ss = kUserData;
   GuestRegs& regs = *RegsOf(&context);
   regs.eflags = kInterruptsOn;
   regs.rip = entry;

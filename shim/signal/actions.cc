@@ -302,6 +302,12 @@ int64_t ChangeAltStack(ThreadBlock* block, const AltStack& wanted, uint64_t rsp)
   return 0;
 }
 
+void TakeAltStack(ThreadBlock* block, const ucontext& frame, uint64_t rsp) {
+  AltStack stack;
+  memcpy(&stack, &frame.uc_stack, sizeof(stack));
+  ChangeAltStack(block, stack, rsp);
+}
+
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
   AltStack wanted = {};
   if (regs.rdi != 0 && !ReadGuest(&wanted, regs.rdi)) return -EFAULT;

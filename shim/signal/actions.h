@@ -36,6 +36,9 @@ bool SetMaskInGate(ThreadBlock* block, int64_t* result);
 // The same stack for whoever runs at `rsp`; 0 or -errno. ABI: kernel/signal.c, do_sigaltstack(). The flags stay as they
 // were asked for: frames show them.
 int64_t ChangeAltStack(ThreadBlock* block, const AltStack& wanted, uint64_t rsp);
+// The stack of a frame that the guest returns by. ABI: restore_altstack(): what sigaltstack(2) would refuse is not
+// taken over.
+void TakeAltStack(ThreadBlock* block, const ucontext& frame, uint64_t rsp);
 // rt_sigpending(2): the kernel's answer, and what the block holds back.
 int64_t PendingSignals(const ThreadBlock* block, const GuestRegs& regs);
 

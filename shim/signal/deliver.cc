@@ -27,9 +27,6 @@ constexpr uint64_t kRedZone = 128;
 // ABI: cleared at entry of a handler, arch/x86/kernel/signal_64.c: direction, resume, trap.
 constexpr uint64_t kClearedFlags = 0x400 | 0x10000 | 0x100;
 
-// ABI: arch/x86/include/asm/segment.h, __USER_CS; handlers are 64-bit code whatever they interrupt.
-constexpr uint16_t kUserCode = 0x33;
-
 bool IsStep(const siginfo_t& info) { return info.si_signo == SIGTRAP && info.si_code == TRAP_TRACE; }
 
 // A guest steps through its own code, by the trap flag, and this is within one of its instructions: a rewritten call,
@@ -65,7 +62,7 @@ uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* conte
 bool TakeFrame(ThreadBlock* block, ucontext* context) {
   GuestRegs& regs = *RegsOf(context);
   ucontext guest;
-  if (!ReadGuest(&guest, regs.rsp - 8 + offsetof(SignalFrame, context))) return false;
+  if (!ReadFrame(regs.rsp, &guest)) return false;
   const auto from = reinterpret_cast<uint64_t>(guest.uc_mcontext.fpstate);
   const auto to = reinterpret_cast<uint64_t>(context->uc_mcontext.fpstate);
   if (from == 0) {
@@ -87,10 +84,7 @@ bool TakeFrame(ThreadBlock* block, ucontext* context) {
   context->uc_flags = guest.uc_flags;
   BlockSigsys(block, (guest.uc_sigmask & Bit(SIGSYS)) != 0);
   context->uc_sigmask = guest.uc_sigmask & ~(Bit(SIGSYS) | kUnblockable);
-  // ABI: restore_altstack(): what sigaltstack(2) would refuse is not taken over.
-  AltStack stack;
-  memcpy(&stack, &guest.uc_stack, sizeof(stack));
-  ChangeAltStack(block, stack, handler_rsp);
+  TakeAltStack(block, guest, handler_rsp);
   return true;
 }
 
@@ -148,6 +142,7 @@ bool Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   // ABI: a handler starts with cleared FP state, fpu__clear_user_states(); a frame without one says so.
   context->uc_mcontext.fpstate = nullptr;
   regs.rip = action.handler;
+  // Handlers are 64-bit code whatever they interrupt.
   context->uc_mcontext.cs = kUserCode;
   regs.rsp = sp;
   regs.rdi = static_cast<uint64_t>(signal);

@@ -108,8 +108,7 @@ void PutOff(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* con
     return;
   }
   // Who has been interrupted copies no more, or not yet: it comes with the guest's mask, or when copying begins.
-  constexpr SignalSet kAll = ~SignalSet{0};
-  Native(Nr::rt_sigprocmask, SIG_BLOCK, &kAll, nullptr, sizeof(kAll));
+  Native(Nr::rt_sigprocmask, SIG_BLOCK, &kEverything, nullptr, sizeof(kEverything));
   Requeue(signal, info);
   context->uc_sigmask |= Bit(signal);
   block->shuts_out_fault = true;

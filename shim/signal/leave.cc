@@ -4,7 +4,6 @@
 #include "shim/gate/published.h"
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
-#include "shim/memory.h"
 #include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
@@ -14,11 +13,6 @@
 namespace guise::shim {
 namespace {
 
-// ABI: arch/x86/include/asm/segment.h
-constexpr uint16_t kUserCode = 0x33;
-constexpr uint16_t kUserData = 0x2b;
-
-constexpr uint64_t kUserEnd = 0x7ffffffff000;
 constexpr uint64_t kTrapFlag = 0x100;
 // ABI: arch/x86/include/asm/sighandling.h, FIX_EFLAGS: what a frame may change: alignment check, overflow, direction,
 // sign, zero, adjust, parity, carry; and trap, which is not set in a frame that comes here, but may be in a handler
@@ -27,7 +21,7 @@ constexpr uint64_t kFrameFlags = 0x40000 | 0x800 | 0x400 | kTrapFlag | 0x80 | 0x
 
 bool IsPlain(const ucontext& context) {
   const GuestRegs& regs = *RegsOf(&context);
-  return context.uc_mcontext.cs == kUserCode && context.uc_mcontext.ss == kUserData && regs.rip < kUserEnd &&
+  return context.uc_mcontext.cs == kUserCode && context.uc_mcontext.ss == kUserData && regs.rip < kTaskEnd &&
          (regs.eflags & kTrapFlag) == 0;
 }
 
@@ -55,7 +49,7 @@ bool ReturnInGate(ThreadBlock* block) {
   GuestRegs& regs = block->regs;
   const uint64_t handler_rsp = regs.rsp;
   ucontext guest;
-  if (!ReadGuest(&guest, handler_rsp - 8 + offsetof(SignalFrame, context)) || !IsPlain(guest)) return false;
+  if (!ReadFrame(handler_rsp, &guest) || !IsPlain(guest)) return false;
   // What the shim keeps of a mask changes with a caught thread.
   if ((guest.uc_sigmask & (kFaults | Bit(SIGSYS))) != 0) return false;
   if (!LoadGuestFp(FpOf(guest), block->fp_software)) return false;
@@ -63,10 +57,7 @@ bool ReturnInGate(ThreadBlock* block) {
   // A signal comes before the call: it will be made again, and load the state again.
   if (guise_mask_gate(SIG_SETMASK, &mask, 0, block) == -EINTR) return true;
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
-  // ABI: restore_altstack(): what sigaltstack(2) would refuse is not taken over.
-  AltStack stack;
-  memcpy(&stack, &guest.uc_stack, sizeof(stack));
-  ChangeAltStack(block, stack, handler_rsp);
+  TakeAltStack(block, guest, handler_rsp);
   const uint64_t flags = regs.eflags;
   regs = *RegsOf(&guest);
   regs.eflags = (flags & ~kFrameFlags) | (regs.eflags & kFrameFlags);

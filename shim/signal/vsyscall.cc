@@ -18,8 +18,6 @@ constexpr uint64_t kGetTimeOfDay = 0;
 constexpr uint64_t kTime = 0x400;
 constexpr uint64_t kGetCpu = 0x800;
 
-constexpr uint64_t kUserEnd = 0x7ffffffff000;
-
 // As time(2), which kernels without old calls lack.
 int64_t Time(uint64_t result_at) {
   timespec now;
@@ -45,7 +43,7 @@ bool AnswerVsyscall(GuestRegs* regs, siginfo_t* info) {
   info->si_addr = nullptr;
   for (const uint64_t written : {regs->rdi, regs->rsi}) {
     const bool counts = written == regs->rdi || offset != kTime;
-    if (!counts || written < kUserEnd) continue;
+    if (!counts || written < kTaskEnd) continue;
     info->si_code = SEGV_MAPERR;
     info->si_addr = reinterpret_cast<void*>(written);
     return false;

@@ -10,6 +10,7 @@
 
 #include "proto/wire/overlay.h"
 #include "proto/wire/published.h"
+#include "shim/gate/looks.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
@@ -50,23 +51,15 @@ constexpr Uses MakeUses() {
   Uses uses;
   for (const syscall::Row& row : syscall::kTable) {
     uint8_t& use = uses.of[static_cast<uint32_t>(row.nr)];
-    switch (row.nr) {
-      case Nr::connect:
-      case Nr::bind:
-      case Nr::sendto:
-      case Nr::sendmsg:
-      case Nr::sendmmsg:
-        use = kAddress;
-        break;
-      default: {
-        // execveat(2) may only ask.
-        if (row.Has(Trait::CallerOnly) && row.nr != Nr::execveat) continue;
-        const size_t first = NextPath(row, 0);
-        if (first == syscall::kMaxArgs) continue;
-        use = static_cast<uint8_t>(first + 1);
-        if (NextPath(row, first + 1) != syscall::kMaxArgs) use |= kTwoPaths;
-        break;
-      }
+    if (HasAddress(row.nr)) {
+      use = kAddress;
+    } else {
+      // execveat(2) may only ask.
+      if (row.Has(Trait::CallerOnly) && row.nr != Nr::execveat) continue;
+      const size_t first = NextPath(row, 0);
+      if (first == syscall::kMaxArgs) continue;
+      use = static_cast<uint8_t>(first + 1);
+      if (NextPath(row, first + 1) != syscall::kMaxArgs) use |= kTwoPaths;
     }
     if (row.Has(Trait::MayBlock)) use |= kMayBlock;
   }

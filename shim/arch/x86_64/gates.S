@@ -12,14 +12,14 @@
 \name:
     .endm
 
-// From the block (rbx), on its stack, to where the guest goes on, with each register. REQUIRES: %gs is the block.
-    .macro load_all
+// The guest's flags and registers from the block (rbx), on its stack; r11 and rcx from the fields that are named.
+    .macro load_guest r11, rcx
     pushq GUISE_EFLAGS(%rbx)
     popfq
     mov GUISE_R8(%rbx), %r8
     mov GUISE_R9(%rbx), %r9
     mov GUISE_R10(%rbx), %r10
-    mov GUISE_R11(%rbx), %r11
+    mov \r11(%rbx), %r11
     mov GUISE_R12(%rbx), %r12
     mov GUISE_R13(%rbx), %r13
     mov GUISE_R14(%rbx), %r14
@@ -29,9 +29,14 @@
     mov GUISE_RBP(%rbx), %rbp
     mov GUISE_RDX(%rbx), %rdx
     mov GUISE_RAX(%rbx), %rax
-    mov GUISE_RCX(%rbx), %rcx
+    mov \rcx(%rbx), %rcx
     mov GUISE_RSP(%rbx), %rsp
     mov GUISE_RBX(%rbx), %rbx
+    .endm
+
+// To where the guest goes on, with each register. REQUIRES: %gs is the block.
+    .macro load_all
+    load_guest GUISE_R11, GUISE_RCX
     jmp *%gs:GUISE_RESUME
     .endm
 
@@ -342,24 +347,7 @@ gate guise_exit_gate
     mov $8, %r10d
     syscall
 gate guise_exit_gate_after
-    pushq GUISE_EFLAGS(%rbx)
-    popfq
-    mov GUISE_R8(%rbx), %r8
-    mov GUISE_R9(%rbx), %r9
-    mov GUISE_R10(%rbx), %r10
-    mov GUISE_EFLAGS(%rbx), %r11
-    mov GUISE_R12(%rbx), %r12
-    mov GUISE_R13(%rbx), %r13
-    mov GUISE_R14(%rbx), %r14
-    mov GUISE_R15(%rbx), %r15
-    mov GUISE_RDI(%rbx), %rdi
-    mov GUISE_RSI(%rbx), %rsi
-    mov GUISE_RBP(%rbx), %rbp
-    mov GUISE_RDX(%rbx), %rdx
-    mov GUISE_RAX(%rbx), %rax
-    mov GUISE_RESUME(%rbx), %rcx
-    mov GUISE_RSP(%rbx), %rsp
-    mov GUISE_RBX(%rbx), %rbx
+    load_guest GUISE_EFLAGS, GUISE_RESUME
     jmp *%rcx
 gate guise_exit_gate_end
 
