@@ -16,23 +16,6 @@ inline GuestCall FoldedCall(const GuestCall& call, const ActionCopy& action) {
   return folded;
 }
 
-// The same by a word of the direct table. False: the call is for the server.
-inline bool Fold(const GuestCall& call, const wire::DirectWord& word, GuestCall* folded) {
-  const auto sources = static_cast<uint32_t>(word.value);
-  const auto from = [&](uint32_t i) {
-    const uint64_t source = wire::FoldSource(sources, i);
-    const bool is_argument = source < wire::kFoldArguments;
-    // Chosen without a branch, which could not be foretold.
-    const auto* const words = is_argument ? call.args : reinterpret_cast<const uint64_t*>(wire::kFoldConstants);
-    return words[is_argument ? source : source - wire::kFoldArguments];
-  };
-  const bool demands = wire::FoldSource(sources, 6) != wire::FoldSource(sources, 7);
-  if (demands && static_cast<uint32_t>(from(6)) == static_cast<uint32_t>(from(7))) return false;
-  folded->nr = syscall::Nr{word.nr};
-  for (uint32_t i = 0; i < wire::kFoldArguments; ++i) folded->args[i] = from(i);
-  return true;
-}
-
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_GATE_FOLD_H_

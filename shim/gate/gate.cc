@@ -2,7 +2,6 @@
 // before.
 #include "shim/arch/x86_64/gates.h"
 #include "shim/gate/answer.h"
-#include "shim/gate/fold.h"
 #include "shim/gate/looks.h"
 #include "shim/gate/own.h"
 #include "shim/gate/published.h"
@@ -119,7 +118,8 @@ bool IsPlain(const ThreadBlock* block, Looks looks, const GuestCall& call) {
          !AnyArgument(looks.paths, [&](size_t i) { return MayBeKnown(guise_prefix(call.args[i])); });
 }
 
-// By the thread's direct table. False: the page has more to say. REQUIRES: the number has a row.
+// By the thread's direct table. False: the page has more to say; also of a fold, which the gate itself makes where
+// nothing has to be looked at (gates.S). REQUIRES: the number has a row.
 bool AnswerDirectly(const ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   const uint64_t bits = block->direct.Relaxed()[static_cast<uint32_t>(call.nr)].Relaxed();
   const auto word = __builtin_bit_cast(wire::DirectWord, bits);
@@ -128,10 +128,6 @@ bool AnswerDirectly(const ThreadBlock* block, const GuestCall& call, Outcome* ou
       break;
     case wire::DirectWay::kValue:
       *outcome = Outcome::Done(word.value);
-      break;
-    case wire::DirectWay::kFold:
-      if (!Fold(call, word, &outcome->call)) return false;
-      outcome->kind = Outcome::Kind::kTail;
       break;
     default:
       return false;
