@@ -81,6 +81,16 @@ void WriteHandover(const ThreadBlock* block, int32_t target, const char* path, c
   to[used] = 0;
 }
 
+// Zeros or not: the end of the block's stack, whose other end is in use, or a mapping. Its address, or -errno.
+int64_t TakeExecMemory(ThreadBlock* block, size_t size) {
+  if (size <= kBlockStackSize / 4) return static_cast<int64_t>(StackOf(block));
+  const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (IsError(at)) return at;
+  block->exec_scratch_size.StoreRelaxed(size);
+  block->exec_scratch.Release(reinterpret_cast<void*>(at));
+  return at;
+}
+
 // The image's arguments, in memory of their own: argv as the interpreters want it, envp with the private variable last.
 // The strings of the guest stay where they are. -errno, or 0.
 int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path, uint64_t argv, uint64_t envp,
@@ -96,10 +106,8 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   const size_t pointers = static_cast<size_t>(argc + envc) + kWords + filter_count + 4;
   const size_t strings = sizeof(judged.heads) + kPathSize + FilterTextSize(filters) + kNumbersSize + kPathSize;
   const size_t size = pointers * 8 + strings;
-  const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int64_t at = TakeExecMemory(block, size);
   if (IsError(at)) return at;
-  block->exec_scratch_size.StoreRelaxed(size);
-  block->exec_scratch.Release(reinterpret_cast<void*>(at));
 
   auto* pointer = reinterpret_cast<uint64_t*>(at);
   auto* text = reinterpret_cast<char*>(at) + pointers * 8;

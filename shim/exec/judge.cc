@@ -143,19 +143,19 @@ Verdict JudgeInterpreter(const Candidate& candidate, const char* path) {
   const int64_t fd = OpenExecutable(candidate, AT_FDCWD, path, 0, &status, &verdict);
   if (IsError(fd)) return {verdict.error, "its ELF interpreter cannot be opened"};
   ElfHead elf;
-  const ElfError error = ReadElf(static_cast<int32_t>(fd), &elf);
+  ReadStart(static_cast<int32_t>(fd), &elf);
+  const ElfError error = ReadRest(static_cast<int32_t>(fd), static_cast<uint64_t>(status.st_size), &elf);
   Native(Nr::close, fd);
   // ABI: fs/binfmt_elf.c: a bad interpreter is ELIBBAD.
   if (error != ElfError::kNone) return {-ELIBBAD, "its ELF interpreter is not a usable ELF file"};
   return kGood;
 }
 
-Verdict JudgeElf(const Candidate& candidate, int32_t fd) {
-  ElfHead elf;
-  const ElfError error = ReadElf(fd, &elf);
+Verdict JudgeElf(const Candidate& candidate, int32_t fd, uint64_t size, ElfHead* elf) {
+  const ElfError error = ReadRest(fd, size, elf);
   if (error != ElfError::kNone) return {-ENOEXEC, WhyNot(error), error == ElfError::kForeign};
-  char interpreter[kMaxInterpreter];
-  const int64_t length = ReadInterpreter(fd, elf, interpreter);
+  const char* interpreter = nullptr;
+  const int64_t length = ReadInterpreter(fd, elf, &interpreter);
   if (length < 0) return {length, "its ELF interpreter's name cannot be read"};
   return length == 0 ? kGood : JudgeInterpreter(candidate, interpreter);
 }
@@ -188,15 +188,17 @@ void Judge(const Candidate& candidate, Judged* judged) {
     struct stat status;
     const int64_t fd = OpenExecutable(candidate, dir_fd, path, flags, &status, &verdict);
     if (!IsError(fd)) {
-      auto& head = judged->heads[judged->scripts];
-      memset(head, 0, sizeof(head));
-      const int64_t size = Native(Nr::pread64, fd, head, kHeadSize, 0);
+      ElfHead start;
+      const int64_t size = ReadStart(static_cast<int32_t>(fd), &start);
       const char* interpreter = nullptr;
       const char* argument = nullptr;
       if (IsError(size)) {
         verdict = {size, nullptr};
-      } else if (size >= 2 && head[0] == '#' && head[1] == '!') {
+      } else if (size >= 2 && memcmp(&start, "#!", 2) == 0) {
         Native(Nr::close, fd);
+        auto& head = judged->heads[judged->scripts];
+        memset(head, 0, sizeof(head));
+        memcpy(head, &start, static_cast<uint64_t>(size) < kHeadSize ? static_cast<uint64_t>(size) : kHeadSize);
         if (!ParseScript(head, &interpreter, &argument)) {
           *judged = {.error = -ENOEXEC,
                      .why = "its #! line names no interpreter",
@@ -226,7 +228,7 @@ void Judge(const Candidate& candidate, Judged* judged) {
         flags = 0;
         continue;
       } else {
-        verdict = JudgeElf(candidate, static_cast<int32_t>(fd));
+        verdict = JudgeElf(candidate, static_cast<int32_t>(fd), static_cast<uint64_t>(status.st_size), &start);
         if (verdict.error == 0) verdict = JudgeRaising(static_cast<int32_t>(fd), status);
       }
       if (verdict.error == 0) {

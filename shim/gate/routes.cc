@@ -11,6 +11,7 @@
 #include "shim/gate/looks.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
+#include "shim/placement.h"
 #include "shim/thread/records.h"
 #include "shim/view/hiding.h"
 
@@ -33,7 +34,7 @@ bool g_has_fsgsbase;
 struct ClosedTable {
   Cell<uint64_t> words[wire::kTableNumbers];
 };
-ClosedTable g_closed;
+GUISE_TABLE ClosedTable g_closed;
 
 // Of %gs. ABI: FSGSBASE lets programs change it; arch_prctl(2) does on every CPU.
 bool SetBase(uint64_t base) {

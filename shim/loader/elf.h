@@ -17,21 +17,30 @@ const char* WhyNot(ElfError error);
 inline constexpr uint32_t kMaxProgramHeaders = 128;
 inline constexpr size_t kMaxInterpreter = 4096;
 
+// Linkers put the program headers right behind the header, and the interpreter's name behind those: one read has it
+// all.
 struct ElfHead {
   Elf64_Ehdr header;
   Elf64_Phdr segments[kMaxProgramHeaders];
+  uint64_t read;                      // so many bytes are those that the file begins with
+  char interpreter[kMaxInterpreter];  // where it lies elsewhere
 };
 
+// Reads what a file, ELF or not, begins with: the number of bytes, or -errno.
+int64_t ReadStart(int32_t fd, ElfHead* elf);
+// The rest, after ReadStart. `size` is the file's.
+ElfError ReadRest(int32_t fd, uint64_t size, ElfHead* elf);
 ElfError ReadElf(int32_t fd, ElfHead* elf);
 
-// The name in PT_INTERP: its length, 0 for none, or -errno.
-int64_t ReadInterpreter(int32_t fd, const ElfHead& elf, char (&name)[kMaxInterpreter]);
+// The name in PT_INTERP: its length, 0 for none, or -errno. `name` points into the head.
+int64_t ReadInterpreter(int32_t fd, ElfHead* elf, const char** name);
 
 // A mapped file.
 struct Mapped {
   uint64_t bias;  // added to the file's addresses
   uint64_t entry;
-  uint64_t headers;  // address of the program headers, 0 when no segment holds them
+  uint64_t file_page;  // one that shows the file
+  uint64_t headers;    // address of the program headers, 0 when no segment holds them
   uint64_t start_code, end_code, start_data, end_data;
   bool executable_stack;
 };

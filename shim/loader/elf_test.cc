@@ -41,9 +41,33 @@ TEST(ElfTest, AProgramIsReadWithItsInterpreter) {
   const Bytes program(ReadFile("/bin/true"));
   ElfHead elf;
   ASSERT_EQ(ReadElf(program.fd(), &elf), ElfError::kNone);
-  char interpreter[kMaxInterpreter];
-  EXPECT_GT(ReadInterpreter(program.fd(), elf, interpreter), 0);
+  const char* interpreter = nullptr;
+  EXPECT_GT(ReadInterpreter(program.fd(), &elf, &interpreter), 0);
   EXPECT_STREQ(interpreter, "/lib64/ld-linux-x86-64.so.2");
+}
+
+TEST(ElfTest, HeadersAndInterpreterMayLieAnywhere) {
+  std::string bytes = ReadFile("/bin/true");
+  const auto header = [&] { return reinterpret_cast<Elf64_Ehdr*>(bytes.data()); };
+  const size_t size = header()->e_phnum * sizeof(Elf64_Phdr);
+  const std::string segments = bytes.substr(header()->e_phoff, size);
+  // Out of reach of the first read; what stood there means nothing any more.
+  bytes.replace(header()->e_phoff, size, std::string(size, '\xff'));
+  header()->e_phoff = bytes.size();
+  bytes += segments;
+  for (int i = 0; i < header()->e_phnum; ++i) {
+    auto& segment = reinterpret_cast<Elf64_Phdr*>(bytes.data() + header()->e_phoff)[i];
+    if (segment.p_type != PT_INTERP) continue;
+    segment.p_offset = bytes.size();
+    segment.p_filesz = sizeof("/elsewhere");
+    bytes += std::string("/elsewhere", sizeof("/elsewhere"));
+  }
+  const Bytes program(bytes);
+  ElfHead elf;
+  ASSERT_EQ(ReadElf(program.fd(), &elf), ElfError::kNone);
+  const char* interpreter = nullptr;
+  EXPECT_EQ(ReadInterpreter(program.fd(), &elf, &interpreter), static_cast<int64_t>(sizeof("/elsewhere") - 1));
+  EXPECT_STREQ(interpreter, "/elsewhere");
 }
 
 TEST(ElfTest, WhatIsNoProgramIsToldApart) {
@@ -100,21 +124,22 @@ TEST(ElfTest, DamagedHeadersAreAnErrorAndNoHarm) {
     ElfHead elf;
     if (ReadElf(file.fd(), &elf) != ElfError::kNone) continue;
     ++accepted;
-    char interpreter[kMaxInterpreter];
-    EXPECT_LT(ReadInterpreter(file.fd(), elf, interpreter), static_cast<int64_t>(kMaxInterpreter));
+    const char* interpreter = nullptr;
+    EXPECT_LT(ReadInterpreter(file.fd(), &elf, &interpreter), static_cast<int64_t>(kMaxInterpreter));
   }
   EXPECT_GT(accepted, 0);
 }
 
-TEST(ElfTest, MappedSegmentsHoldTheFileAndZerosBehindIt) {
-  const std::string bytes = ReadFile("/bin/true");
+void ExpectMapped(const std::string& bytes, uint64_t align) {
   const Bytes program(bytes);
   ElfHead elf;
   ASSERT_EQ(ReadElf(program.fd(), &elf), ElfError::kNone);
   Mapped mapped;
   ASSERT_EQ(MapElf(program.fd(), elf, &mapped), 0);
+  EXPECT_EQ(mapped.bias % align, 0u);
   EXPECT_EQ(mapped.entry, elf.header.e_entry + mapped.bias);
   EXPECT_EQ(memcmp(reinterpret_cast<void*>(mapped.headers), elf.segments, sizeof(Elf64_Phdr) * elf.header.e_phnum), 0);
+  EXPECT_EQ(memcmp(reinterpret_cast<void*>(mapped.file_page), bytes.data(), SELFMAG), 0);
   for (int i = 0; i < elf.header.e_phnum; ++i) {
     const Elf64_Phdr& segment = elf.segments[i];
     if (segment.p_type != PT_LOAD) continue;
@@ -122,6 +147,19 @@ TEST(ElfTest, MappedSegmentsHoldTheFileAndZerosBehindIt) {
     EXPECT_EQ(memcmp(at, bytes.data() + segment.p_offset, segment.p_filesz), 0);
     for (uint64_t b = segment.p_filesz; b < segment.p_memsz; ++b) ASSERT_EQ(at[b], 0);
   }
+}
+
+TEST(ElfTest, MappedSegmentsHoldTheFileAndZerosBehindIt) {
+  constexpr uint64_t kPage = 4096;
+  std::string bytes = ReadFile("/bin/true");
+  ExpectMapped(bytes, kPage);
+  // As linkers once aligned programs, whose addresses have to be reserved.
+  constexpr uint64_t kLarge = uint64_t{2} << 20;
+  const auto* const header = reinterpret_cast<const Elf64_Ehdr*>(bytes.data());
+  for (int i = 0; i < header->e_phnum; ++i) {
+    reinterpret_cast<Elf64_Phdr*>(bytes.data() + header->e_phoff)[i].p_align = kLarge;
+  }
+  ExpectMapped(bytes, kLarge);
 }
 
 }  // namespace

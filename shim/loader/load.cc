@@ -32,7 +32,7 @@
 #include "shim/thread/records.h"
 #include "shim/view/fd_moves.h"
 #include "shim/view/kernel_look.h"
-#include "shim/view/proc.h"
+#include "shim/view/program.h"
 
 namespace guise::shim {
 namespace {
@@ -63,30 +63,28 @@ void NoteTexts(const ElfHead& elf, const Mapped& mapped) {
   }
 }
 
-void LoadInterpreter(const char* path, Loaded* loaded) {
-  const int64_t fd = Native(Nr::openat, kCwd, path, O_RDONLY | O_CLOEXEC, 0);
-  Check(fd, "the ELF interpreter cannot be opened");
-  ElfHead elf;
-  if (ReadElf(static_cast<int32_t>(fd), &elf) != ElfError::kNone) Fail("the ELF interpreter has changed", -ELIBBAD);
-  Check(MapElf(static_cast<int32_t>(fd), elf, &loaded->interpreter), "the ELF interpreter cannot be mapped");
-  NoteTexts(elf, loaded->interpreter);
-  NoteKernelNeeded(static_cast<int32_t>(fd), elf);
+// Maps the file, whose start has been read, and closes it.
+void LoadFile(int32_t fd, const ElfHead& elf, Mapped* mapped) {
+  Check(MapElf(fd, elf, mapped), "the program, or its ELF interpreter, cannot be mapped");
+  NoteTexts(elf, *mapped);
+  NoteKernelNeeded(fd, elf);
   Native(Nr::close, fd);
-  loaded->has_interpreter = true;
 }
 
 void Load(int32_t fd, Loaded* loaded) {
   ElfHead elf;
   if (ReadElf(fd, &elf) != ElfError::kNone) Fail("the program has changed", -ENOEXEC);
-  char interpreter[kMaxInterpreter];
-  const int64_t length = ReadInterpreter(fd, elf, interpreter);
+  const char* name = nullptr;
+  const int64_t length = ReadInterpreter(fd, &elf, &name);
   Check(length, "the program has changed");
-  Check(MapElf(fd, elf, &loaded->program), "the program cannot be mapped");
-  NoteTexts(elf, loaded->program);
-  NoteKernelNeeded(fd, elf);
+  LoadFile(fd, elf, &loaded->program);
   loaded->headers = elf.header.e_phnum;
-  loaded->has_interpreter = false;
-  if (length != 0) LoadInterpreter(interpreter, loaded);
+  loaded->has_interpreter = length != 0;
+  if (!loaded->has_interpreter) return;
+  const auto interpreter = static_cast<int32_t>(Native(Nr::openat, kCwd, name, O_RDONLY | O_CLOEXEC, 0));
+  Check(interpreter, "the ELF interpreter cannot be opened");
+  if (ReadElf(interpreter, &elf) != ElfError::kNone) Fail("the ELF interpreter has changed", -ELIBBAD);
+  LoadFile(interpreter, elf, &loaded->interpreter);
 }
 
 void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {
@@ -119,17 +117,6 @@ void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* pri
   map.auxv_size = static_cast<uint32_t>(stack.aux_size());
   map.exe_fd = static_cast<uint32_t>(-1);
   Native(Nr::prctl, PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
-}
-
-// The path that /proc/self/exe natively shows.
-void NoteProgram(int32_t fd, const char* path) {
-  Text<40> link;
-  link.Add("/proc/self/fd/").Add(int64_t{fd});
-  char target[4096];
-  const int64_t length = Native(Nr::readlinkat, kCwd, link.c_str(), target, sizeof(target) - 1);
-  if (IsError(length)) return SetProgram(path);
-  target[length] = 0;
-  SetProgram(target);
 }
 
 void MakeStackExecutable(const InitialStack& stack) {
@@ -238,8 +225,7 @@ const void* guise_load(uint64_t* sp) {
 
   Loaded loaded;
   Load(handover.target_fd, &loaded);
-  NoteProgram(handover.target_fd, handover.path);
-  Native(Nr::close, handover.target_fd);
+  NoteProgram(loaded.program.file_page, handover.path);
   EditAux(&stack, loaded, handover.path);
   TellKernel(stack, loaded, variable);
   const char* const comm = BaseName(handover.path);

@@ -9,6 +9,7 @@
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/placement.h"
 
 namespace guise::shim {
 namespace {
@@ -31,8 +32,8 @@ struct Area {
 
 constexpr uint32_t kNearUnits = GUISE_NEAR_AREA / kUnit;
 constexpr uint32_t kFarUnits = kFarSize / kUnit;
-Cell<uint32_t> g_near_heads[kNearUnits];
-Cell<uint32_t> g_far_heads[kFarAreas][kFarUnits];
+GUISE_TABLE Cell<uint32_t> g_near_heads[kNearUnits];
+GUISE_TABLE Cell<uint32_t> g_far_heads[kFarAreas][kFarUnits];
 Cell<uint64_t> g_starts[kStubAreas];
 
 Area AreaAt(uint32_t index) {

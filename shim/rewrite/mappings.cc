@@ -5,6 +5,7 @@
 
 #include "shim/rewrite/rewrite.h"
 #include "shim/rewrite/text.h"
+#include "shim/view/program.h"
 
 namespace guise::shim {
 namespace {
@@ -15,6 +16,11 @@ constexpr uint64_t kPageMask = 4095;
 
 // Whole pages, as the kernel takes it.
 uint64_t Rounded(uint64_t size) { return (size + kPageMask) & ~kPageMask; }
+
+void Change(ThreadBlock* block, uint64_t start, uint64_t size, bool restore) {
+  KeepProgram(start, size);
+  TextChanges(block, start, size, restore);
+}
 
 }  // namespace
 
@@ -35,29 +41,29 @@ void NoteMappings(ThreadBlock* block, const GuestCall& call) {
   const uint64_t size = Rounded(call.args[1]);
   switch (call.nr) {
     case Nr::mmap:
-      if ((call.args[3] & MAP_FIXED) != 0) TextChanges(block, at, size, false);
+      if ((call.args[3] & MAP_FIXED) != 0) Change(block, at, size, false);
       return;
     case Nr::munmap:
     case Nr::remap_file_pages:
-      return TextChanges(block, at, size, false);
+      return Change(block, at, size, false);
     case Nr::madvise:
       // Some advice drops pages, and with them what was written there.
-      return TextChanges(block, at, size, false);
+      return Change(block, at, size, false);
     case Nr::mprotect:
     case Nr::pkey_mprotect:
       // What cannot be read could not be told from other text either.
-      return TextChanges(block, at, size, (call.args[2] & PROT_WRITE) != 0 || (call.args[2] & PROT_READ) == 0);
+      return Change(block, at, size, (call.args[2] & PROT_WRITE) != 0 || (call.args[2] & PROT_READ) == 0);
     case Nr::mremap:
       // Text that moves is read at its new place as the program's own.
-      TextChanges(block, at, size != 0 ? size : kPageMask + 1, true);
-      if ((call.args[3] & MREMAP_FIXED) != 0) TextChanges(block, call.args[4], Rounded(call.args[2]), false);
+      Change(block, at, size != 0 ? size : kPageMask + 1, true);
+      if ((call.args[3] & MREMAP_FIXED) != 0) Change(block, call.args[4], Rounded(call.args[2]), false);
       return;
     case Nr::shmat: {
       constexpr uint64_t kRemap = 040000;  // SHM_REMAP
       if ((call.args[2] & kRemap) == 0) return;
       shmid64_ds segment = {};
       if (!IsError(Native(Nr::shmctl, call.args[0], IPC_STAT, &segment))) {
-        TextChanges(block, call.args[1], Rounded(segment.shm_segsz), false);
+        Change(block, call.args[1], Rounded(segment.shm_segsz), false);
       }
       return;
     }

@@ -1,6 +1,7 @@
 #include "shim/rewrite/text.h"
 
 #include "proto/wire/cell.h"
+#include "shim/placement.h"
 
 namespace guise::shim {
 namespace {
@@ -11,9 +12,14 @@ struct Range {
   Cell<uint64_t> start;  // 0: free
   Cell<uint64_t> end;    // 0: being filled or emptied; stored last, cleared first
 };
+// As many as a program has without its plugins; the others lie apart.
+constexpr uint32_t kFirstRanges = 16;
 constexpr uint32_t kRanges = 2048;
-Range g_ranges[kRanges];
+Range g_first[kFirstRanges];
+GUISE_TABLE Range g_others[kRanges - kFirstRanges];
 Cell<uint32_t> g_used;  // entries beyond were never filled
+
+Range& RangeAt(uint32_t index) { return index < kFirstRanges ? g_first[index] : g_others[index - kFirstRanges]; }
 
 uint32_t Used() {
   const uint32_t used = g_used.Acquire();
@@ -32,16 +38,16 @@ void NoteText(uint64_t start, uint64_t size) {
   if (start == 0 || size == 0) return;
   const uint32_t used = Used();
   for (uint32_t i = 0; i < used; ++i) {
-    if (Fill(g_ranges[i], start, start + size)) return;
+    if (Fill(RangeAt(i), start, start + size)) return;
   }
   const uint32_t next = g_used.Add(1);
-  if (next < kRanges) Fill(g_ranges[next], start, start + size);
+  if (next < kRanges) Fill(RangeAt(next), start, start + size);
 }
 
 void ForgetText(uint64_t start, uint64_t size) {
   const uint32_t used = Used();
   for (uint32_t i = 0; i < used; ++i) {
-    Range& range = g_ranges[i];
+    Range& range = RangeAt(i);
     const uint64_t end = range.end.Acquire();
     if (end == 0 || range.start.Relaxed() >= start + size || start >= end) continue;
     // Of two who forget it, one frees the entry.
@@ -52,8 +58,9 @@ void ForgetText(uint64_t start, uint64_t size) {
 bool IsText(uint64_t start, uint64_t size) {
   const uint32_t used = Used();
   for (uint32_t i = 0; i < used; ++i) {
-    const uint64_t end = g_ranges[i].end.Acquire();
-    if (end != 0 && start >= g_ranges[i].start.Relaxed() && start + size <= end) return true;
+    const Range& range = RangeAt(i);
+    const uint64_t end = range.end.Acquire();
+    if (end != 0 && start >= range.start.Relaxed() && start + size <= end) return true;
   }
   return false;
 }

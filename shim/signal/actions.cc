@@ -33,9 +33,10 @@ int64_t KernelSet(int signal, const KernelAction* action, KernelAction* old) {
 }
 int64_t KernelSet(int signal, const KernelAction& action) { return KernelSet(signal, &action, nullptr); }
 
-int64_t Register(int signal, Handler handler, uint64_t flags) {
-  return KernelSet(signal,
-                   {reinterpret_cast<uint64_t>(handler), kHandlerFlags | flags, Label(guise_restorer), kShimMask});
+int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old = nullptr) {
+  const KernelAction action = {reinterpret_cast<uint64_t>(handler), kHandlerFlags | flags, Label(guise_restorer),
+                               kShimMask};
+  return KernelSet(signal, &action, old);
 }
 
 // Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
@@ -72,9 +73,9 @@ class Locked {
 };
 
 // One of the shim's own. What somebody sends interrupts calls as the guest's action would have it.
-int64_t RegisterOwn(int signal, const KernelAction& guest) {
+int64_t RegisterOwn(int signal, const KernelAction& guest, KernelAction* old = nullptr) {
   const bool restarts = guest.handler == kIgnore || (guest.flags & SA_RESTART) != 0;
-  return Register(signal, signal == SIGSYS ? OnSigsys : OnFault, SA_NODEFER | (restarts ? SA_RESTART : 0));
+  return Register(signal, signal == SIGSYS ? OnSigsys : OnFault, SA_NODEFER | (restarts ? SA_RESTART : 0), old);
 }
 
 // One of the shim's own that the guest begins to ignore is not pending any more. ABI: do_sigaction() of
@@ -95,10 +96,15 @@ constexpr uint64_t kKnownFlags =
 
 int64_t InstallHandlers(ProcessState* process, SignalSet inherited_ignored) {
   for (const int signal : {SIGSYS, SIGSEGV, SIGBUS}) {
+    // ABI: flush_signal_handlers() of kernel/signal.c: behind an exec a signal has its default, or is ignored.
     KernelAction guest = {};
-    if (const int64_t got = KernelSet(signal, nullptr, &guest); IsError(got)) return got;
     if ((inherited_ignored & Bit(signal)) != 0) guest.handler = kIgnore;
-    if (const int64_t set = RegisterOwn(signal, guest); IsError(set)) return set;
+    KernelAction old = {};
+    if (const int64_t set = RegisterOwn(signal, guest, &old); IsError(set)) return set;
+    if (old.handler == kIgnore && guest.handler != kIgnore) {
+      guest.handler = kIgnore;
+      if (const int64_t set = RegisterOwn(signal, guest); IsError(set)) return set;
+    }
     Locked(process, signal).Store(guest);
   }
   return 0;

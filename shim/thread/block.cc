@@ -6,6 +6,7 @@
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/memory.h"
+#include "shim/placement.h"
 
 namespace guise::shim {
 namespace {
@@ -17,7 +18,15 @@ using wire::Cell;
 Cell<ThreadBlock*> g_blocks;
 Cell<ProcessState*> g_processes;
 
-void* Map(size_t size) {
+// The first of each, which every program needs, are the image's: two mappings less.
+alignas(4096) GUISE_TABLE char g_first_block[kBlockSize];
+GUISE_FIRST ProcessState g_first_process;
+Cell<uint32_t> g_gave_block;
+Cell<uint32_t> g_gave_process;
+
+// Memory of zeros; null when it is out.
+void* NewMemory(Cell<uint32_t>& gave_first, void* first, size_t size) {
+  if (gave_first.Relaxed() == 0 && gave_first.CompareSwap(0, 1)) return first;
   const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return IsError(at) ? nullptr : reinterpret_cast<void*>(at);
 }
@@ -43,7 +52,7 @@ ThreadBlock* TakeBlock() {
     block->exec_fd = -1;
     return block;
   }
-  void* const memory = Map(kBlockSize);
+  void* const memory = NewMemory(g_gave_block, g_first_block, kBlockSize);
   if (memory == nullptr) return nullptr;
   ThreadBlock* const block = BlockAbove(reinterpret_cast<uint64_t>(memory));
   block->used.StoreRelaxed(1);
@@ -92,7 +101,7 @@ ProcessState* TakeProcessState() {
   for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
     if (process->users.Relaxed() == 0 && process->users.CompareSwap(0, 1)) return process;
   }
-  auto* process = static_cast<ProcessState*>(Map(sizeof(ProcessState)));
+  auto* process = static_cast<ProcessState*>(NewMemory(g_gave_process, &g_first_process, sizeof(ProcessState)));
   if (process == nullptr) return nullptr;
   process->users.StoreRelaxed(1);
   process->record = kNoRecord;

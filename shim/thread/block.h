@@ -88,7 +88,7 @@ struct ThreadBlock {
   bool inherits_gs;                    // until it is taken, %gs is that of the maker, a block
   int32_t exec_fd;                     // opened for an exec that failed or is under way, or -1
   int32_t tid;
-  wire::Cell<void*> exec_scratch;  // memory of that exec, or null; stored last, cleared first: others look
+  wire::Cell<void*> exec_scratch;  // mapped for that exec, or null; stored last, cleared first: others look
   wire::Cell<uint64_t> exec_scratch_size;
   wire::Cell<const GuestFilter*> filters;  // the guest's own seccomp filters, or null
   GuestDispatch dispatch;

@@ -5,17 +5,15 @@
 #include "shim/memory.h"
 #include "shim/view/fds.h"
 #include "shim/view/kernel_look.h"
+#include "shim/view/program.h"
 
 namespace guise::shim {
 namespace {
 
 using syscall::Nr;
 
-constexpr size_t kPathSize = 4096;
 // No path that the view knows is longer.
 constexpr size_t kViewSize = 64;
-
-char g_program[kPathSize];
 
 // What a path in /proc means to the view.
 enum class Meaning { kNothing, kProgram, kGuardedFd };
@@ -55,12 +53,12 @@ Meaning MeaningOf(const ProcessState& process, const char* path) {
 }
 
 // ABI: readlinkat(2): the size is an int; of what stands above its 32 bits the kernel sees nothing.
-int64_t ReadLink(uint64_t buffer, uint64_t size_argument) {
+int64_t ReadLink(const char* program, uint64_t buffer, uint64_t size_argument) {
   const auto size = static_cast<int32_t>(size_argument);
   if (size <= 0) return -EINVAL;
-  const uint64_t length = Length(g_program);
+  const uint64_t length = Length(program);
   const uint64_t told = static_cast<uint64_t>(size) < length ? static_cast<uint64_t>(size) : length;
-  return WriteGuest(buffer, g_program, told) ? static_cast<int64_t>(told) : -EFAULT;
+  return WriteGuest(buffer, program, told) ? static_cast<int64_t>(told) : -EFAULT;
 }
 
 // A call that acts on what the link points to can be given the program's own path instead. Those that act on the link
@@ -90,14 +88,10 @@ bool FollowsLink(const GuestCall& call) {
 
 }  // namespace
 
-void SetProgram(const char* path) {
-  size_t i = 0;
-  for (; path[i] != 0 && i + 1 < sizeof(g_program); ++i) g_program[i] = path[i];
-  g_program[i] = 0;
-}
-
 const char* ProcPath(const ProcessState& process, const char* path) {
-  return g_program[0] != 0 && MeaningOf(process, path) == Meaning::kProgram ? g_program : path;
+  if (MeaningOf(process, path) != Meaning::kProgram) return path;
+  const char* const program = Program();
+  return program[0] != 0 ? program : path;
 }
 
 bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
@@ -116,16 +110,17 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
       case Meaning::kProgram:
         break;
     }
-    if (g_program[0] == 0) return false;
+    const char* const program = Program();
+    if (program[0] == 0) return false;
     if (call.nr == Nr::readlink) {
-      *outcome = Outcome::Done(ReadLink(call.args[1], call.args[2]));
+      *outcome = Outcome::Done(ReadLink(program, call.args[1], call.args[2]));
       return true;
     }
     if (call.nr == Nr::readlinkat) {
-      *outcome = Outcome::Done(ReadLink(call.args[2], call.args[3]));
+      *outcome = Outcome::Done(ReadLink(program, call.args[2], call.args[3]));
       return true;
     }
-    if (FollowsLink(call)) edited->args[i] = Word(g_program);
+    if (FollowsLink(call)) edited->args[i] = Word(program);
     return false;
   });
 }

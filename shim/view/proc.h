@@ -7,9 +7,6 @@
 
 namespace guise::shim {
 
-// The program that this process runs, as /proc/self/exe should name it. Copied.
-void SetProgram(const char* path);
-
 // The path that stands for `path`: the program for /proc/self/exe and its other names, else `path` itself.
 const char* ProcPath(const ProcessState& process, const char* path);
 

@@ -2,6 +2,7 @@
 // no stub needs to be written at run time, and nothing is ever written to the guest's stack.
 #include "shim/arch/x86_64/offsets.h"
 
+    // Apart from what every program's start runs: a fault maps text by 64 KiB.
     .text
     .p2align 6
     .globl guise_stubs, guise_stubs_end
@@ -18,7 +19,7 @@ guise_stubs:
     .endr
 guise_stubs_end:
 
-    .bss
+    .section .bss.tables, "aw", @nobits
     .p2align 12
     .globl guise_stub_entries
     .hidden guise_stub_entries
