@@ -4,8 +4,9 @@
 //
 //   offset    request memory (guests write)         reply memory (the server writes)
 //   0         group pages                           group pages; page 0 holds the published page too
-//   480 pages panic records                         action table
-//   481 pages unused                                direct table, two pages
+//   480 pages panic records, 64 KiB                 action table
+//   481 pages                                       direct table, two pages
+//   496 pages the site book, 64 KiB                 unused
 //   2 MiB     inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
 //   62 MiB    unused                                identities, one a process record
 //   64 MiB    end                                   overlay tables, up to the session's limit
@@ -13,6 +14,8 @@
 #define GUISE_PROTO_WIRE_LAYOUT_H_
 
 #include <stdint.h>
+
+#include "proto/wire/book.h"
 
 namespace guise::wire {
 
@@ -39,8 +42,9 @@ inline constexpr uint64_t kDirectOffset = kActionsOffset + kPageSize;      // re
 inline constexpr uint64_t kDirectSize = 2 * kPageSize;
 inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;  // request: inside every guest's first window
 inline constexpr uint64_t kPayloadOffset = uint64_t{2} << 20;
-inline constexpr uint64_t kIdentityOffset = uint64_t{62} << 20;  // reply
-inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;    // reply
+inline constexpr uint64_t kBookOffset = kPayloadOffset - kBookFiles * sizeof(BookFile);  // request: there too
+inline constexpr uint64_t kIdentityOffset = uint64_t{62} << 20;                          // reply
+inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;                            // reply
 
 inline constexpr uint64_t kRequestSize = uint64_t{64} << 20;
 inline constexpr uint64_t kReplySizeDefault = uint64_t{256} << 20;

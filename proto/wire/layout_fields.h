@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/wire/book.h"
 #include "proto/wire/doorbell.h"
 #include "proto/wire/fdsocket.h"
 #include "proto/wire/handover.h"
@@ -52,15 +53,15 @@ struct LayoutConstant {
   LayoutConstant { #name, static_cast < uint64_t>(name) }
 
 inline constexpr LayoutStruct kLayoutStructs[] = {
-    GUISE_STRUCT(RequestHeader), GUISE_STRUCT(Totals),        GUISE_STRUCT(Bell),         GUISE_STRUCT(RequestRoot),
-    GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),   GUISE_STRUCT(RunLine),      GUISE_STRUCT(RequestSlot),
-    GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord), GUISE_STRUCT(RequestGroup), GUISE_STRUCT(PanicRecord),
-    GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),    GUISE_STRUCT(Published),    GUISE_STRUCT(ReplyLine),
-    GUISE_STRUCT(SiteTotals),    GUISE_STRUCT(Action),        GUISE_STRUCT(DirectWord),   GUISE_STRUCT(ReplyGroup),
-    GUISE_STRUCT(KernelLook),    GUISE_STRUCT(Hiding),        GUISE_STRUCT(Identity),     GUISE_STRUCT(OverlayEntry),
-    GUISE_STRUCT(InodeKey),      GUISE_STRUCT(OverlayValue),  GUISE_STRUCT(StoreHeader),  GUISE_STRUCT(IdentityValue),
-    GUISE_STRUCT(Change),        GUISE_STRUCT(LoggedStep),    GUISE_STRUCT(SlotLog),      GUISE_STRUCT(StoredIdentity),
-    GUISE_STRUCT(FdMessage),
+    GUISE_STRUCT(RequestHeader), GUISE_STRUCT(Totals),         GUISE_STRUCT(Bell),         GUISE_STRUCT(RequestRoot),
+    GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),    GUISE_STRUCT(RunLine),      GUISE_STRUCT(RequestSlot),
+    GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord),  GUISE_STRUCT(RequestGroup), GUISE_STRUCT(PanicRecord),
+    GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),     GUISE_STRUCT(Published),    GUISE_STRUCT(ReplyLine),
+    GUISE_STRUCT(BookSite),      GUISE_STRUCT(BookFile),       GUISE_STRUCT(SiteTotals),   GUISE_STRUCT(Action),
+    GUISE_STRUCT(DirectWord),    GUISE_STRUCT(ReplyGroup),     GUISE_STRUCT(KernelLook),   GUISE_STRUCT(Hiding),
+    GUISE_STRUCT(Identity),      GUISE_STRUCT(OverlayEntry),   GUISE_STRUCT(InodeKey),     GUISE_STRUCT(OverlayValue),
+    GUISE_STRUCT(StoreHeader),   GUISE_STRUCT(IdentityValue),  GUISE_STRUCT(Change),       GUISE_STRUCT(LoggedStep),
+    GUISE_STRUCT(SlotLog),       GUISE_STRUCT(StoredIdentity), GUISE_STRUCT(FdMessage),
 };
 
 inline constexpr LayoutField kLayoutFields[] = {
@@ -82,6 +83,7 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(SiteTotals, far),
     GUISE_FIELD(SiteTotals, stub_bytes),
     GUISE_FIELD(SiteTotals, kept),
+    GUISE_FIELD(SiteTotals, known),
     GUISE_FIELD(SiteTotals, reserved),
     GUISE_FIELD(Bell, rung),
     GUISE_FIELD(Bell, reserved),
@@ -122,6 +124,16 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(RequestGroup, threads),
     GUISE_FIELD(RequestGroup, processes),
     GUISE_FIELD(RequestGroup, root),
+    GUISE_FIELD(BookSite, place),
+    GUISE_FIELD(BookSite, text),
+    GUISE_FIELD(BookSite, caught),
+    GUISE_FIELD(BookSite, reserved),
+
+    GUISE_FIELD(BookFile, identity),
+    GUISE_FIELD(BookFile, mapped),
+    GUISE_FIELD(BookFile, reserved),
+    GUISE_FIELD(BookFile, sites),
+
     GUISE_FIELD(PanicRecord, kind),
     GUISE_FIELD(PanicRecord, pid),
     GUISE_FIELD(PanicRecord, tid),
@@ -286,6 +298,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kDirectOffset),
     GUISE_CONSTANT(kDirectSize),
     GUISE_CONSTANT(kPanicOffset),
+    GUISE_CONSTANT(kBookOffset),
     GUISE_CONSTANT(kPayloadOffset),
     GUISE_CONSTANT(kIdentityOffset),
     GUISE_CONSTANT(kTablesOffset),
@@ -296,6 +309,12 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kTableNumbers),
     GUISE_CONSTANT(kActions),
     GUISE_CONSTANT(kPanics),
+    GUISE_CONSTANT(kBookFiles),
+    GUISE_CONSTANT(kBookSites),
+    GUISE_CONSTANT(kBookNumberBits),
+    GUISE_CONSTANT(kBookOften),
+    GUISE_CONSTANT(kBookNever),
+    GUISE_CONSTANT(kBookCaught),
     GUISE_CONSTANT(kAbiMin),
     GUISE_CONSTANT(kAbiMax),
     GUISE_CONSTANT(kRequestMagic),

@@ -85,6 +85,7 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
   const uint64_t groups = uint64_t{kGroups} * kPageSize;
   ExpectApart({{kGroupsOffset, kGroupsOffset + groups},
                {kPanicOffset, kPanicOffset + kPanics * sizeof(PanicRecord)},
+               {kBookOffset, kBookOffset + kBookFiles * sizeof(BookFile)},
                {kPayloadOffset, PayloadOffset(kSlots)}},
               kRequestSize);
   ExpectApart({{kGroupsOffset, kGroupsOffset + groups},

@@ -69,7 +69,8 @@ struct SiteTotals {
   Cell<uint64_t> far;         // rewritten, with a stub beside the text
   Cell<uint64_t> stub_bytes;  // of both
   Cell<uint64_t> kept[kSiteKept];
-  uint64_t reserved[6];
+  Cell<uint64_t> known;  // of `near` and `far`: rewritten by the site book, while the file was mapped
+  uint64_t reserved[5];
 };
 static_assert(sizeof(SiteTotals) == 2 * kLineSize);
 inline constexpr uint32_t kCaughtStep = 64;

@@ -75,6 +75,7 @@ void WriteSites(const v1::SiteCounts& sites, JsonWriter& json) {
   json.Key("near").Number(sites.near());
   json.Key("far").Number(sites.far());
   json.Key("stub_bytes").Number(sites.stub_bytes());
+  json.Key("known").Number(sites.known());
   json.Key("kept").BeginObject();
   for (const Kept& kept : KeptOf(sites)) json.Key(kept.key).Number(kept.sites);
   json.EndObject().EndObject();
@@ -149,7 +150,7 @@ int Ps(bool as_json, bool wide) {
     return 0;
   }
   std::vector<std::string> head = {"SESSION", "NAME", "STACK", "EPOCH", "STATE", "KERNEL", "SHIM", "SERVER"};
-  if (wide) head.insert(head.end(), {"CAUGHT", "NEAR", "FAR", "STUBS", "KEPT"});
+  if (wide) head.insert(head.end(), {"CAUGHT", "NEAR", "FAR", "KNOWN", "STUBS", "KEPT"});
   head.emplace_back("GUESTS");
   Table table(head);
   for (const v1::Session& s : sessions.sessions()) {
@@ -162,9 +163,9 @@ int Ps(bool as_json, bool wide) {
                                     absl::StrCat(s.calls().shim()),
                                     absl::StrCat(s.calls().server())};
     if (wide) {
-      row.insert(row.end(),
-                 {absl::StrCat(s.sites().caught_calls()), absl::StrCat(s.sites().near()), absl::StrCat(s.sites().far()),
-                  absl::StrCat((s.sites().stub_bytes() + 1023) / 1024, "K"), KeptText(s.sites())});
+      row.insert(row.end(), {absl::StrCat(s.sites().caught_calls()), absl::StrCat(s.sites().near()),
+                             absl::StrCat(s.sites().far()), absl::StrCat(s.sites().known()),
+                             absl::StrCat((s.sites().stub_bytes() + 1023) / 1024, "K"), KeptText(s.sites())});
     }
     row.push_back(GuestsText(s));
     table.Add(row);

@@ -111,12 +111,13 @@ TEST(TranslateTest, CountsAreSplitByParityAndSummed) {
 
 TEST(TranslateTest, SitesAreCountedByWhereTheirStubsLieAndWhyTheyHaveNone) {
   SessionInfo info;
-  info.sites = {.caught = 1, .near = 2, .far = 3, .stub_bytes = 4, .kept = {5, 6, 7, 8, 9, 10}};
+  info.sites = {.caught = 1, .near = 2, .far = 3, .stub_bytes = 4, .known = 11, .kept = {5, 6, 7, 8, 9, 10}};
   const v1::SiteCounts& sites = ToMessage(info).sites();
   EXPECT_EQ(sites.caught_calls(), 1u);
   EXPECT_EQ(sites.near(), 2u);
   EXPECT_EQ(sites.far(), 3u);
   EXPECT_EQ(sites.stub_bytes(), 4u);
+  EXPECT_EQ(sites.known(), 11u);
   EXPECT_EQ(sites.kept_next_instruction(), 5u);
   EXPECT_EQ(sites.kept_page_end(), 6u);
   EXPECT_EQ(sites.kept_text(), 7u);

@@ -52,6 +52,7 @@ void FillSites(const SiteCounts& counts, v1::SiteCounts* sites) {
   sites->set_near(counts.near);
   sites->set_far(counts.far);
   sites->set_stub_bytes(counts.stub_bytes);
+  sites->set_known(counts.known);
   sites->set_kept_next_instruction(kept(wire::SiteKept::kNextInstruction));
   sites->set_kept_page_end(kept(wire::SiteKept::kPageEnd));
   sites->set_kept_text(kept(wire::SiteKept::kText));

@@ -70,6 +70,7 @@ struct SiteCounts {
   uint64_t near = 0;
   uint64_t far = 0;
   uint64_t stub_bytes = 0;
+  uint64_t known = 0;
   uint64_t kept[wire::kSiteKept] = {};
 };
 

@@ -318,7 +318,8 @@ SiteCounts Strand::Sites() const {
   SiteCounts counts = {.caught = totals.caught.Relaxed(),
                        .near = totals.near.Relaxed(),
                        .far = totals.far.Relaxed(),
-                       .stub_bytes = totals.stub_bytes.Relaxed()};
+                       .stub_bytes = totals.stub_bytes.Relaxed(),
+                       .known = totals.known.Relaxed()};
   for (uint32_t i = 0; i < wire::kSiteKept; ++i) counts.kept[i] = totals.kept[i].Relaxed();
   return counts;
 }

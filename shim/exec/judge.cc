@@ -194,11 +194,11 @@ void Judge(const Candidate& candidate, Judged* judged) {
       const char* argument = nullptr;
       if (IsError(size)) {
         verdict = {size, nullptr};
-      } else if (size >= 2 && memcmp(&start, "#!", 2) == 0) {
+      } else if (size >= 2 && memcmp(StartOf(start), "#!", 2) == 0) {
         Native(Nr::close, fd);
         auto& head = judged->heads[judged->scripts];
         memset(head, 0, sizeof(head));
-        memcpy(head, &start, static_cast<uint64_t>(size) < kHeadSize ? static_cast<uint64_t>(size) : kHeadSize);
+        memcpy(head, StartOf(start), static_cast<uint64_t>(size) < kHeadSize ? static_cast<uint64_t>(size) : kHeadSize);
         if (!ParseScript(head, &interpreter, &argument)) {
           *judged = {.error = -ENOEXEC,
                      .why = "its #! line names no interpreter",

@@ -19,7 +19,8 @@ using syscall::Nr;
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kUserEnd = uint64_t{1} << 47;
 constexpr size_t kFirstRead = 1024;
-static_assert(kFirstRead <= offsetof(ElfHead, read));
+static_assert(kFirstRead <= offsetof(ElfHead, interpreter) - offsetof(ElfHead, header));
+constexpr size_t kSegmentsOffset = offsetof(ElfHead, segments) - offsetof(ElfHead, header);
 
 uint64_t Down(uint64_t address) { return address & ~(kPage - 1); }
 uint64_t Up(uint64_t address) { return Down(address + kPage - 1); }
@@ -57,8 +58,7 @@ int64_t MapAt(uint64_t start, uint64_t size, int protection, int flags, int32_t 
 
 // One segment: its pages of the file, unless they are mapped, zeros to the end of the last of them, then anonymous
 // zeros.
-int64_t MapSegment(int32_t fd, const Elf64_Phdr& segment, uint64_t bias, bool is_mapped) {
-  const int protection = ProtectionOf(segment);
+int64_t MapSegment(int32_t fd, const Elf64_Phdr& segment, int protection, uint64_t bias, bool is_mapped) {
   const uint64_t start = Down(segment.p_vaddr + bias);
   const uint64_t file_end = segment.p_vaddr + bias + segment.p_filesz;
   const uint64_t end = Up(segment.p_vaddr + bias + segment.p_memsz);
@@ -68,7 +68,7 @@ int64_t MapSegment(int32_t fd, const Elf64_Phdr& segment, uint64_t bias, bool is
     const int64_t error = is_mapped ? 0 : MapAt(start, zeros - start, protection, 0, fd, Down(segment.p_offset));
     if (error != 0) return error;
     // ABI: padzero(): only where the segment may be written.
-    if (segment.p_memsz > segment.p_filesz && (protection & PROT_WRITE) != 0) {
+    if (segment.p_memsz > segment.p_filesz && (ProtectionOf(segment) & PROT_WRITE) != 0) {
       memset(reinterpret_cast<void*>(file_end), 0, zeros - file_end);
     }
   }
@@ -88,10 +88,10 @@ const Elf64_Phdr* FirstSegment(const ElfHead& elf, const Span& span) {
 }
 
 // Address space for the whole file, so that its segments keep their distances.
-int64_t TakeAddresses(int32_t fd, const ElfHead& elf, const Span& span, const Elf64_Phdr* first, uint64_t* bias) {
+int64_t TakeAddresses(int32_t fd, const ElfHead& elf, const Span& span, const Elf64_Phdr* first, int protection,
+                      uint64_t* bias) {
   const uint64_t size = span.end - span.start;
   const bool is_fixed = elf.header.e_type == ET_EXEC;
-  const int protection = first == nullptr ? PROT_NONE : ProtectionOf(*first);
   const int flags =
       MAP_PRIVATE | (is_fixed ? MAP_FIXED_NOREPLACE : 0) | (first == nullptr ? MAP_ANONYMOUS | MAP_NORESERVE : 0);
   const uint64_t slack = is_fixed ? 0 : span.align - kPage;
@@ -174,7 +174,7 @@ const char* WhyNot(ElfError error) {
 }
 
 int64_t ReadStart(int32_t fd, ElfHead* elf) {
-  const int64_t got = Native(Nr::pread64, fd, elf, kFirstRead, 0);
+  const int64_t got = Native(Nr::pread64, fd, &elf->header, kFirstRead, 0);
   elf->read = IsError(got) ? 0 : static_cast<uint64_t>(got);
   return got;
 }
@@ -188,7 +188,7 @@ ElfError ReadRest(int32_t fd, uint64_t size, ElfHead* elf) {
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return ElfError::kHeaders;
   if (header.e_phnum == 0 || header.e_phnum > kMaxProgramHeaders) return ElfError::kHeaders;
   const uint64_t headers = header.e_phnum * sizeof(Elf64_Phdr);
-  if (header.e_phoff != offsetof(ElfHead, segments) || header.e_phoff + headers > elf->read) {
+  if (header.e_phoff != kSegmentsOffset || header.e_phoff + headers > elf->read) {
     elf->read = sizeof(header);
     const int64_t got = Native(Nr::pread64, fd, elf->segments, headers, header.e_phoff);
     if (got != static_cast<int64_t>(headers)) return ElfError::kTruncated;
@@ -216,7 +216,7 @@ int64_t ReadInterpreter(int32_t fd, ElfHead* elf, const char** name) {
     if (segment.p_type != PT_INTERP) continue;
     if (segment.p_filesz < 2 || segment.p_filesz > sizeof(elf->interpreter)) return -ENOEXEC;
     if (segment.p_offset < elf->read && segment.p_filesz <= elf->read - segment.p_offset) {
-      *name = reinterpret_cast<const char*>(elf) + segment.p_offset;
+      *name = StartOf(*elf) + segment.p_offset;
     } else {
       const int64_t got = Native(Nr::pread64, fd, elf->interpreter, segment.p_filesz, segment.p_offset);
       if (got != static_cast<int64_t>(segment.p_filesz)) return IsError(got) ? got : -EIO;
@@ -228,16 +228,21 @@ int64_t ReadInterpreter(int32_t fd, ElfHead* elf, const char** name) {
   return 0;
 }
 
-int64_t MapElf(int32_t fd, const ElfHead& elf, Mapped* mapped) {
+int64_t MapElf(int32_t fd, const ElfHead& elf, const Elf64_Phdr* open, Mapped* mapped) {
   *mapped = {};
   Span span;
   if (!SpanOf(elf, &span)) return -ENOEXEC;
   const Elf64_Phdr* const first = FirstSegment(elf, span);
-  if (const int64_t error = TakeAddresses(fd, elf, span, first, &mapped->bias)) return error;
+  const auto protection_of = [&](const Elf64_Phdr& segment) {
+    return &segment == open ? PROT_READ | PROT_WRITE : ProtectionOf(segment);
+  };
+  const int protection = first == nullptr ? PROT_NONE : protection_of(*first);
+  if (const int64_t error = TakeAddresses(fd, elf, span, first, protection, &mapped->bias)) return error;
   for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
     const Elf64_Phdr& segment = elf.segments[i];
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
-    if (const int64_t error = MapSegment(fd, segment, mapped->bias, &segment == first)) return error;
+    if (const int64_t error = MapSegment(fd, segment, protection_of(segment), mapped->bias, &segment == first))
+      return error;
   }
   UnmapHoles(elf, span, mapped->bias);
   mapped->entry = elf.header.e_entry + mapped->bias;

@@ -20,14 +20,15 @@ inline constexpr size_t kMaxInterpreter = 4096;
 // Linkers put the program headers right behind the header, and the interpreter's name behind those: one read has it
 // all.
 struct ElfHead {
+  uint64_t read;  // so many bytes from `header` on are those that the file begins with
   Elf64_Ehdr header;
   Elf64_Phdr segments[kMaxProgramHeaders];
-  uint64_t read;                      // so many bytes are those that the file begins with
   char interpreter[kMaxInterpreter];  // where it lies elsewhere
 };
 
 // Reads what a file, ELF or not, begins with: the number of bytes, or -errno.
 int64_t ReadStart(int32_t fd, ElfHead* elf);
+inline const char* StartOf(const ElfHead& elf) { return reinterpret_cast<const char*>(&elf.header); }
 // The rest, after ReadStart. `size` is the file's.
 ElfError ReadRest(int32_t fd, uint64_t size, ElfHead* elf);
 ElfError ReadElf(int32_t fd, ElfHead* elf);
@@ -45,8 +46,14 @@ struct Mapped {
   bool executable_stack;
 };
 
-// Maps all segments. fd stays open. 0 or -errno.
-int64_t MapElf(int32_t fd, const ElfHead& elf, Mapped* mapped);
+// Of a segment that may be executed and not be written.
+inline bool IsText(const Elf64_Phdr& segment) {
+  return segment.p_type == PT_LOAD && (segment.p_flags & (PF_X | PF_W)) == PF_X;
+}
+
+// Maps all segments, but for `open`, which may be null, with their own protections; that one writable instead of
+// executable. fd stays open. 0 or -errno.
+int64_t MapElf(int32_t fd, const ElfHead& elf, const Elf64_Phdr* open, Mapped* mapped);
 
 }  // namespace guise::shim
 

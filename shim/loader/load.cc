@@ -6,6 +6,7 @@
 //  3. The thread is armed: from here on every syscall outside this image is caught.
 //
 // A failure here comes after the point of no return, so it ends the process, with a panic record.
+#include <asm/stat.h>
 #include <linux/auxvec.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
@@ -25,11 +26,17 @@
 #include "shim/memories.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/placement.h"
+#include "shim/rewrite/book.h"
+#include "shim/rewrite/known.h"
+#include "shim/rewrite/rewrite.h"
+#include "shim/rewrite/site_stub.h"
 #include "shim/rewrite/text.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
 #include "shim/thread/block.h"
 #include "shim/thread/records.h"
+#include "shim/thread/stub_table.h"
 #include "shim/view/fd_moves.h"
 #include "shim/view/kernel_look.h"
 #include "shim/view/program.h"
@@ -53,38 +60,70 @@ struct Loaded {
   bool has_interpreter;
 };
 
-void NoteTexts(const ElfHead& elf, const Mapped& mapped) {
-  constexpr uint64_t kPageMask = 4095;
+// Too large for the stack that a start has touched.
+GUISE_TABLE ElfHead g_elf;
+
+// Opened, read and judged before, but perhaps not the same any more.
+struct OpenFile {
+  int32_t fd;
+  struct stat status;
+};
+void Read(OpenFile* file, const char* changed) {
+  const bool is_known = !IsError(Native(Nr::fstat, file->fd, &file->status)) && !IsError(ReadStart(file->fd, &g_elf));
+  const auto size = static_cast<uint64_t>(file->status.st_size);
+  if (!is_known || ReadRest(file->fd, size, &g_elf) != ElfError::kNone) Fail(changed, -ENOEXEC);
+}
+
+// The file's one text, or null.
+const Elf64_Phdr* TextOf(const ElfHead& elf) {
+  const Elf64_Phdr* text = nullptr;
   for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
-    const Elf64_Phdr& segment = elf.segments[i];
-    if (segment.p_type != PT_LOAD || (segment.p_flags & (PF_X | PF_W)) != PF_X) continue;
-    const uint64_t start = (mapped.bias + segment.p_vaddr) & ~kPageMask;
-    NoteText(start, ((mapped.bias + segment.p_vaddr + segment.p_filesz + kPageMask) & ~kPageMask) - start);
+    if (!IsText(elf.segments[i])) continue;
+    if (text != nullptr) return nullptr;
+    text = &elf.segments[i];
   }
+  return text;
 }
 
-// Maps the file, whose start has been read, and closes it.
-void LoadFile(int32_t fd, const ElfHead& elf, Mapped* mapped) {
-  Check(MapElf(fd, elf, mapped), "the program, or its ELF interpreter, cannot be mapped");
-  NoteTexts(elf, *mapped);
-  NoteKernelNeeded(fd, elf);
-  Native(Nr::close, fd);
+TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, uint64_t file) {
+  constexpr uint64_t kPageMask = 4095;
+  const uint64_t start = bias + segment.p_vaddr;
+  return {start & ~kPageMask, (start + segment.p_filesz + kPageMask) & ~kPageMask, file, segment.p_offset & ~kPageMask};
 }
 
-void Load(int32_t fd, Loaded* loaded) {
-  ElfHead elf;
-  if (ReadElf(fd, &elf) != ElfError::kNone) Fail("the program has changed", -ENOEXEC);
+// Maps the file, which has been read, and closes it. Its known sites are rewritten.
+void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
+  const uint64_t identity = MayRewrite(block) ? NoteFile(file.status) : 0;
+  const Elf64_Phdr* text = TextOf(g_elf);
+  KnownSites sites;
+  const TextRange unmapped = text == nullptr ? TextRange{} : RangeOf(*text, 0, identity);
+  if (text != nullptr &&
+      !sites.Look(block, identity, unmapped.offset, unmapped.offset + (unmapped.end - unmapped.start))) {
+    text = nullptr;
+  }
+  Check(MapElf(file.fd, g_elf, text, mapped), "the program, or its ELF interpreter, cannot be mapped");
+  for (uint32_t i = 0; i < g_elf.header.e_phnum; ++i) {
+    if (IsText(g_elf.segments[i])) NoteText(RangeOf(g_elf.segments[i], mapped->bias, identity));
+  }
+  if (text != nullptr) RewriteOpen(&sites, RangeOf(*text, mapped->bias, identity), file.fd);
+  NoteKernelNeeded(file.fd, g_elf);
+  Native(Nr::close, file.fd);
+}
+
+void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
+  OpenFile file = {fd, {}};
+  Read(&file, "the program has changed");
   const char* name = nullptr;
-  const int64_t length = ReadInterpreter(fd, &elf, &name);
+  const int64_t length = ReadInterpreter(fd, &g_elf, &name);
   Check(length, "the program has changed");
-  LoadFile(fd, elf, &loaded->program);
-  loaded->headers = elf.header.e_phnum;
+  Map(block, file, &loaded->program);
+  loaded->headers = g_elf.header.e_phnum;
   loaded->has_interpreter = length != 0;
   if (!loaded->has_interpreter) return;
-  const auto interpreter = static_cast<int32_t>(Native(Nr::openat, kCwd, name, O_RDONLY | O_CLOEXEC, 0));
-  Check(interpreter, "the ELF interpreter cannot be opened");
-  if (ReadElf(interpreter, &elf) != ElfError::kNone) Fail("the ELF interpreter has changed", -ELIBBAD);
-  LoadFile(interpreter, elf, &loaded->interpreter);
+  file.fd = static_cast<int32_t>(Native(Nr::openat, kCwd, name, O_RDONLY | O_CLOEXEC, 0));
+  Check(file.fd, "the ELF interpreter cannot be opened");
+  Read(&file, "the ELF interpreter has changed");
+  Map(block, file, &loaded->interpreter);
 }
 
 void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {
@@ -163,6 +202,7 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
   NameProcessRecord(process, comm);
   TakeThreadRecord(block);
   Check(SetBlockStack(block), "the alternate signal stack cannot be set");
+  if (HasRewritten()) TakeGs(block);
   Check(Arm(), "the kernel refuses Syscall User Dispatch");
 }
 
@@ -208,6 +248,7 @@ const void* guise_load(uint64_t* sp) {
   ProcessState* const process = TakeProcessState();
   ThreadBlock* const block = process == nullptr ? nullptr : TakeBlock();
   if (block == nullptr) Fail("out of memory", -ENOMEM);
+  TouchStubTable();
   block->process = process;
   process->image_fd = handover.image_fd;
   process->request_fd = handover.request_fd;
@@ -224,7 +265,7 @@ const void* guise_load(uint64_t* sp) {
   }
 
   Loaded loaded;
-  Load(handover.target_fd, &loaded);
+  Load(block, handover.target_fd, &loaded);
   NoteProgram(loaded.program.file_page, handover.path);
   EditAux(&stack, loaded, handover.path);
   TellKernel(stack, loaded, variable);

@@ -9,6 +9,7 @@
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/memory.h"
 #include "shim/placement.h"
 
 namespace guise::shim {
@@ -24,38 +25,57 @@ constexpr uint64_t kFarSize = 64 << 10;
 constexpr uint32_t kFarAreas = kStubAreas - 1;
 constexpr uint64_t kReach = uint64_t{1} << 31;
 
+// What an area has given out, by units. A stub begins anywhere in its first; kGoesOn says how many units before.
+constexpr uint8_t kBegins = 0x40;
+constexpr uint8_t kOffset = 0x3f;  // in the unit, of a head that begins there
+constexpr uint8_t kGoesOn = 0x80;
 struct Area {
-  // Of each unit: where the head of the stub that takes it lies, from the area's start, + 1; 0: free.
-  Cell<uint32_t>* heads;
-  uint32_t units;
+  Cell<uint8_t>* units;
+  uint32_t count;
+  Cell<uint8_t>* pages_used;  // 1: the page holds a stub
 };
 
+constexpr uint32_t kUnitsInPage = kPage / kUnit;
 constexpr uint32_t kNearUnits = GUISE_NEAR_AREA / kUnit;
 constexpr uint32_t kFarUnits = kFarSize / kUnit;
-GUISE_TABLE Cell<uint32_t> g_near_heads[kNearUnits];
-GUISE_TABLE Cell<uint32_t> g_far_heads[kFarAreas][kFarUnits];
+GUISE_TABLE Cell<uint8_t> g_near_units[kNearUnits];
+GUISE_TABLE Cell<uint8_t> g_far_units[kFarAreas][kFarUnits];
+Cell<uint8_t> g_near_pages[kNearUnits / kUnitsInPage];
+Cell<uint8_t> g_far_pages[kFarAreas][kFarUnits / kUnitsInPage];
 Cell<uint64_t> g_starts[kStubAreas];
+Cell<uint32_t> g_sealed[kStubAreas];
 
 Area AreaAt(uint32_t index) {
-  if (index == 0) return {g_near_heads, kNearUnits};
-  return {g_far_heads[index - 1], kFarUnits};
+  if (index == 0) return {g_near_units, kNearUnits, g_near_pages};
+  return {g_far_units[index - 1], kFarUnits, g_far_pages[index - 1]};
+}
+
+// The area that the address lies in, or kStubAreas.
+uint32_t IndexAt(uint64_t address) {
+  for (uint32_t index = 0; index < kStubAreas; ++index) {
+    const uint64_t start = g_starts[index].Acquire();
+    if (start != 0 && address - start < AreaAt(index).count * kUnit) return index;
+  }
+  return kStubAreas;
+}
+
+int64_t Protect(uint32_t index, int protection) {
+  return Native(Nr::mprotect, g_starts[index].Relaxed(), AreaAt(index).count * kUnit, protection);
 }
 
 bool IsFree(const Area& area, uint64_t first, uint64_t last) {
   for (uint64_t unit = first; unit <= last; ++unit) {
-    if (area.heads[unit].Relaxed() != 0) return false;
+    if (area.units[unit].Relaxed() != 0) return false;
   }
   return true;
 }
 
-// Whether a page of the area holds a stub already: a child of fork, and memory, are spared another.
-bool InUse(const Area& area, uint64_t unit) {
-  constexpr uint64_t kPerPage = kPage / kUnit;
-  const uint64_t first = unit / kPerPage * kPerPage;
-  return !IsFree(area, first, first + kPerPage - 1);
-}
-
 constexpr uint64_t kJumpSize = 5;
+
+// Bytes that end a stretch of code in user mode with SIGSEGV, whatever stands behind them. ABI: Intel SDM: hlt; cli and
+// sti without IOPL; in, out, ins, outs without an I/O permission: #GP.
+constexpr uint8_t kTrapBytes[] = {0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7,
+                                  0xec, 0xed, 0xee, 0xef, 0xf4, 0xfa, 0xfb};
 
 struct Wanted {
   uint64_t jump;
@@ -67,18 +87,23 @@ struct Wanted {
 bool Take(const Area& area, uint64_t start, const Wanted& wanted, uint64_t head, bool only_in_use) {
   const uint64_t code = head + sizeof(StubHead);
   const uint64_t distance = code - (wanted.jump + kJumpSize);
-  if (head < start || head + wanted.size > start + area.units * kUnit || distance + kReach >= 2 * kReach) return false;
+  if (head < start || head + wanted.size > start + area.count * kUnit || distance + kReach >= 2 * kReach) return false;
   const uint64_t first = (head - start) / kUnit;
   const uint64_t last = (head - start + wanted.size - 1) / kUnit;
-  if (!IsFree(area, first, last) || (only_in_use && !InUse(area, first))) return false;
-  for (uint64_t unit = first; unit <= last; ++unit) {
-    area.heads[unit].Release(static_cast<uint32_t>(head - start + 1));
+  // A page that holds a stub already spares memory, and a child of fork, another.
+  if (only_in_use && area.pages_used[first / kUnitsInPage].Relaxed() == 0) return false;
+  if (!IsFree(area, first, last)) return false;
+  area.units[first].Release(static_cast<uint8_t>(kBegins | ((head - start) & kOffset)));
+  for (uint64_t unit = first + 1; unit <= last; ++unit) {
+    area.units[unit].Release(static_cast<uint8_t>(kGoesOn | (unit - first)));
   }
+  area.pages_used[first / kUnitsInPage].StoreRelaxed(1);
+  area.pages_used[last / kUnitsInPage].StoreRelaxed(1);
   return true;
 }
 
 uint64_t TakeIn(const Area& area, uint64_t start, const Wanted& wanted, bool only_in_use) {
-  const uint64_t end = start + area.units * kUnit;
+  const uint64_t end = start + area.count * kUnit;
   if (wanted.where == JumpPlace::kApart) {
     for (uint64_t head = start; head < end; head += kUnit) {
       if (Take(area, start, wanted, head, only_in_use)) return head;
@@ -86,8 +111,7 @@ uint64_t TakeIn(const Area& area, uint64_t start, const Wanted& wanted, bool onl
     return 0;
   }
   constexpr uint64_t kSecondByte = 0x05;  // of a syscall instruction
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    if (!IsTrapByte(static_cast<uint8_t>(byte))) continue;
+  for (const uint8_t byte : kTrapBytes) {
     // The code's address modulo 64 KiB is given.
     const uint64_t low = (wanted.jump + kJumpSize + kSecondByte + (uint64_t{byte} << 8)) & 0xffff;
     for (uint64_t code = (start & ~uint64_t{0xffff}) | low; code < end; code += 0x10000) {
@@ -116,7 +140,7 @@ uint64_t MapFar(uint64_t site) {
       if (!above && base <= i * kStep) continue;
       const uint64_t at = above ? base + i * kStep : base - i * kStep;
       const int64_t mapped =
-          Native(Nr::mmap, at, kFarSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | kFixed, -1, 0);
+          Native(Nr::mmap, at, kFarSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | kFixed, -1, 0);
       if (mapped == static_cast<int64_t>(at)) return at;
       // A kernel before 4.17 takes the address for a hint.
       if (!IsError(mapped)) Native(Nr::munmap, mapped, kFarSize);
@@ -124,14 +148,6 @@ uint64_t MapFar(uint64_t site) {
     }
   }
   return 0;
-}
-
-bool OpenNear() {
-  if (g_starts[0].Acquire() != 0) return true;
-  const uint64_t start = Label(guise_near_area);
-  if (IsError(Native(Nr::mprotect, start, GUISE_NEAR_AREA, PROT_READ | PROT_EXEC))) return false;
-  g_starts[0].Release(start);
-  return true;
 }
 
 bool Reaches(uint64_t site, uint64_t start, uint64_t size) {
@@ -142,33 +158,15 @@ bool Reaches(uint64_t site, uint64_t start, uint64_t size) {
 
 }  // namespace
 
-bool IsTrapByte(uint8_t byte) {
-  // ABI: Intel SDM: hlt; cli and sti without IOPL; in, out, ins, outs without an I/O permission: #GP.
-  switch (byte) {
-    case 0x6c:
-    case 0x6d:
-    case 0x6e:
-    case 0x6f:
-    case 0xe4:
-    case 0xe5:
-    case 0xe6:
-    case 0xe7:
-    case 0xec:
-    case 0xed:
-    case 0xee:
-    case 0xef:
-    case 0xf4:
-    case 0xfa:
-    case 0xfb:
-      return true;
-    default:
-      return false;
-  }
-}
+bool ReachesImage(uint64_t jump) { return Reaches(jump, Label(guise_near_area), GUISE_NEAR_AREA); }
 
-Place TakePlace(uint64_t jump, JumpPlace where, size_t near_size, size_t far_size) {
-  if (Reaches(jump, Label(guise_near_area), GUISE_NEAR_AREA)) {
-    return {OpenNear() ? TakeIn(0, {jump, where, near_size}) : 0, false};
+uint64_t TakePlace(uint64_t jump, JumpPlace where, size_t size) {
+  const Wanted wanted = {jump, where, size};
+  if (ReachesImage(jump)) {
+    // To read a page first that is written then would cost two faults.
+    if (g_starts[0].Relaxed() == 0) g_near_units[0].StoreRelaxed(0);
+    g_starts[0].Release(Label(guise_near_area));
+    return TakeIn(0, wanted);
   }
   for (uint32_t index = 1; index < kStubAreas; ++index) {
     uint64_t start = g_starts[index].Acquire();
@@ -178,33 +176,65 @@ Place TakePlace(uint64_t jump, JumpPlace where, size_t near_size, size_t far_siz
       g_starts[index].Release(start);
     }
     if (!Reaches(jump, start, kFarSize)) continue;
-    if (const uint64_t head = TakeIn(index, {jump, where, far_size})) return {head, true};
+    if (const uint64_t head = TakeIn(index, wanted)) return head;
   }
-  return {0, true};
+  return 0;
 }
 
-const StubHead* HeadAt(uint64_t rip) {
+bool WriteToArea(TextWriter& writer, uint64_t head, const uint8_t* stub, size_t size) {
+  const uint32_t index = IndexAt(head);
+  if (index == kStubAreas) return false;
+  if (g_sealed[index].Relaxed() != 0) return writer.Write(head, stub, size);
+  // SAFETY: a place that was taken in the area, and the area is open.
+  memcpy(reinterpret_cast<void*>(head), stub, size);
+  return true;
+}
+
+void OpenAreas() {
+  // The way back may be barred since. ABI: PR_SET_MDWE of prctl(2).
+  constexpr int kGetMdwe = 66;
+  if (Native(Nr::prctl, kGetMdwe, 0, 0, 0, 0) > 0) return;
   for (uint32_t index = 0; index < kStubAreas; ++index) {
-    const uint64_t start = g_starts[index].Acquire();
-    const Area area = AreaAt(index);
-    if (start == 0 || rip - start >= area.units * kUnit) continue;
-    const uint32_t head = area.heads[(rip - start) / kUnit].Acquire();
-    return head == 0 ? nullptr : reinterpret_cast<const StubHead*>(start + head - 1);
+    if (g_sealed[index].Relaxed() != 0 && !IsError(Protect(index, PROT_READ | PROT_WRITE))) {
+      g_sealed[index].Release(0);
+    }
   }
-  return nullptr;
+}
+
+bool SealAreas() {
+  for (uint32_t index = 0; index < kStubAreas; ++index) {
+    if (g_starts[index].Relaxed() == 0 || g_sealed[index].Relaxed() != 0) continue;
+    if (IsError(Protect(index, PROT_READ | PROT_EXEC))) return false;
+    g_sealed[index].Release(1);
+  }
+  return true;
+}
+
+bool IsFar(const StubHead* head) { return Word(head) - Label(guise_near_area) >= GUISE_NEAR_AREA; }
+
+const StubHead* HeadAt(uint64_t rip) {
+  const uint32_t index = IndexAt(rip);
+  if (index == kStubAreas) return nullptr;
+  const uint64_t start = g_starts[index].Acquire();
+  const Area area = AreaAt(index);
+  uint64_t unit = (rip - start) / kUnit;
+  const uint8_t there = area.units[unit].Acquire();
+  if (there == 0) return nullptr;
+  if ((there & kGoesOn) != 0) unit -= there & ~kGoesOn;
+  return HeadBeginningAt(index, static_cast<uint32_t>(unit));
 }
 
 StubArea StubAreaAt(uint32_t index) {
   const uint64_t start = g_starts[index].Acquire();
-  return {start, start == 0 ? 0 : AreaAt(index).units * kUnit};
+  return {start, start == 0 ? 0 : AreaAt(index).count * kUnit};
 }
 
-uint32_t UnitsOf(uint32_t area) { return g_starts[area].Acquire() == 0 ? 0 : AreaAt(area).units; }
+uint32_t UnitsOf(uint32_t area) { return g_starts[area].Acquire() == 0 ? 0 : AreaAt(area).count; }
 
 const StubHead* HeadBeginningAt(uint32_t area, uint32_t unit) {
-  const uint32_t head = AreaAt(area).heads[unit].Acquire();
-  if (head == 0 || (head - 1) / kUnit != unit) return nullptr;
-  return reinterpret_cast<const StubHead*>(g_starts[area].Acquire() + head - 1);
+  const uint8_t there = AreaAt(area).units[unit].Acquire();
+  if ((there & kBegins) == 0) return nullptr;
+  return reinterpret_cast<const StubHead*>(g_starts[area].Acquire() + unit * kUnit + (there & kOffset));
 }
 
 }  // namespace guise::shim

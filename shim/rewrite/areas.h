@@ -8,26 +8,31 @@
 #include <stdint.h>
 
 #include "shim/rewrite/stub_code.h"
+#include "shim/rewrite/text_writer.h"
 
 namespace guise::shim {
-
-// Bytes that end a stretch of code in user mode with SIGSEGV, whatever stands behind them.
-bool IsTrapByte(uint8_t byte);
-
-// A place for a stub, and the jump that leads to it from a site.
-struct Place {
-  uint64_t head;  // 0: there is no room
-  bool far;
-};
 
 // Where the jump's displacement has to be of a certain kind, and where not.
 enum class JumpPlace { kSite, kApart };
 
-// For a stub of head and code of `near_size` or `far_size` bytes, whose code a jmp rel32 at `jump` reaches, with a
+// Whether the stub of a site with its jump there lies in the image, or is a far one.
+bool ReachesImage(uint64_t jump);
+
+// Takes a place for a stub, head and code of `size` bytes, whose code a jmp rel32 at `jump` reaches, with a
 // displacement of which the lowest byte is that of a syscall instruction, so that jump and syscall differ in their
 // first byte alone, and the next a trap byte, because it comes to lie where the syscall returns to; kApart: with any
-// displacement. REQUIRES: the caller is the process's one patcher.
-Place TakePlace(uint64_t jump, JumpPlace where, size_t near_size, size_t far_size);
+// displacement. Returns its address, or 0: there is no room. REQUIRES: the caller is the process's one patcher.
+uint64_t TakePlace(uint64_t jump, JumpPlace where, size_t size);
+
+// Areas are sealed, which is executable and not writable, or open, the other way round. An area is open when it is new.
+//
+// Puts a stub there, by the writer if the area is sealed. False: nothing was written.
+bool WriteToArea(TextWriter& writer, uint64_t head, const uint8_t* stub, size_t size);
+// Opens those that are sealed, for cheaper writing. REQUIRES: no other thread runs. May do nothing.
+void OpenAreas();
+// What was written may be executed from here on. False: it may not; nothing may lead there.
+bool SealAreas();
+bool IsFar(const StubHead* head);
 
 // The head of the stub that `rip` lies in, or null.
 const StubHead* HeadAt(uint64_t rip);

@@ -3,7 +3,11 @@
 #include <linux/mman.h>
 #include <linux/shm.h>
 
+#include "shim/gate/routes.h"
+#include "shim/rewrite/book.h"
+#include "shim/rewrite/known.h"
 #include "shim/rewrite/rewrite.h"
+#include "shim/rewrite/site_stub.h"
 #include "shim/rewrite/text.h"
 #include "shim/view/program.h"
 
@@ -32,8 +36,14 @@ bool MapsText(const GuestCall& call) {
          (flags & MAP_ANONYMOUS) == 0;
 }
 
-void NoteMapped(const GuestCall& call, int64_t result) {
-  if (!IsError(result)) NoteText(static_cast<uint64_t>(result), Rounded(call.args[1]));
+void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result) {
+  if (IsError(result)) return;
+  const auto start = static_cast<uint64_t>(result);
+  const auto fd = static_cast<int32_t>(call.args[4]);
+  const TextRange range = {start, start + Rounded(call.args[1]), MayRewrite(block) ? NoteFile(fd) : 0, call.args[5]};
+  NoteText(range);
+  RewriteKnown(block, range, fd);
+  if (HasRewritten() && block->cookie == 0) TakeGs(block);
 }
 
 void NoteMappings(ThreadBlock* block, const GuestCall& call) {

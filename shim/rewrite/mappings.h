@@ -9,7 +9,7 @@ namespace guise::shim {
 
 // A file's text is to be mapped for this process alone: who makes the call tells NoteMapped its result.
 bool MapsText(const GuestCall& call);
-void NoteMapped(const GuestCall& call, int64_t result);
+void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result);
 
 // Before any such call is made natively.
 void NoteMappings(ThreadBlock* block, const GuestCall& call);

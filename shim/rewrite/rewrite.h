@@ -20,11 +20,11 @@
 
 namespace guise::shim {
 
+// Whether sites are rewritten in this session, and by this thread.
+bool MayRewrite(const ThreadBlock* block);
+
 // The thread has made `call` at the site in front of `after`, and was caught: rewrites the site, perhaps.
 void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after);
-
-// Whether some site is rewritten, or was.
-bool HasRewritten();
 
 // The thread was caught at the site in front of `after`. Other text than that which the site was rewritten in has come
 // to lie there, perhaps.
@@ -41,9 +41,6 @@ uint64_t SiteOfJumpApart(uint64_t rip);
 // A range is about to change: what was known of its text is forgotten. `restore`: the program's own bytes are put back,
 // because it may write over a part of them, or move them.
 void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore);
-
-// In a fork child: the parent's threads do not go on with what they were doing.
-void ForgetPatcher();
 
 }  // namespace guise::shim
 

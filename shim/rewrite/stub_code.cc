@@ -21,21 +21,26 @@ class Emitter {
     if (at_ + size <= room_) memcpy(to_ + at_, bytes, size);
     at_ += size;
   }
+  // Some stores, no call: a program's start makes many stubs.
   template <size_t kSize>
   void Bytes(const uint8_t (&bytes)[kSize]) {
-    Bytes(bytes, kSize);
+    if (at_ + kSize <= room_) __builtin_memcpy(to_ + at_, bytes, kSize);
+    at_ += kSize;
   }
-  void Word32(uint32_t word) { Bytes(reinterpret_cast<const uint8_t*>(&word), sizeof(word)); }
-  void Word64(uint64_t word) { Bytes(reinterpret_cast<const uint8_t*>(&word), sizeof(word)); }
+  void Word32(uint32_t word) { Word(word); }
+  void Word64(uint64_t word) { Word(word); }
   // A rel32 that ends an instruction.
   void Relative(uint64_t target) { Word32(static_cast<uint32_t>(target - (code_ + at_ + 4))); }
   // Behind a short jump's opcode: to a label that is known.
-  void Short(size_t label) {
-    const auto distance = static_cast<uint8_t>(label - (at_ + 1));
-    Bytes(&distance, 1);
-  }
+  void Short(size_t label) { Word(static_cast<uint8_t>(label - (at_ + 1))); }
 
  private:
+  template <typename T>
+  void Word(T word) {
+    if (at_ + sizeof(word) <= room_) __builtin_memcpy(to_ + at_, &word, sizeof(word));
+    at_ += sizeof(word);
+  }
+
   uint8_t* to_;
   size_t room_;
   uint64_t code_;

@@ -11,6 +11,8 @@ using wire::Cell;
 struct Range {
   Cell<uint64_t> start;  // 0: free
   Cell<uint64_t> end;    // 0: being filled or emptied; stored last, cleared first
+  Cell<uint64_t> offset;
+  Cell<uint64_t> file;
 };
 // As many as a program has without its plugins; the others lie apart.
 constexpr uint32_t kFirstRanges = 16;
@@ -21,27 +23,35 @@ Cell<uint32_t> g_used;  // entries beyond were never filled
 
 Range& RangeAt(uint32_t index) { return index < kFirstRanges ? g_first[index] : g_others[index - kFirstRanges]; }
 
+bool Fill(Range& range, const TextRange& text) {
+  if (range.start.Relaxed() != 0 || !range.start.CompareSwap(0, text.start)) return false;
+  range.offset.StoreRelaxed(text.offset);
+  range.file.StoreRelaxed(text.file);
+  range.end.Release(text.end);
+  return true;
+}
+
 uint32_t Used() {
   const uint32_t used = g_used.Acquire();
   return used < kRanges ? used : kRanges;
 }
 
-bool Fill(Range& range, uint64_t start, uint64_t end) {
-  if (range.start.Relaxed() != 0 || !range.start.CompareSwap(0, start)) return false;
-  range.end.Release(end);
-  return true;
+bool Read(const Range& range, TextRange* text) {
+  const uint64_t end = range.end.Acquire();
+  *text = {range.start.Relaxed(), end, range.file.Relaxed(), range.offset.Relaxed()};
+  return end != 0;
 }
 
 }  // namespace
 
-void NoteText(uint64_t start, uint64_t size) {
-  if (start == 0 || size == 0) return;
+void NoteText(const TextRange& range) {
+  if (range.start == 0 || range.end <= range.start) return;
   const uint32_t used = Used();
   for (uint32_t i = 0; i < used; ++i) {
-    if (Fill(RangeAt(i), start, start + size)) return;
+    if (Fill(RangeAt(i), range)) return;
   }
   const uint32_t next = g_used.Add(1);
-  if (next < kRanges) Fill(RangeAt(next), start, start + size);
+  if (next < kRanges) Fill(RangeAt(next), range);
 }
 
 void ForgetText(uint64_t start, uint64_t size) {
@@ -55,12 +65,10 @@ void ForgetText(uint64_t start, uint64_t size) {
   }
 }
 
-bool IsText(uint64_t start, uint64_t size) {
+bool FindText(uint64_t start, uint64_t size, TextRange* range) {
   const uint32_t used = Used();
   for (uint32_t i = 0; i < used; ++i) {
-    const Range& range = RangeAt(i);
-    const uint64_t end = range.end.Acquire();
-    if (end != 0 && start >= range.start.Relaxed() && start + size <= end) return true;
+    if (Read(RangeAt(i), range) && start >= range->start && start + size <= range->end) return true;
   }
   return false;
 }

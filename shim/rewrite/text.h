@@ -7,11 +7,23 @@
 
 namespace guise::shim {
 
+struct TextRange {
+  uint64_t start;
+  uint64_t end;
+  uint64_t file;    // its identity in the site book (book.h); 0: none
+  uint64_t offset;  // of `start` in it
+};
+
 // More than there is room for stays unknown.
-void NoteText(uint64_t start, uint64_t size);
+void NoteText(const TextRange& range);
 // Whole ranges are forgotten when a part of them is.
 void ForgetText(uint64_t start, uint64_t size);
-bool IsText(uint64_t start, uint64_t size);
+// The range that holds all of [start, start + size). False: none does.
+bool FindText(uint64_t start, uint64_t size, TextRange* range);
+inline bool IsText(uint64_t start, uint64_t size) {
+  TextRange range;
+  return FindText(start, size, &range);
+}
 
 }  // namespace guise::shim
 

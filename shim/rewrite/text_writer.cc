@@ -11,6 +11,9 @@ namespace {
 
 using syscall::Nr;
 
+// Nobody's error.
+constexpr int64_t kNotTried = INT64_MIN;
+
 bool WriteOpened(uint64_t at, const void* bytes, size_t size) {
   constexpr uint64_t kPageMask = 4095;
   const uint64_t first = at & ~kPageMask;
@@ -23,15 +26,14 @@ bool WriteOpened(uint64_t at, const void* bytes, size_t size) {
 
 }  // namespace
 
-TextWriter::TextWriter(bool alone) : alone_(alone) {
-  fd_ = Native(Nr::openat, -1, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
-}
+TextWriter::TextWriter(bool alone) : alone_(alone), fd_(kNotTried) {}
 
 TextWriter::~TextWriter() {
-  if (!IsError(fd_)) Native(Nr::close, fd_);
+  if (fd_ >= 0) Native(Nr::close, fd_);
 }
 
 bool TextWriter::Write(uint64_t at, const void* bytes, size_t size) {
+  if (fd_ == kNotTried) fd_ = Native(Nr::openat, -1, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
   if (!IsError(fd_)) {
     const int64_t written = Native(Nr::pwrite64, fd_, bytes, size, at);
     // Whatever lies at that path: it is memory if it reads back.

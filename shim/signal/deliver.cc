@@ -44,6 +44,16 @@ bool IsStepWithin(const siginfo_t& info, uint64_t rip) {
   return before != kSyscall;
 }
 
+// Puts the signal back if it is one of those, and one that comes in spite of that (deliver.h, ReturnBlocked).
+bool ReturnIfIn(SignalSet blocked, const siginfo_t* info) {
+  constexpr SignalSet kSynchronous = Bit(SIGSEGV) | Bit(SIGBUS) | Bit(SIGILL) | Bit(SIGTRAP) | Bit(SIGFPE);
+  const SignalSet bit = Bit(info->si_signo);
+  if (info->si_code <= 0 || (bit & kSynchronous & blocked) == 0) return false;
+  Native(Nr::rt_sigprocmask, SIG_BLOCK, &bit, nullptr, sizeof(bit));
+  Requeue(info->si_signo, info);
+  return true;
+}
+
 // A signal that has come to the guest. The handler that it enters, when it can be entered from here at once
 // (signal/leave.h), or 0.
 uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
@@ -155,7 +165,7 @@ bool Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
 
 void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
-  if (IsStepWithin(*info, RegsOf(context)->rip)) return;
+  if (IsStepWithin(*info, RegsOf(context)->rip) || ReturnBlockedAtTrap(info, context)) return;
   if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
   const uint64_t handler = Handle(block, signal, info, context);
   if (handler != 0) LeaveHandler(block, context, handler);
@@ -186,13 +196,13 @@ void Requeue(int signal, const siginfo_t* info) {
 }
 
 bool ReturnBlocked(ThreadBlock* block, const siginfo_t* info, const ucontext* context) {
-  constexpr SignalSet kSynchronous = Bit(SIGSEGV) | Bit(SIGBUS) | Bit(SIGILL) | Bit(SIGTRAP) | Bit(SIGFPE);
-  const SignalSet blocked = block->has_temp_mask ? block->temp_mask : context->uc_sigmask;
-  const SignalSet bit = Bit(info->si_signo);
-  if (info->si_code <= 0 || (bit & kSynchronous & blocked) == 0) return false;
-  Native(Nr::rt_sigprocmask, SIG_BLOCK, &bit, nullptr, sizeof(bit));
-  Requeue(info->si_signo, info);
-  return true;
+  return ReturnIfIn(block->has_temp_mask ? block->temp_mask : context->uc_sigmask, info);
+}
+
+bool ReturnBlockedAtTrap(const siginfo_t* info, const ucontext* context) {
+  const uint64_t rip = RegsOf(context)->rip;
+  if (rip <= Label(guise_traps) || rip > Label(guise_traps_end)) return false;
+  return ReturnIfIn(context->uc_sigmask, info);
 }
 
 bool ForceSegv(ThreadBlock* block, int signal, ucontext* context) {

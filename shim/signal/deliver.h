@@ -29,6 +29,9 @@ void Requeue(int signal, const siginfo_t* info);
 // kernel/signal.c looks at the mask for some signal of that kind, such as the SIGSYS of dispatch, and then takes the
 // first in the queue.
 bool ReturnBlocked(ThreadBlock* block, const siginfo_t* info, const ucontext* context);
+// The same where the call that is being caught is one of the shim's own traps: its SIGSYS comes next, and has to find
+// the context as it is.
+bool ReturnBlockedAtTrap(const siginfo_t* info, const ucontext* context);
 
 // The guest's stack cannot take a frame for `signal` (0: a frame to return to cannot be read). ABI: force_sigsegv() and
 // force_sig(): the guest's handler for SIGSEGV, unless that is what failed, or death. Whether a handler is entered.

@@ -172,6 +172,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
       if (handled == Vsyscall::kAnswered) return;
     }
   }
+  if (!faulted && ReturnBlockedAtTrap(info, context)) return;
   if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;
   const Presented presented = Present(block, context);
   if (presented.in_shim && IsRestorer(rip)) {

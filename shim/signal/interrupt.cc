@@ -29,7 +29,7 @@ int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
   NoteMappings(block, call);
   if (MapsText(call)) {
     const int64_t mapped = Perform(call);
-    NoteMapped(call, mapped);
+    NoteMapped(block, call, mapped);
     return mapped;
   }
   if (!HasTrait(call, syscall::Trait::MayBlock)) return Perform(call);

@@ -8,6 +8,11 @@
 #include "shim/memory.h"
 #include "shim/placement.h"
 
+extern "C" {
+// Until there is a guest, the loader runs on the stack in it.
+alignas(4096) GUISE_TABLE char guise_first_block[guise::shim::kBlockSize];
+}
+
 namespace guise::shim {
 namespace {
 
@@ -18,8 +23,7 @@ using wire::Cell;
 Cell<ThreadBlock*> g_blocks;
 Cell<ProcessState*> g_processes;
 
-// The first of each, which every program needs, are the image's: two mappings less.
-alignas(4096) GUISE_TABLE char g_first_block[kBlockSize];
+// The first of each, which every program needs, are the image's: two mappings less. The block is guise_first_block.
 GUISE_FIRST ProcessState g_first_process;
 Cell<uint32_t> g_gave_block;
 Cell<uint32_t> g_gave_process;
@@ -52,7 +56,7 @@ ThreadBlock* TakeBlock() {
     block->exec_fd = -1;
     return block;
   }
-  void* const memory = NewMemory(g_gave_block, g_first_block, kBlockSize);
+  void* const memory = NewMemory(g_gave_block, guise_first_block, kBlockSize);
   if (memory == nullptr) return nullptr;
   ThreadBlock* const block = BlockAbove(reinterpret_cast<uint64_t>(memory));
   block->used.StoreRelaxed(1);

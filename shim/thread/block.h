@@ -125,6 +125,9 @@ inline constexpr size_t kBlockSize = 64 << 10;
 // The stack; the block lies right above it.
 inline constexpr size_t kBlockStackSize = kBlockSize - ((sizeof(ThreadBlock) + 63) & ~size_t{63});
 
+// The first frame of the loader, below what EntryFrame of loader/load.cc writes.
+static_assert(GUISE_LOADER_STACK % 16 == 0 && GUISE_LOADER_STACK + 4 * sizeof(SignalFrame) < kBlockStackSize);
+
 // Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used` and site_calls.
 ThreadBlock* TakeBlock();
 // In a fork child: gives back what belonged to the parent's other threads, and unlocks what they had locked.

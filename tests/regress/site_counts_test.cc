@@ -53,7 +53,15 @@ TEST_F(SiteCountsTest, ASiteInUseIsRewrittenAndNoLongerCaught) {
   EXPECT_GT(sites["near"].Number(), 0);
   EXPECT_GT(sites["stub_bytes"].Number(), sites["near"].Number() * 24);
   EXPECT_LT(sites["caught_calls"].Number(), kCalls);
-  for (const char* head : {"CAUGHT", "NEAR", "FAR", "STUBS", "KEPT"}) EXPECT_THAT(wide_, HasSubstr(head));
+  for (const char* head : {"CAUGHT", "NEAR", "FAR", "KNOWN", "STUBS", "KEPT"}) EXPECT_THAT(wide_, HasSubstr(head));
+}
+
+TEST_F(SiteCountsTest, SitesOfFilesKnownFromProcessesBeforeAreRewrittenAtOnce) {
+  const std::string runs = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do dash -c 'test -e / && test -d /'; done; ";
+  const Json sites = Counts({}, runs);
+  EXPECT_GT(sites["known"].Number(), 0);
+  EXPECT_GE(sites["near"].Number(), sites["known"].Number());
+  EXPECT_EQ(Counts({"--mechanism", "sud"}, runs)["known"].Number(), 0);
 }
 
 TEST_F(SiteCountsTest, WithDispatchAloneEachCallIsCaught) {

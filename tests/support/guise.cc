@@ -33,6 +33,11 @@ const Way& LinuxRewrittenWay() {
   return way;
 }
 
+const Way& LinuxKnownWay() {
+  static const Way way = {.name = "linux_known", .options = {"--personality", "linux"}};
+  return way;
+}
+
 const Way& LinuxSudWay() {
   static const Way way = {.name = "linux_sud", .options = {"--personality", "linux", "--mechanism", "sud"}};
   return way;

@@ -33,6 +33,8 @@ const Way& FakerootWay();
 // Call sites are rewritten at once, or never. Not of Ways() either.
 const Way& LinuxRewrittenWay();
 const Way& LinuxSudWay();
+// The guest runs where the session knows its call sites from runs before: support/again.c.
+const Way& LinuxKnownWay();
 // Old calls are made by their modern equivalents, on a kernel that refuses them. Nor is it.
 const Way& LegacyWay();
 // Confined; the working directory is writable. Nor this.

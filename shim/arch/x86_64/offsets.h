@@ -69,6 +69,9 @@
 
 #define GUISE_NEAR_AREA 0x40000
 
+// Where the loader's stack begins in the first block: with a page of it, whose rest is the block's.
+#define GUISE_LOADER_STACK 0xf000
+
 // Flags of the guest's that are none of C++'s, and that take a popfq: trap, direction, nested task, alignment check.
 #define GUISE_ODD_FLAGS 0x44500
 

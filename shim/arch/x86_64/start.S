@@ -1,4 +1,7 @@
-// Entry of the image: the kernel's initial stack is at rsp. The loader edits it in place and says where to go.
+// Entry of the image: the kernel's initial stack is at rsp. The loader edits it in place and says where to go. It runs on
+// the stack that signal handlers use then, so that no other pages are touched.
+#include "shim/arch/x86_64/offsets.h"
+
     .text
     .globl _start
     .hidden _start
@@ -6,7 +9,7 @@
 _start:
     xor %ebp, %ebp
     mov %rsp, %rdi
-    and $-16, %rsp
+    lea guise_first_block + GUISE_LOADER_STACK(%rip), %rsp
     call guise_load
     // The stack pointer for rt_sigreturn(2), behind a frame's return address.
     mov %rax, %rsp

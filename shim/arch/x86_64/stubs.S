@@ -28,7 +28,8 @@ guise_stub_entries:
     .zero GUISE_STUB_ENTRY_SIZE * GUISE_STUBS
     .size guise_stub_entries, . - guise_stub_entries
 
-// Stubs of rewritten sites (rewrite/areas.cc).
+// Stubs of rewritten sites (rewrite/areas.cc), the image's last part: to protect it makes one mapping more, not two.
+    .section .bss.last, "aw", @nobits
     .p2align 12
     .globl guise_near_area
     .hidden guise_near_area

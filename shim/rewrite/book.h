@@ -1,0 +1,51 @@
+// The session's site book, proto/wire/book.h: what processes learn of a file's call sites, for those that map it later.
+#ifndef GUISE_SHIM_REWRITE_BOOK_H_
+#define GUISE_SHIM_REWRITE_BOOK_H_
+
+#include <asm/stat.h>
+#include <stdint.h>
+
+#include "proto/wire/book.h"
+#include "proto/wire/layout.h"
+#include "shim/memories.h"
+
+namespace guise::shim {
+
+// What the book knows the file by; 0: the kernel does not describe it. The book is told that one process more has
+// mapped it.
+uint64_t NoteFile(const struct stat& status);
+uint64_t NoteFile(int32_t fd);
+
+struct BookedSite {
+  uint64_t offset;  // of its syscall instruction in the file
+  uint32_t nr;
+  uint64_t text;        // its first eight bytes
+  uint32_t caught = 0;  // in two processes, on average; of ForBookedSites
+};
+// The site has been caught, `times` more.
+void AddToBook(uint64_t file, const BookedSite& site, uint32_t times);
+// The site cannot be rewritten: it is not tried again.
+void StrikeOut(uint64_t file, const BookedSite& site);
+
+// Null: nothing is known of the file.
+const wire::BookFile* FindInBook(uint64_t file);
+
+// Calls `visit` with each site of the file in [start, end) that is caught often. Nothing of it is to be believed.
+template <typename Visit>
+void ForBookedSites(uint64_t file, uint64_t start, uint64_t end, Visit visit) {
+  const wire::BookFile* const book = FindInBook(file);
+  if (book == nullptr) return;
+  for (const wire::BookSite& site : book->sites) {
+    const uint64_t place = site.place.Relaxed();
+    if (place == 0) return;
+    const uint32_t caught = site.caught.Relaxed();
+    const uint64_t offset = place >> wire::kBookNumberBits;
+    if (caught < wire::kBookOften || caught == wire::kBookNever || offset < start || offset >= end) continue;
+    constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
+    visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(), caught - wire::kBookOften});
+  }
+}
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_REWRITE_BOOK_H_

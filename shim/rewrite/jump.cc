@@ -1,0 +1,111 @@
+#include "shim/rewrite/jump.h"
+
+#include <linux/membarrier.h>
+
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/guest_memory.h"
+#include "shim/memory.h"
+#include "shim/rewrite/areas.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr uint8_t kShortJump = 0xeb;
+
+struct Jump {
+  uint8_t bytes[kJumpSize];
+};
+Jump JumpTo(uint64_t site, uint64_t code) {
+  Jump jump = {{kJump, 0, 0, 0, 0}};
+  const auto distance = static_cast<uint32_t>(code - (site + kJumpSize));
+  // A store, not a call: this is on the way of calls that are made here.
+  __builtin_memcpy(jump.bytes + 1, &distance, sizeof(distance));
+  return jump;
+}
+
+const uint8_t* BodyOf(const StubHead* head) { return reinterpret_cast<const uint8_t*>(CodeOf(head) + head->body_at); }
+
+// The short jump from the site to a jump apart.
+struct ShortJump {
+  uint8_t bytes[kSiteSize];
+};
+ShortJump JumpThere(const StubHead* head) { return {{kShortJump, static_cast<uint8_t>(head->jump_at - kSiteSize)}}; }
+
+}  // namespace
+
+bool Synchronize() { return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0)); }
+bool CanSynchronize() {
+  return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0));
+}
+
+bool HoldsJump(const StubHead* head, size_t from) {
+  uint8_t text[kJumpSize];
+  if (head->jump_at != 0) {
+    return ReadGuest(text, SiteOf(head), kSiteSize) && text[0] == kShortJump && text[1] == head->jump_at - kSiteSize;
+  }
+  if (!ReadGuest(text, SiteOf(head), sizeof(text))) return false;
+  const Jump jump = JumpTo(SiteOf(head), CodeOf(head));
+  return memcmp(text + from, jump.bytes + from, kJumpSize - from) == 0;
+}
+
+bool IsDisplaced(const StubHead* head) {
+  uint8_t text[kJumpSize];
+  if (head->jump_at != 0) return false;
+  if (!ReadGuest(text, SiteOf(head), sizeof(text)) || text[1] != kSyscall[1]) return false;
+  const Jump jump = JumpTo(SiteOf(head), CodeOf(head));
+  if (text[kSiteSize] != jump.bytes[kSiteSize]) return false;
+  const uint8_t* const body = BodyOf(head);
+  for (size_t i = kSiteSize + 1; i < kJumpSize; ++i) {
+    if (text[i] != jump.bytes[i] && text[i] != body[i - kSiteSize]) return false;
+  }
+  return true;
+}
+
+// Puts the jump there: what is behind the call first, byte by byte of what a thread may meet, the first byte last.
+bool WriteJump(TextWriter& writer, const StubHead* head, bool alone) {
+  const uint64_t site = SiteOf(head);
+  if (head->jump_at != 0) {
+    const Jump apart = JumpTo(site + head->jump_at, CodeOf(head));
+    return writer.Write(site + head->jump_at, apart.bytes, kJumpSize) &&
+           writer.Write(site, JumpThere(head).bytes, kSiteSize);
+  }
+  const Jump jump = JumpTo(site, CodeOf(head));
+  if (alone) return writer.Write(site, jump.bytes, kJumpSize);
+  if (!writer.WriteByte(site + 2, jump.bytes[2]) || !Synchronize()) return false;
+  if (!writer.Write(site + 3, jump.bytes + 3, kJumpSize - 3) || !Synchronize()) return false;
+  return writer.WriteByte(site, jump.bytes[0]);
+}
+
+uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy) {
+  const uint64_t jump = SiteOf(head) + head->jump_at;
+  memcpy(copy + (jump - start), JumpTo(jump, CodeOf(head)).bytes, kJumpSize);
+  if (head->jump_at != 0) memcpy(copy + (SiteOf(head) - start), JumpThere(head).bytes, kSiteSize);
+  return jump + kJumpSize;
+}
+
+// And takes it away, the other way round.
+void RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
+  const uint64_t site = SiteOf(head);
+  const uint8_t* const body = BodyOf(head);
+  if (head->jump_at != 0) {
+    // Not one write, but nobody executes what is about to be writable, or takes the risk.
+    if (!writer.Write(site, kSyscall, kSiteSize)) return;
+    // Another thread may stand between the two jumps; this one, if a signal interrupted it there, goes on at the site.
+    if (alone) writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
+    return;
+  }
+  if (alone) {
+    uint8_t bytes[kJumpSize];
+    memcpy(bytes, kSyscall, kSiteSize);
+    memcpy(bytes + kSiteSize, body, kDisplaced);
+    writer.Write(site, bytes, sizeof(bytes));
+    return;
+  }
+  if (!writer.WriteByte(site, kSyscall[0]) || !Synchronize()) return;
+  if (!writer.Write(site + 3, body + 1, kDisplaced - 1) || !Synchronize()) return;
+  writer.WriteByte(site + 2, body[0]);
+}
+
+}  // namespace guise::shim

@@ -1,0 +1,43 @@
+// The jump that stands in the place of a call site: looking for it, putting it there, taking it away. What it looks
+// like, and why: rewrite.h.
+#ifndef GUISE_SHIM_REWRITE_JUMP_H_
+#define GUISE_SHIM_REWRITE_JUMP_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/rewrite/stub_code.h"
+#include "shim/rewrite/text_writer.h"
+
+namespace guise::shim {
+
+inline constexpr size_t kSiteSize = 2;
+inline constexpr uint8_t kSyscall[kSiteSize] = {0x0f, 0x05};
+inline constexpr uint8_t kJump = 0xe9;
+inline constexpr size_t kJumpSize = 5;
+// What a jump takes of the instruction behind the site.
+inline constexpr size_t kDisplaced = kJumpSize - kSiteSize;
+
+inline uint64_t SiteOf(const StubHead* head) { return head->after - kSiteSize; }
+
+// Every thread of the process has executed a serializing instruction since. ABI: membarrier(2).
+bool Synchronize();
+bool CanSynchronize();
+
+// Whether the text holds the stub's jump, from the given byte of the site on: the first is written last.
+bool HoldsJump(const StubHead* head, size_t from);
+
+// Whether the place behind the call holds the jump's bytes, also while they are being put there or taken away. The
+// first of them is none that an instruction which moves begins with.
+bool IsDisplaced(const StubHead* head);
+
+// Puts the jump there. `alone`: the process has one thread. False: the text is as before, or works as before.
+bool WriteJump(TextWriter& writer, const StubHead* head, bool alone);
+// Puts it into a copy of the text that begins at `start`. Returns the end of what it changes, in the text.
+uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy);
+// And takes it away.
+void RestoreText(TextWriter& writer, const StubHead* head, bool alone);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_REWRITE_JUMP_H_

@@ -1,0 +1,122 @@
+#include "shim/rewrite/known.h"
+
+#include <linux/mman.h>
+
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/guest_memory.h"
+#include "shim/memories.h"
+#include "shim/panic.h"
+#include "shim/rewrite/areas.h"
+#include "shim/rewrite/book.h"
+#include "shim/rewrite/jump.h"
+#include "shim/rewrite/patcher.h"
+#include "shim/rewrite/rewrite.h"
+#include "shim/rewrite/site_stub.h"
+#include "shim/rewrite/text.h"
+#include "shim/rewrite/text_writer.h"
+
+namespace guise::shim {
+namespace {
+
+using syscall::Nr;
+
+constexpr uint64_t kPage = 4096;
+
+uint64_t Size(const TextRange& range) { return range.end - range.start; }
+uint64_t SiteIn(const TextRange& range, const BookedSite& booked) {
+  return range.start + (booked.offset - range.offset);
+}
+
+bool IsAsBooked(const TextRange& range, const BookedSite& booked) {
+  const uint64_t site = SiteIn(range, booked);
+  uint64_t text;
+  return IsRewritable(booked.nr) && site + sizeof(text) <= range.end && ReadGuest(&text, site) && text == booked.text;
+}
+
+void MakeStubs(KnownSites* sites, const TextRange& range) {
+  OpenAreas();
+  TextWriter writer(true);
+  for (auto& [booked, head] : *sites) {
+    if (!IsAsBooked(range, booked)) continue;
+    head = MakeStub(writer, SiteIn(range, booked) + kSiteSize, booked.nr, true).head;
+  }
+}
+
+void WriteJump(const StubHead* head) {
+  LeadToStub(head);
+  // SAFETY: a file's text, which the caller has open.
+  PutJump(head, SiteOf(head), reinterpret_cast<uint8_t*>(SiteOf(head)));
+  CountStub(head);
+  RootRequest().root.sites.known.Add(1);
+}
+
+void SealText(const TextRange& range, int32_t fd) {
+  constexpr int kText = PROT_READ | PROT_EXEC;
+  if (!IsError(Native(Nr::mprotect, range.start, Size(range), kText))) return;
+  // What was written may not be executed here (PR_SET_MDWE, SELinux's execmod): the file's own, once more.
+  const int64_t mapped = Native(Nr::mmap, range.start, Size(range), kText, MAP_PRIVATE | MAP_FIXED, fd, range.offset);
+  if (IsError(mapped)) Panic(wire::PanicKind::kLoader, "a file's text cannot be mapped again", {.error = mapped});
+}
+
+}  // namespace
+
+bool KnownSites::Look(const ThreadBlock* block, uint64_t file, uint64_t start, uint64_t end) {
+  if (file == 0 || !MayRewrite(block) || !IsAlone(block)) return false;
+  ForBookedSites(file, start, end, [&](const BookedSite& booked) { Add(booked); });
+  return KeepWorthwhile();
+}
+
+// By offset; one each.
+void KnownSites::Add(const BookedSite& booked) {
+  if (count_ == kMost) return;
+  uint32_t at = count_;
+  while (at > 0 && sites_[at - 1].booked.offset > booked.offset) --at;
+  if (at > 0 && sites_[at - 1].booked.offset == booked.offset) return;
+  for (uint32_t i = count_; i > at; --i) sites_[i] = sites_[i - 1];
+  sites_[at] = {booked, nullptr};
+  ++count_;
+}
+
+bool KnownSites::KeepWorthwhile() {
+  // What it costs, in signals of two processes: a page's copy; new protections of area and text, the area's pages.
+  constexpr uint32_t kPageCost = 3;
+  constexpr uint32_t kCost = 14;
+  uint32_t spared = 0;
+  uint32_t kept = 0;
+  for (uint32_t first = 0; first < count_;) {
+    uint32_t caught = 0;
+    uint32_t next = first;
+    for (; next < count_ && sites_[next].booked.offset / kPage == sites_[first].booked.offset / kPage; ++next) {
+      caught += sites_[next].booked.caught;
+    }
+    if (caught > kPageCost) {
+      spared += caught - kPageCost;
+      for (uint32_t i = first; i < next; ++i) sites_[kept++] = sites_[i];
+    }
+    first = next;
+  }
+  count_ = kept;
+  return spared > kCost;
+}
+
+void RewriteOpen(KnownSites* sites, const TextRange& range, int32_t fd) {
+  {
+    const Patcher patcher(Patcher::Patience::kNone);
+    if (patcher.holds()) MakeStubs(sites, range);
+    if (patcher.holds() && SealAreas()) {
+      for (const auto& known : *sites) {
+        if (known.head != nullptr) WriteJump(known.head);
+      }
+    }
+  }
+  SealText(range, fd);
+}
+
+void RewriteKnown(ThreadBlock* block, const TextRange& range, int32_t fd) {
+  KnownSites sites;
+  if (!sites.Look(block, range.file, range.offset, range.offset + Size(range))) return;
+  if (IsError(Native(Nr::mprotect, range.start, Size(range), PROT_READ | PROT_WRITE))) return;
+  RewriteOpen(&sites, range, fd);
+}
+
+}  // namespace guise::shim

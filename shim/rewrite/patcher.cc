@@ -1,0 +1,42 @@
+#include "shim/rewrite/patcher.h"
+
+#include "proto/wire/cell.h"
+#include "shim/arch/x86_64/syscall.h"
+
+namespace guise::shim {
+namespace {
+
+wire::Cell<uint32_t> g_patching;  // odd: a thread is at it
+
+}  // namespace
+
+Patcher::Patcher(Patience patience) {
+  // A child of vfork that was killed in the middle gives nothing back.
+  constexpr uint32_t kMostRounds = 1 << 16;
+  for (uint32_t round = 0; round < kMostRounds; ++round) {
+    before_ = g_patching.Relaxed();
+    holds_ = IsIdle(before_) && g_patching.CompareSwap(before_, before_ + 1);
+    if (holds_ || patience == Patience::kNone) return;
+    // The other thread has a lower priority, perhaps.
+    Native(syscall::Nr::sched_yield);
+  }
+}
+
+Patcher::~Patcher() {
+  if (holds_) g_patching.Release(before_ + 2);
+}
+
+uint32_t Patcher::Sequence() { return g_patching.Acquire(); }
+
+void ForgetPatcher() {
+  const uint32_t sequence = g_patching.Relaxed();
+  if (!Patcher::IsIdle(sequence)) g_patching.StoreRelaxed(sequence + 1);
+}
+
+bool IsAlone(const ThreadBlock* block) {
+  bool alone = true;
+  ForOtherBlocks(block, [&](const ThreadBlock*) { alone = false; });
+  return alone;
+}
+
+}  // namespace guise::shim

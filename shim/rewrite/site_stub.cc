@@ -1,0 +1,97 @@
+#include "shim/rewrite/site_stub.h"
+
+#include "proto/wire/layout.h"
+#include "shim/arch/x86_64/gates.h"
+#include "shim/gate/looks.h"
+#include "shim/gate/routes.h"
+#include "shim/guest_memory.h"
+#include "shim/memories.h"
+#include "shim/memory.h"
+#include "shim/rewrite/areas.h"
+#include "shim/rewrite/jump.h"
+#include "shim/rewrite/moved.h"
+#include "shim/rewrite/text.h"
+#include "shim/thread/stub_table.h"
+
+namespace guise::shim {
+namespace {
+
+using wire::SiteKept;
+
+constexpr uint64_t kPage = 4096;
+constexpr size_t kLongestInstruction = 15;
+
+wire::Cell<uint32_t> g_rewritten;  // 1: some site has a stub, or had
+
+MadeStub None(SiteKept why) { return {nullptr, why}; }
+
+}  // namespace
+
+bool IsRewritable(uint32_t nr) {
+  // ABI: uprobe and uretprobe(2) of kernel/events/uprobes.c look at the place that they are called from.
+  constexpr uint32_t kProbes[] = {335, 336};
+  return nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
+}
+
+MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
+  const uint64_t site = after - kSiteSize;
+  // What lies on two pages could lose one of them.
+  uint8_t text[kSiteSize + kLongestInstruction + kJumpSize] = {};
+  const uint64_t in_page = kPage - (site & (kPage - 1));
+  const size_t size = in_page < sizeof(text) ? in_page : sizeof(text);
+  if (size < kJumpSize) return None(SiteKept::kPageEnd);
+  if (!IsText(site, size)) return None(SiteKept::kText);
+  if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
+  const size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
+  // Two bytes are not one write; with other threads such a site stays.
+  const size_t in_nop = body_size == 0 && alone ? JumpInNop(text + kSiteSize, size - kSiteSize) : 0;
+  const size_t jump_at = in_nop == 0 ? 0 : kSiteSize + in_nop;
+  const uint64_t entry_stub = StubFor(after);
+  if (body_size == 0 && jump_at == 0) return None(SiteKept::kNextInstruction);
+  if (entry_stub == 0) return None(SiteKept::kRoom);
+
+  const syscall::Nr number{nr};
+  const bool far = !ReachesImage(site + jump_at);
+  StubPlan plan = {.code = site,
+                   .after = after,
+                   .index = StubIndex(entry_stub),
+                   .nr = nr,
+                   .route = RouteOf(number),
+                   .fds = LooksOf(number).fds,
+                   .paths = LooksOf(number).paths,
+                   .gate = Label(guise_gate),
+                   .far_call = far ? entry_stub : 0,
+                   .body = text + kSiteSize,
+                   .body_size = body_size,
+                   .jump_at = static_cast<uint8_t>(jump_at),
+                   .under_jump = jump_at == 0 ? nullptr : text + jump_at};
+  uint8_t code[kMaxStub];
+  const size_t stub_size = AssembleStub(plan, code);
+  const uint64_t head = TakePlace(site + jump_at, jump_at == 0 ? JumpPlace::kSite : JumpPlace::kApart, stub_size);
+  if (head == 0) return None(SiteKept::kRoom);
+  plan.code = head + sizeof(StubHead);
+  AssembleStub(plan, code);
+  if (!WriteToArea(writer, head, code, stub_size)) return None(SiteKept::kHost);
+  return {reinterpret_cast<const StubHead*>(head), {}};
+}
+
+void LeadToStub(const StubHead* head) {
+  g_rewritten.Release(1);
+  SetTarget(head->after, CodeOf(head) + head->after_at);
+}
+
+bool HasRewritten() { return g_rewritten.Acquire() != 0; }
+
+const StubHead* StubOf(uint64_t after) {
+  if (!HasRewritten()) return nullptr;
+  const uint64_t target = TargetOf(after);
+  return target == 0 || target == after ? nullptr : HeadAt(target);
+}
+
+void CountStub(const StubHead* head) {
+  wire::SiteTotals& totals = RootRequest().root.sites;
+  (IsFar(head) ? totals.far : totals.near).Add(1);
+  totals.stub_bytes.Add(head->size);
+}
+
+}  // namespace guise::shim

@@ -1,0 +1,36 @@
+// The stub of a site: planned by the text, put where there is room for it, and found again.
+#ifndef GUISE_SHIM_REWRITE_SITE_STUB_H_
+#define GUISE_SHIM_REWRITE_SITE_STUB_H_
+
+#include <stdint.h>
+
+#include "proto/wire/request.h"
+#include "shim/rewrite/stub_code.h"
+#include "shim/rewrite/text_writer.h"
+
+namespace guise::shim {
+
+// Whether sites that make this call may be rewritten.
+bool IsRewritable(uint32_t nr);
+
+struct MadeStub {
+  const StubHead* head;  // null: none
+  wire::SiteKept why;    // there is none
+};
+// For the site of which `after` is behind, and the call that it makes. Nothing leads there yet. REQUIRES: the caller
+// is the process's patcher; IsRewritable(nr).
+MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone);
+
+// Who comes back from a call at the site goes on in the stub from here on, whether or not a jump leads there.
+void LeadToStub(const StubHead* head);
+// Adds a stub that a jump leads to now to the session's counts.
+void CountStub(const StubHead* head);
+
+// Whether some site has a stub, or had.
+bool HasRewritten();
+// The stub that the site in front of `after` has, whether or not its text leads there; or null.
+const StubHead* StubOf(uint64_t after);
+
+}  // namespace guise::shim
+
+#endif  // GUISE_SHIM_REWRITE_SITE_STUB_H_
