@@ -13,23 +13,23 @@ namespace guise::wire {
 struct BookSite {
   Cell<uint64_t> place;   // the call's offset in the file << kBookNumberBits | its syscall number; 0: free
   Cell<uint64_t> text;    // the first eight bytes there; 0: not yet known
-  Cell<uint32_t> caught;  // calls that took a signal; or one of the below
+  Cell<uint32_t> caught;  // calls that took a signal in processes that learn, or kBookNever
   uint32_t reserved;
 };
 static_assert(sizeof(BookSite) == 24);
 
 inline constexpr uint32_t kBookNumberBits = 16;
-// The site is caught so often that it is to be rewritten while its file is mapped: kBookCaught times, and in every
-// second process that has mapped it. What is more than this is how often in two processes, but for kBookNever.
-inline constexpr uint32_t kBookOften = 0x80000000;
-inline constexpr uint32_t kBookCaught = 8;
 // The site cannot be rewritten.
 inline constexpr uint32_t kBookNever = 0xffffffff;
+// So many processes learn of a file before others believe the book, and one in so many ever after: what it says of a
+// site is how often a process that is spared nothing calls it, on average.
+inline constexpr uint32_t kBookLearners = 8;
+inline constexpr uint32_t kBookLearnsOneIn = 16;
 
 inline constexpr uint32_t kBookSites = 84;
 struct BookFile {
   Cell<uint64_t> identity;  // a hash of what the kernel tells a file by; 0: free
-  Cell<uint32_t> mapped;    // by so many processes since
+  Cell<uint32_t> learners;  // processes that have mapped it and learn
   uint32_t reserved[5];
   BookSite sites[kBookSites];
 };

@@ -130,7 +130,7 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(BookSite, reserved),
 
     GUISE_FIELD(BookFile, identity),
-    GUISE_FIELD(BookFile, mapped),
+    GUISE_FIELD(BookFile, learners),
     GUISE_FIELD(BookFile, reserved),
     GUISE_FIELD(BookFile, sites),
 
@@ -312,9 +312,9 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kBookFiles),
     GUISE_CONSTANT(kBookSites),
     GUISE_CONSTANT(kBookNumberBits),
-    GUISE_CONSTANT(kBookOften),
     GUISE_CONSTANT(kBookNever),
-    GUISE_CONSTANT(kBookCaught),
+    GUISE_CONSTANT(kBookLearners),
+    GUISE_CONSTANT(kBookLearnsOneIn),
     GUISE_CONSTANT(kAbiMin),
     GUISE_CONSTANT(kAbiMax),
     GUISE_CONSTANT(kRequestMagic),

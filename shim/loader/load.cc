@@ -85,27 +85,28 @@ const Elf64_Phdr* TextOf(const ElfHead& elf) {
   return text;
 }
 
-TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, uint64_t file) {
+TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, const BookedFile& file) {
   constexpr uint64_t kPageMask = 4095;
   const uint64_t start = bias + segment.p_vaddr;
-  return {start & ~kPageMask, (start + segment.p_filesz + kPageMask) & ~kPageMask, file, segment.p_offset & ~kPageMask};
+  return {start & ~kPageMask, (start + segment.p_filesz + kPageMask) & ~kPageMask, file.identity,
+          segment.p_offset & ~kPageMask, file.learns};
 }
 
 // Maps the file, which has been read, and closes it. Its known sites are rewritten.
 void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
-  const uint64_t identity = MayRewrite(block) ? NoteFile(file.status) : 0;
+  const BookedFile booked = MayRewrite(block) ? NoteFile(file.status) : BookedFile{};
   const Elf64_Phdr* text = TextOf(g_elf);
   KnownSites sites;
-  const TextRange unmapped = text == nullptr ? TextRange{} : RangeOf(*text, 0, identity);
+  const TextRange unmapped = text == nullptr ? TextRange{} : RangeOf(*text, 0, booked);
   if (text != nullptr &&
-      !sites.Look(block, identity, unmapped.offset, unmapped.offset + (unmapped.end - unmapped.start))) {
+      !sites.Look(block, booked, unmapped.offset, unmapped.offset + (unmapped.end - unmapped.start))) {
     text = nullptr;
   }
   Check(MapElf(file.fd, g_elf, text, mapped), "the program, or its ELF interpreter, cannot be mapped");
   for (uint32_t i = 0; i < g_elf.header.e_phnum; ++i) {
-    if (IsText(g_elf.segments[i])) NoteText(RangeOf(g_elf.segments[i], mapped->bias, identity));
+    if (IsText(g_elf.segments[i])) NoteText(RangeOf(g_elf.segments[i], mapped->bias, booked));
   }
-  if (text != nullptr) RewriteOpen(&sites, RangeOf(*text, mapped->bias, identity), file.fd);
+  if (text != nullptr) RewriteOpen(&sites, RangeOf(*text, mapped->bias, booked), file.fd);
   NoteKernelNeeded(file.fd, g_elf);
   Native(Nr::close, file.fd);
 }
@@ -243,6 +244,7 @@ const void* guise_load(uint64_t* sp) {
   }
   stack.DropLastVariable();
   NoteHardware(stack.Aux(AT_HWCAP2));
+  SetChance(*reinterpret_cast<const uint8_t*>(stack.Aux(AT_RANDOM)));
   Check(MapMemories(handover.request_fd, handover.reply_fd), "the session's memories cannot be mapped");
 
   ProcessState* const process = TakeProcessState();

@@ -12,6 +12,8 @@ using syscall::Nr;
 using wire::BookFile;
 using wire::BookSite;
 
+uint8_t g_chance;
+
 uint64_t Mixed(uint64_t hash, uint64_t word) {
   constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
   hash = (hash ^ word) * kMultiplier;
@@ -34,7 +36,7 @@ BookFile* Find(uint64_t file, bool claims) {
   auto* const book = reinterpret_cast<BookFile*>(reinterpret_cast<char*>(&RootRequest()) + wire::kBookOffset);
   for (uint32_t i = 0; i < kProbes; ++i) {
     BookFile& at = book[(file + i) % wire::kBookFiles];
-    if (claims && at.identity.Relaxed() == 0 && at.identity.CompareSwap(0, file)) at.mapped.Add(1);
+    if (claims && at.identity.Relaxed() == 0 && at.identity.CompareSwap(0, file)) at.learners.Add(1);
     if (at.identity.Relaxed() == file) return &at;
   }
   return nullptr;
@@ -52,15 +54,20 @@ BookSite* EntryOf(BookFile* book, const BookedSite& site) {
 
 }  // namespace
 
-uint64_t NoteFile(const struct stat& status) {
+void SetChance(uint8_t chance) { g_chance = chance; }
+
+BookedFile NoteFile(const struct stat& status) {
   const uint64_t file = IdentityOf(status);
-  if (BookFile* const book = Find(file, false)) book->mapped.Add(1);
-  return file;
+  BookFile* const book = Find(file, false);
+  if (book == nullptr) return {file, true};
+  const bool learns = book->learners.Relaxed() < wire::kBookLearners || g_chance % wire::kBookLearnsOneIn == 0;
+  if (learns) book->learners.Add(1);
+  return {file, learns};
 }
 
-uint64_t NoteFile(int32_t fd) {
+BookedFile NoteFile(int32_t fd) {
   struct stat status;
-  return IsError(Native(Nr::fstat, fd, &status)) ? 0 : NoteFile(status);
+  return IsError(Native(Nr::fstat, fd, &status)) ? BookedFile{} : NoteFile(status);
 }
 
 const wire::BookFile* FindInBook(uint64_t file) { return Find(file, false); }
@@ -68,11 +75,8 @@ const wire::BookFile* FindInBook(uint64_t file) { return Find(file, false); }
 void AddToBook(uint64_t file, const BookedSite& site, uint32_t times) {
   BookFile* const book = Find(file, true);
   BookSite* const entry = book == nullptr ? nullptr : EntryOf(book, site);
-  if (entry == nullptr || entry->caught.Relaxed() >= wire::kBookOften) return;
-  const uint32_t twice = 2 * (entry->caught.Add(times) + times);
-  const uint32_t mapped = book->mapped.Relaxed();
-  if (twice < 2 * wire::kBookCaught || twice < mapped || mapped == 0) return;
-  entry->caught.StoreRelaxed(wire::kBookOften + twice / mapped);
+  constexpr uint32_t kMost = wire::kBookNever >> 1;
+  if (entry != nullptr && entry->caught.Relaxed() < kMost) entry->caught.Add(times);
 }
 
 void StrikeOut(uint64_t file, const BookedSite& site) {

@@ -11,10 +11,16 @@
 
 namespace guise::shim {
 
-// What the book knows the file by; 0: the kernel does not describe it. The book is told that one process more has
-// mapped it.
-uint64_t NoteFile(const struct stat& status);
-uint64_t NoteFile(int32_t fd);
+// A file that is being mapped. The book is told if this process learns of it.
+struct BookedFile {
+  uint64_t identity;  // what the book knows it by; 0: nothing
+  bool learns;
+};
+BookedFile NoteFile(const struct stat& status);
+BookedFile NoteFile(int32_t fd);
+
+// Any number, by which chance says whether this process learns. REQUIRES: NoteFile has not been called.
+void SetChance(uint8_t chance);
 
 struct BookedSite {
   uint64_t offset;  // of its syscall instruction in the file
@@ -30,19 +36,21 @@ void StrikeOut(uint64_t file, const BookedSite& site);
 // Null: nothing is known of the file.
 const wire::BookFile* FindInBook(uint64_t file);
 
-// Calls `visit` with each site of the file in [start, end) that is caught often. Nothing of it is to be believed.
+// Calls `visit` with each site of the file in [start, end). Nothing of it is to be believed.
 template <typename Visit>
 void ForBookedSites(uint64_t file, uint64_t start, uint64_t end, Visit visit) {
   const wire::BookFile* const book = FindInBook(file);
-  if (book == nullptr) return;
+  const uint32_t learners = book == nullptr ? 0 : book->learners.Relaxed();
+  if (learners == 0) return;
   for (const wire::BookSite& site : book->sites) {
     const uint64_t place = site.place.Relaxed();
     if (place == 0) return;
     const uint32_t caught = site.caught.Relaxed();
     const uint64_t offset = place >> wire::kBookNumberBits;
-    if (caught < wire::kBookOften || caught == wire::kBookNever || offset < start || offset >= end) continue;
+    if (caught == wire::kBookNever || offset < start || offset >= end) continue;
     constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
-    visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(), caught - wire::kBookOften});
+    visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(),
+                     static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
   }
 }
 

@@ -22,6 +22,12 @@ using syscall::Nr;
 
 constexpr uint64_t kPage = 4096;
 
+// Costs, in signals of two processes: of a stub; of a page's copy; of new protections of area and text, and their
+// pages.
+constexpr uint32_t kStubCost = 1;
+constexpr uint32_t kPageCost = 2;
+constexpr uint32_t kCost = 16;
+
 uint64_t Size(const TextRange& range) { return range.end - range.start; }
 uint64_t SiteIn(const TextRange& range, const BookedSite& booked) {
   return range.start + (booked.offset - range.offset);
@@ -60,9 +66,11 @@ void SealText(const TextRange& range, int32_t fd) {
 
 }  // namespace
 
-bool KnownSites::Look(const ThreadBlock* block, uint64_t file, uint64_t start, uint64_t end) {
-  if (file == 0 || !MayRewrite(block) || !IsAlone(block)) return false;
-  ForBookedSites(file, start, end, [&](const BookedSite& booked) { Add(booked); });
+bool KnownSites::Look(const ThreadBlock* block, const BookedFile& file, uint64_t start, uint64_t end) {
+  if (file.identity == 0 || file.learns || !MayRewrite(block) || !IsAlone(block)) return false;
+  ForBookedSites(file.identity, start, end, [&](const BookedSite& booked) {
+    if (booked.caught > kStubCost) Add(booked);
+  });
   return KeepWorthwhile();
 }
 
@@ -78,16 +86,13 @@ void KnownSites::Add(const BookedSite& booked) {
 }
 
 bool KnownSites::KeepWorthwhile() {
-  // What it costs, in signals of two processes: a page's copy; new protections of area and text, the area's pages.
-  constexpr uint32_t kPageCost = 3;
-  constexpr uint32_t kCost = 14;
   uint32_t spared = 0;
   uint32_t kept = 0;
   for (uint32_t first = 0; first < count_;) {
     uint32_t caught = 0;
     uint32_t next = first;
     for (; next < count_ && sites_[next].booked.offset / kPage == sites_[first].booked.offset / kPage; ++next) {
-      caught += sites_[next].booked.caught;
+      caught += sites_[next].booked.caught - kStubCost;
     }
     if (caught > kPageCost) {
       spared += caught - kPageCost;
@@ -114,7 +119,7 @@ void RewriteOpen(KnownSites* sites, const TextRange& range, int32_t fd) {
 
 void RewriteKnown(ThreadBlock* block, const TextRange& range, int32_t fd) {
   KnownSites sites;
-  if (!sites.Look(block, range.file, range.offset, range.offset + Size(range))) return;
+  if (!sites.Look(block, {range.file, range.learns}, range.offset, range.offset + Size(range))) return;
   if (IsError(Native(Nr::mprotect, range.start, Size(range), PROT_READ | PROT_WRITE))) return;
   RewriteOpen(&sites, range, fd);
 }

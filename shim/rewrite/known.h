@@ -20,8 +20,8 @@ class KnownSites {
   };
 
   // Looks up the text from `start` to `end` of the file. Sites that cost more than they spare stay out. False: all do,
-  // or this thread cannot rewrite them: the process has others.
-  bool Look(const ThreadBlock* block, uint64_t file, uint64_t start, uint64_t end);
+  // or this process learns, or it cannot rewrite them now, for it has other threads.
+  bool Look(const ThreadBlock* block, const BookedFile& file, uint64_t start, uint64_t end);
 
   Site* begin() { return sites_; }
   Site* end() { return sites_ + count_; }

@@ -40,7 +40,8 @@ void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result) {
   if (IsError(result)) return;
   const auto start = static_cast<uint64_t>(result);
   const auto fd = static_cast<int32_t>(call.args[4]);
-  const TextRange range = {start, start + Rounded(call.args[1]), MayRewrite(block) ? NoteFile(fd) : 0, call.args[5]};
+  const BookedFile file = MayRewrite(block) ? NoteFile(fd) : BookedFile{};
+  const TextRange range = {start, start + Rounded(call.args[1]), file.identity, call.args[5], file.learns};
   NoteText(range);
   RewriteKnown(block, range, fd);
   if (HasRewritten() && block->cookie == 0) TakeGs(block);

@@ -96,7 +96,9 @@ void Learn(uint64_t after, uint32_t nr, uint32_t times, bool never) {
   TextRange range;
   BookedSite booked = {0, nr, 0};
   const uint64_t site = after - kSiteSize;
-  if (!FindText(site, sizeof(booked.text), &range) || range.file == 0 || !ReadGuest(&booked.text, site)) return;
+  if (!FindText(site, sizeof(booked.text), &range) || !range.learns || range.file == 0 ||
+      !ReadGuest(&booked.text, site))
+    return;
   booked.offset = range.offset + (site - range.start);
   never ? StrikeOut(range.file, booked) : AddToBook(range.file, booked, times);
 }

@@ -13,6 +13,7 @@ struct Range {
   Cell<uint64_t> end;    // 0: being filled or emptied; stored last, cleared first
   Cell<uint64_t> offset;
   Cell<uint64_t> file;
+  Cell<uint64_t> learns;
 };
 // As many as a program has without its plugins; the others lie apart.
 constexpr uint32_t kFirstRanges = 16;
@@ -27,6 +28,7 @@ bool Fill(Range& range, const TextRange& text) {
   if (range.start.Relaxed() != 0 || !range.start.CompareSwap(0, text.start)) return false;
   range.offset.StoreRelaxed(text.offset);
   range.file.StoreRelaxed(text.file);
+  range.learns.StoreRelaxed(text.learns ? 1 : 0);
   range.end.Release(text.end);
   return true;
 }
@@ -38,7 +40,7 @@ uint32_t Used() {
 
 bool Read(const Range& range, TextRange* text) {
   const uint64_t end = range.end.Acquire();
-  *text = {range.start.Relaxed(), end, range.file.Relaxed(), range.offset.Relaxed()};
+  *text = {range.start.Relaxed(), end, range.file.Relaxed(), range.offset.Relaxed(), range.learns.Relaxed() != 0};
   return end != 0;
 }
 

@@ -12,6 +12,7 @@ struct TextRange {
   uint64_t end;
   uint64_t file;    // its identity in the site book (book.h); 0: none
   uint64_t offset;  // of `start` in it
+  bool learns;      // this process tells the book of its calls there
 };
 
 // More than there is room for stays unknown.

@@ -2,7 +2,6 @@
 // no stub needs to be written at run time, and nothing is ever written to the guest's stack.
 #include "shim/arch/x86_64/offsets.h"
 
-    // Apart from what every program's start runs: a fault maps text by 64 KiB.
     .text
     .p2align 6
     .globl guise_stubs, guise_stubs_end
