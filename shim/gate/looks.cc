@@ -47,7 +47,6 @@ constexpr Looks Make(const syscall::Row& row) {
     // Directory listings, in which /proc/*/fd would show the guarded fds, and others what is hidden.
     case Nr::getdents:
     case Nr::getdents64:
-      looks.Add(Look::kCaught);
       looks.Add(Look::kResult);
       break;
     default:

@@ -19,6 +19,12 @@ inline constexpr size_t kJumpSize = 5;
 inline constexpr size_t kDisplaced = kJumpSize - kSiteSize;
 
 inline uint64_t SiteOf(const StubHead* head) { return head->after - kSiteSize; }
+// Behind what the jump takes of the text, and the instruction that moves.
+inline uint64_t EndOf(const StubHead* head) {
+  const uint64_t body_end = head->after + head->body_size;
+  const uint64_t jump_end = SiteOf(head) + head->jump_at + kJumpSize;
+  return body_end > jump_end ? body_end : jump_end;
+}
 
 // Every thread of the process has executed a serializing instruction since. ABI: membarrier(2).
 bool Synchronize();

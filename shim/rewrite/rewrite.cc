@@ -175,16 +175,19 @@ uint64_t SiteOfJumpApart(uint64_t rip) {
 
 void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore) {
   ForgetText(start, size);
-  if (!restore || !HasRewritten()) return;
+  // What else has a jump in both a page that goes and one that stays would lead a thread astray.
+  if (!HasRewritten() || (!restore && !MeetsTwoPages(start, size))) return;
   // Who is at a site in the range is done with it then, and no other begins.
   const Patcher patcher(Patcher::Patience::kWaits);
   const bool alone = IsAlone(block);
   ForStubs([&](const StubHead* head) {
-    const uint64_t site = SiteOf(head);
-    if (site + kJumpSize <= start || site >= start + size || StubOf(head->after) != head || !HoldsJump(head, 2)) return;
+    const bool two_pages = LiesOnTwoPages(head);
+    if (EndOf(head) <= start || SiteOf(head) >= start + size || (!restore && !two_pages)) return;
+    if (StubOf(head->after) != head || !HoldsJump(head, 2)) return;
     TextWriter writer(alone);
     RestoreText(writer, head, alone);
     SetTarget(head->after, head->after);
+    if (two_pages) ForgetTwoPages(head);
   });
 }
 

@@ -16,12 +16,24 @@
 namespace guise::shim {
 namespace {
 
+using wire::Cell;
 using wire::SiteKept;
 
 constexpr uint64_t kPage = 4096;
 constexpr size_t kLongestInstruction = 15;
 
-wire::Cell<uint32_t> g_rewritten;  // 1: some site has a stub, or had
+Cell<uint32_t> g_rewritten;  // 1: some site has a stub, or had
+
+// Sites on two pages.
+constexpr uint32_t kStraddlers = 16;
+Cell<const StubHead*> g_straddlers[kStraddlers];
+
+Cell<const StubHead*>* FreeStraddler() {
+  for (Cell<const StubHead*>& straddler : g_straddlers) {
+    if (straddler.Acquire() == nullptr) return &straddler;
+  }
+  return nullptr;
+}
 
 MadeStub None(SiteKept why) { return {nullptr, why}; }
 
@@ -35,10 +47,11 @@ bool IsRewritable(uint32_t nr) {
 
 MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
   const uint64_t site = after - kSiteSize;
-  // What lies on two pages could lose one of them.
+  // What lies on two pages may lose one of them.
   uint8_t text[kSiteSize + kLongestInstruction + kJumpSize] = {};
   const uint64_t in_page = kPage - (site & (kPage - 1));
-  const size_t size = in_page < sizeof(text) ? in_page : sizeof(text);
+  const bool may_straddle = alone && IsText(site, sizeof(text)) && FreeStraddler() != nullptr;
+  const size_t size = in_page < sizeof(text) && !may_straddle ? in_page : sizeof(text);
   if (size < kJumpSize) return None(SiteKept::kPageEnd);
   if (!IsText(site, size)) return None(SiteKept::kText);
   if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
@@ -72,7 +85,25 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
   plan.code = head + sizeof(StubHead);
   AssembleStub(plan, code);
   if (!WriteToArea(writer, head, code, stub_size)) return None(SiteKept::kHost);
-  return {reinterpret_cast<const StubHead*>(head), {}};
+  const auto* const made = reinterpret_cast<const StubHead*>(head);
+  if (LiesOnTwoPages(made)) FreeStraddler()->Release(made);
+  return {made, {}};
+}
+
+bool LiesOnTwoPages(const StubHead* head) { return SiteOf(head) / kPage != (EndOf(head) - 1) / kPage; }
+
+bool MeetsTwoPages(uint64_t start, uint64_t size) {
+  for (const Cell<const StubHead*>& straddler : g_straddlers) {
+    const StubHead* const head = straddler.Acquire();
+    if (head != nullptr && SiteOf(head) < start + size && start < EndOf(head)) return true;
+  }
+  return false;
+}
+
+void ForgetTwoPages(const StubHead* head) {
+  for (Cell<const StubHead*>& straddler : g_straddlers) {
+    if (straddler.Acquire() == head) straddler.Release(nullptr);
+  }
 }
 
 void LeadToStub(const StubHead* head) {

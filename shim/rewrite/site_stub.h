@@ -21,6 +21,14 @@ struct MadeStub {
 // is the process's patcher; IsRewritable(nr).
 MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone);
 
+// Whether the site's text that a jump takes, or the instruction that moves, lies on two pages: a change of one of them
+// takes the jump away first. A few sites of a process may be so; while it has one thread.
+bool LiesOnTwoPages(const StubHead* head);
+// Whether there is such a site with a part in the range.
+bool MeetsTwoPages(uint64_t start, uint64_t size);
+// It has no jump any more.
+void ForgetTwoPages(const StubHead* head);
+
 // Who comes back from a call at the site goes on in the stub from here on, whether or not a jump leads there.
 void LeadToStub(const StubHead* head);
 // Adds a stub that a jump leads to now to the session's counts.
