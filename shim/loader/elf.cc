@@ -88,10 +88,10 @@ const Elf64_Phdr* FirstSegment(const ElfHead& elf, const Span& span) {
 }
 
 // Address space for the whole file, so that its segments keep their distances.
-int64_t TakeAddresses(int32_t fd, const ElfHead& elf, const Span& span, const Elf64_Phdr* first, int protection,
-                      uint64_t* bias) {
+int64_t TakeAddresses(int32_t fd, const ElfHead& elf, const Span& span, const Elf64_Phdr* first, uint64_t* bias) {
   const uint64_t size = span.end - span.start;
   const bool is_fixed = elf.header.e_type == ET_EXEC;
+  const int protection = first == nullptr ? PROT_NONE : ProtectionOf(*first);
   const int flags =
       MAP_PRIVATE | (is_fixed ? MAP_FIXED_NOREPLACE : 0) | (first == nullptr ? MAP_ANONYMOUS | MAP_NORESERVE : 0);
   const uint64_t slack = is_fixed ? 0 : span.align - kPage;
@@ -228,25 +228,28 @@ int64_t ReadInterpreter(int32_t fd, ElfHead* elf, const char** name) {
   return 0;
 }
 
-int64_t MapElf(int32_t fd, const ElfHead& elf, const Elf64_Phdr* open, Mapped* mapped) {
+int64_t MapElf(int32_t fd, const ElfHead& elf, Mapped* mapped) {
+  const Elf64_Phdr* open = mapped->open;
   *mapped = {};
   Span span;
   if (!SpanOf(elf, &span)) return -ENOEXEC;
   const Elf64_Phdr* const first = FirstSegment(elf, span);
-  const auto protection_of = [&](const Elf64_Phdr& segment) {
-    return &segment == open ? PROT_READ | PROT_WRITE : ProtectionOf(segment);
-  };
-  const int protection = first == nullptr ? PROT_NONE : protection_of(*first);
-  if (const int64_t error = TakeAddresses(fd, elf, span, first, protection, &mapped->bias)) return error;
+  if (first == open) open = nullptr;
+  if (const int64_t error = TakeAddresses(fd, elf, span, first, &mapped->bias)) return error;
   for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
     const Elf64_Phdr& segment = elf.segments[i];
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
-    if (const int64_t error = MapSegment(fd, segment, protection_of(segment), mapped->bias, &segment == first))
-      return error;
+    constexpr int kOpen = PROT_READ | PROT_WRITE;
+    if (&segment == open && MapSegment(fd, segment, kOpen, mapped->bias, false) == 0) continue;
+    // What may be written counts as data, which is limited.
+    if (&segment == open) open = nullptr;
+    const int64_t error = MapSegment(fd, segment, ProtectionOf(segment), mapped->bias, &segment == first);
+    if (error != 0) return error;
   }
   UnmapHoles(elf, span, mapped->bias);
   mapped->entry = elf.header.e_entry + mapped->bias;
   Describe(elf, mapped);
+  mapped->open = open;
   return 0;
 }
 

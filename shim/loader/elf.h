@@ -44,6 +44,7 @@ struct Mapped {
   uint64_t headers;    // address of the program headers, 0 when no segment holds them
   uint64_t start_code, end_code, start_data, end_data;
   bool executable_stack;
+  const Elf64_Phdr* open;
 };
 
 // Of a segment that may be executed and not be written.
@@ -51,9 +52,9 @@ inline bool IsText(const Elf64_Phdr& segment) {
   return segment.p_type == PT_LOAD && (segment.p_flags & (PF_X | PF_W)) == PF_X;
 }
 
-// Maps all segments, but for `open`, which may be null, with their own protections; that one writable instead of
-// executable. fd stays open. 0 or -errno.
-int64_t MapElf(int32_t fd, const ElfHead& elf, const Elf64_Phdr* open, Mapped* mapped);
+// Maps all segments with their own protections. The one that `mapped->open` names, which may be null, is mapped
+// writable instead of executable where that may be had; else `open` becomes null. fd stays open. 0 or -errno.
+int64_t MapElf(int32_t fd, const ElfHead& elf, Mapped* mapped);
 
 }  // namespace guise::shim
 

@@ -134,8 +134,8 @@ void ExpectMapped(const std::string& bytes, uint64_t align) {
   const Bytes program(bytes);
   ElfHead elf;
   ASSERT_EQ(ReadElf(program.fd(), &elf), ElfError::kNone);
-  Mapped mapped;
-  ASSERT_EQ(MapElf(program.fd(), elf, nullptr, &mapped), 0);
+  Mapped mapped = {};
+  ASSERT_EQ(MapElf(program.fd(), elf, &mapped), 0);
   EXPECT_EQ(mapped.bias % align, 0u);
   EXPECT_EQ(mapped.entry, elf.header.e_entry + mapped.bias);
   EXPECT_EQ(memcmp(reinterpret_cast<void*>(mapped.headers), elf.segments, sizeof(Elf64_Phdr) * elf.header.e_phnum), 0);

@@ -95,18 +95,21 @@ TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, const BookedFile& fi
 // Maps the file, which has been read, and closes it. Its known sites are rewritten.
 void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
   const BookedFile booked = MayRewrite(block) ? NoteFile(file.status) : BookedFile{};
-  const Elf64_Phdr* text = TextOf(g_elf);
-  KnownSites sites;
+  const Elf64_Phdr* const text = TextOf(g_elf);
   const TextRange unmapped = text == nullptr ? TextRange{} : RangeOf(*text, 0, booked);
-  if (text != nullptr &&
-      !sites.Look(block, booked, unmapped.offset, unmapped.offset + (unmapped.end - unmapped.start))) {
-    text = nullptr;
-  }
-  Check(MapElf(file.fd, g_elf, text, mapped), "the program, or its ELF interpreter, cannot be mapped");
+  KnownSites sites;
+  const bool rewrites =
+      text != nullptr && sites.Look(block, booked, unmapped.offset, unmapped.offset + (unmapped.end - unmapped.start));
+  mapped->open = rewrites ? text : nullptr;
+  Check(MapElf(file.fd, g_elf, mapped), "the program, or its ELF interpreter, cannot be mapped");
   for (uint32_t i = 0; i < g_elf.header.e_phnum; ++i) {
     if (IsText(g_elf.segments[i])) NoteText(RangeOf(g_elf.segments[i], mapped->bias, booked));
   }
-  if (text != nullptr) RewriteOpen(&sites, RangeOf(*text, mapped->bias, booked), file.fd);
+  if (mapped->open != nullptr) {
+    RewriteOpen(&sites, RangeOf(*text, mapped->bias, booked), file.fd);
+  } else if (rewrites) {
+    RewriteKnown(block, RangeOf(*text, mapped->bias, booked), file.fd);
+  }
   NoteKernelNeeded(file.fd, g_elf);
   Native(Nr::close, file.fd);
 }
@@ -266,7 +269,7 @@ const void* guise_load(uint64_t* sp) {
     Native(Nr::fcntl, fd, F_SETFD, FD_CLOEXEC);
   }
 
-  Loaded loaded;
+  Loaded loaded = {};
   Load(block, handover.target_fd, &loaded);
   NoteProgram(loaded.program.file_page, handover.path);
   EditAux(&stack, loaded, handover.path);
