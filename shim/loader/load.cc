@@ -74,12 +74,12 @@ void Read(OpenFile* file, const char* changed) {
   if (!is_known || ReadRest(file->fd, size, &g_elf) != ElfError::kNone) Fail(changed, -ENOEXEC);
 }
 
-// The file's one text, or null.
+// The file's one text, if it may be read too, or null.
 const Elf64_Phdr* TextOf(const ElfHead& elf) {
   const Elf64_Phdr* text = nullptr;
   for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
     if (!IsText(elf.segments[i])) continue;
-    if (text != nullptr) return nullptr;
+    if (text != nullptr || (elf.segments[i].p_flags & PF_R) == 0) return nullptr;
     text = &elf.segments[i];
   }
   return text;

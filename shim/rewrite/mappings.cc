@@ -43,7 +43,7 @@ void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result) {
   const BookedFile file = MayRewrite(block) ? NoteFile(fd) : BookedFile{};
   const TextRange range = {start, start + Rounded(call.args[1]), file.identity, call.args[5], file.learns};
   NoteText(range);
-  RewriteKnown(block, range, fd);
+  if ((call.args[2] & PROT_READ) != 0) RewriteKnown(block, range, fd);
   if (HasRewritten() && block->cookie == 0) TakeGs(block);
 }
 
