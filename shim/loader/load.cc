@@ -74,19 +74,34 @@ void Read(OpenFile* file, const char* changed) {
   if (!is_known || ReadRest(file->fd, size, &g_elf) != ElfError::kNone) Fail(changed, -ENOEXEC);
 }
 
-// The file's one text, if it may be read too, or null.
+constexpr uint64_t kPageMask = 4095;
+
+// Whether the pages of a text's bytes are its own, and there is nothing behind them.
+bool IsApart(const ElfHead& elf, const Elf64_Phdr& text) {
+  const uint64_t start = text.p_vaddr & ~kPageMask;
+  const uint64_t end = (text.p_vaddr + text.p_filesz + kPageMask) & ~kPageMask;
+  if (text.p_vaddr + text.p_memsz > end) return false;
+  for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
+    const Elf64_Phdr& other = elf.segments[i];
+    if (&other == &text || other.p_type != PT_LOAD || other.p_memsz == 0) continue;
+    if ((other.p_vaddr & ~kPageMask) < end && start < other.p_vaddr + other.p_memsz) return false;
+  }
+  return true;
+}
+
+// The file's one text, if it may be read too and lies apart, or null.
 const Elf64_Phdr* TextOf(const ElfHead& elf) {
   const Elf64_Phdr* text = nullptr;
   for (uint32_t i = 0; i < elf.header.e_phnum; ++i) {
-    if (!IsText(elf.segments[i])) continue;
-    if (text != nullptr || (elf.segments[i].p_flags & PF_R) == 0) return nullptr;
-    text = &elf.segments[i];
+    const Elf64_Phdr& segment = elf.segments[i];
+    if (!IsText(segment)) continue;
+    if (text != nullptr || (segment.p_flags & PF_R) == 0 || segment.p_filesz == 0) return nullptr;
+    text = &segment;
   }
-  return text;
+  return text != nullptr && IsApart(elf, *text) ? text : nullptr;
 }
 
 TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, const BookedFile& file) {
-  constexpr uint64_t kPageMask = 4095;
   const uint64_t start = bias + segment.p_vaddr;
   return {start & ~kPageMask, (start + segment.p_filesz + kPageMask) & ~kPageMask, file.identity,
           segment.p_offset & ~kPageMask, file.learns};

@@ -10,6 +10,7 @@
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/memory.h"
+#include "shim/panic.h"
 #include "shim/placement.h"
 
 namespace guise::shim {
@@ -43,7 +44,8 @@ GUISE_TABLE Cell<uint8_t> g_far_units[kFarAreas][kFarUnits];
 Cell<uint8_t> g_near_pages[kNearUnits / kUnitsInPage];
 Cell<uint8_t> g_far_pages[kFarAreas][kFarUnits / kUnitsInPage];
 Cell<uint64_t> g_starts[kStubAreas];
-Cell<uint32_t> g_sealed[kStubAreas];
+enum : uint32_t { kOpen, kSealed, kReopened };
+Cell<uint32_t> g_states[kStubAreas];
 
 Area AreaAt(uint32_t index) {
   if (index == 0) return {g_near_units, kNearUnits, g_near_pages};
@@ -184,30 +186,38 @@ uint64_t TakePlace(uint64_t jump, JumpPlace where, size_t size) {
 bool WriteToArea(TextWriter& writer, uint64_t head, const uint8_t* stub, size_t size) {
   const uint32_t index = IndexAt(head);
   if (index == kStubAreas) return false;
-  if (g_sealed[index].Relaxed() != 0) return writer.Write(head, stub, size);
+  if (g_states[index].Relaxed() == kSealed) return writer.Write(head, stub, size);
   // SAFETY: a place that was taken in the area, and the area is open.
   memcpy(reinterpret_cast<void*>(head), stub, size);
   return true;
 }
 
 void OpenAreas() {
-  // The way back may be barred since. ABI: PR_SET_MDWE of prctl(2).
-  constexpr int kGetMdwe = 66;
-  if (Native(Nr::prctl, kGetMdwe, 0, 0, 0, 0) > 0) return;
+  if (!MayBecomeText()) return;
   for (uint32_t index = 0; index < kStubAreas; ++index) {
-    if (g_sealed[index].Relaxed() != 0 && !IsError(Protect(index, PROT_READ | PROT_WRITE))) {
-      g_sealed[index].Release(0);
+    if (g_states[index].Relaxed() == kSealed && !IsError(Protect(index, PROT_READ | PROT_WRITE))) {
+      g_states[index].Release(kReopened);
     }
   }
 }
 
 bool SealAreas() {
+  bool sealed = true;
   for (uint32_t index = 0; index < kStubAreas; ++index) {
-    if (g_starts[index].Relaxed() == 0 || g_sealed[index].Relaxed() != 0) continue;
-    if (IsError(Protect(index, PROT_READ | PROT_EXEC))) return false;
-    g_sealed[index].Release(1);
+    const uint32_t state = g_states[index].Relaxed();
+    if (g_starts[index].Relaxed() == 0 || state == kSealed) continue;
+    const int64_t error = Protect(index, PROT_READ | PROT_EXEC);
+    // Jumps lead there already.
+    if (IsError(error) && state == kReopened) {
+      Panic(wire::PanicKind::kLoader, "the stubs of rewritten sites cannot be executed any more", {.error = error});
+    }
+    if (IsError(error)) {
+      sealed = false;
+    } else {
+      g_states[index].Release(kSealed);
+    }
   }
-  return true;
+  return sealed;
 }
 
 bool IsFar(const StubHead* head) { return Word(head) - Label(guise_near_area) >= GUISE_NEAR_AREA; }

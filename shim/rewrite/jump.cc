@@ -86,26 +86,27 @@ uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy) {
 }
 
 // And takes it away, the other way round.
-void RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
+bool RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
   const uint64_t site = SiteOf(head);
   const uint8_t* const body = BodyOf(head);
   if (head->jump_at != 0) {
     // Not one write, but nobody executes what is about to be writable, or takes the risk.
-    if (!writer.Write(site, kSyscall, kSiteSize)) return;
+    if (!writer.Write(site, kSyscall, kSiteSize)) return false;
     // Another thread may stand between the two jumps; this one, if a signal interrupted it there, goes on at the site.
-    if (alone) writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
-    return;
+    return !alone || writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
   }
   if (alone) {
     uint8_t bytes[kJumpSize];
     memcpy(bytes, kSyscall, kSiteSize);
     memcpy(bytes + kSiteSize, body, kDisplaced);
-    writer.Write(site, bytes, sizeof(bytes));
-    return;
+    return writer.Write(site, bytes, sizeof(bytes));
   }
-  if (!writer.WriteByte(site, kSyscall[0]) || !Synchronize()) return;
-  if (!writer.Write(site + 3, body + 1, kDisplaced - 1) || !Synchronize()) return;
-  writer.WriteByte(site + 2, body[0]);
+  // Where no barrier is to be had, half of a jump would still be worse than none.
+  if (!writer.WriteByte(site, kSyscall[0])) return false;
+  Synchronize();
+  if (!writer.Write(site + 3, body + 1, kDisplaced - 1)) return false;
+  Synchronize();
+  return writer.WriteByte(site + 2, body[0]);
 }
 
 }  // namespace guise::shim

@@ -41,8 +41,8 @@ bool IsDisplaced(const StubHead* head);
 bool WriteJump(TextWriter& writer, const StubHead* head, bool alone);
 // Puts it into a copy of the text that begins at `start`. Returns the end of what it changes, in the text.
 uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy);
-// And takes it away.
-void RestoreText(TextWriter& writer, const StubHead* head, bool alone);
+// And takes it away. False: not all of it.
+bool RestoreText(TextWriter& writer, const StubHead* head, bool alone);
 
 }  // namespace guise::shim
 

@@ -79,7 +79,10 @@ void KnownSites::Add(const BookedSite& booked) {
   if (count_ == kMost) return;
   uint32_t at = count_;
   while (at > 0 && sites_[at - 1].booked.offset > booked.offset) --at;
-  if (at > 0 && sites_[at - 1].booked.offset == booked.offset) return;
+  if (at > 0 && sites_[at - 1].booked.offset == booked.offset) {
+    if (sites_[at - 1].booked.caught < booked.caught) sites_[at - 1].booked = booked;
+    return;
+  }
   for (uint32_t i = count_; i > at; --i) sites_[i] = sites_[i - 1];
   sites_[at] = {booked, nullptr};
   ++count_;
@@ -108,9 +111,16 @@ void RewriteOpen(KnownSites* sites, const TextRange& range, int32_t fd) {
   {
     const Patcher patcher(Patcher::Patience::kNone);
     if (patcher.holds()) MakeStubs(sites, range);
-    if (patcher.holds() && SealAreas()) {
-      for (const auto& known : *sites) {
-        if (known.head != nullptr) WriteJump(known.head);
+    const bool sealed = patcher.holds() && SealAreas();
+    uint64_t end = 0;
+    for (const auto& known : *sites) {
+      if (known.head == nullptr) continue;
+      // An entry that is forged may lie within another's text.
+      if (sealed && SiteOf(known.head) >= end) {
+        WriteJump(known.head);
+        end = EndOf(known.head);
+      } else {
+        ForgetTwoPages(known.head);
       }
     }
   }

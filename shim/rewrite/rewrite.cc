@@ -66,7 +66,10 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
   }
   const MadeStub made = MakeStub(writer, after, nr, alone);
   if (made.head == nullptr) return Never(made.why);
-  if (!SealAreas()) return Never(SiteKept::kHost);
+  if (!SealAreas()) {
+    ForgetTwoPages(made.head);
+    return Never(SiteKept::kHost);
+  }
   LeadToStub(made.head);
   if (!alone) {
     // Who has read the old target has said before where it was caught.
@@ -76,7 +79,10 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
       return kLater;
     }
   }
-  if (!WriteJump(writer, made.head, alone)) return Never(SiteKept::kHost);
+  if (!WriteJump(writer, made.head, alone)) {
+    ForgetTwoPages(made.head);
+    return Never(SiteKept::kHost);
+  }
   CountStub(made.head);
   return kDone;
 }
@@ -138,7 +144,8 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
     case Patched::kNever:
       count = kNever;
       RootRequest().root.sites.kept[static_cast<uint32_t>(verdict.why)].Add(1);
-      if (movable && IsOfText(verdict.why)) Learn(after, nr, 0, true);
+      // With threads more is left as it is than the text is the reason for.
+      if (movable && IsOfText(verdict.why) && IsAlone(block)) Learn(after, nr, 0, true);
       break;
   }
 }
@@ -180,12 +187,15 @@ void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore
   // Who is at a site in the range is done with it then, and no other begins.
   const Patcher patcher(Patcher::Patience::kWaits);
   const bool alone = IsAlone(block);
+  // The sites may be from a time when there was one thread.
+  if (!alone) CanSynchronize();
   ForStubs([&](const StubHead* head) {
     const bool two_pages = LiesOnTwoPages(head);
     if (EndOf(head) <= start || SiteOf(head) >= start + size || (!restore && !two_pages)) return;
     if (StubOf(head->after) != head || !HoldsJump(head, 2)) return;
     TextWriter writer(alone);
-    RestoreText(writer, head, alone);
+    // Else who comes back from the call still goes on in the stub.
+    if (!RestoreText(writer, head, alone)) return;
     SetTarget(head->after, head->after);
     if (two_pages) ForgetTwoPages(head);
   });

@@ -18,13 +18,18 @@ bool WriteOpened(uint64_t at, const void* bytes, size_t size) {
   constexpr uint64_t kPageMask = 4095;
   const uint64_t first = at & ~kPageMask;
   const uint64_t length = (at + size - first + kPageMask) & ~kPageMask;
-  if (IsError(Native(Nr::mprotect, first, length, PROT_READ | PROT_WRITE))) return false;
+  if (!MayBecomeText() || IsError(Native(Nr::mprotect, first, length, PROT_READ | PROT_WRITE))) return false;
   // SAFETY: a page that the caller knows to be mapped, and writable since the call above.
   memcpy(reinterpret_cast<void*>(at), bytes, size);
   return !IsError(Native(Nr::mprotect, first, length, PROT_READ | PROT_EXEC));
 }
 
 }  // namespace
+
+bool MayBecomeText() {
+  constexpr int kGetMdwe = 66;
+  return Native(Nr::prctl, kGetMdwe, 0, 0, 0, 0) <= 0;
+}
 
 TextWriter::TextWriter(bool alone) : alone_(alone), fd_(kNotTried) {}
 

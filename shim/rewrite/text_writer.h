@@ -7,6 +7,10 @@
 
 namespace guise::shim {
 
+// Whether what is writable may become executable later: a program may have barred that, for itself and for those that
+// it runs. ABI: PR_SET_MDWE of prctl(2).
+bool MayBecomeText();
+
 // By /proc/self/mem, which the kernel lets write to a private mapping whatever its protection (mm/memory.c,
 // FOLL_FORCE). Where that is not to be had, and no other thread runs, by making the pages writable for the moment.
 class TextWriter {

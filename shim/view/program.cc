@@ -4,6 +4,7 @@
 
 #include "proto/wire/cell.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/placement.h"
 
@@ -90,14 +91,19 @@ void NoteProgram(uint64_t page, const char* path) {
 
 void KeepProgram(uint64_t start, uint64_t size) {
   const uint64_t page = g_page.Relaxed();
-  if (page - start < size) Program();
+  if (page - start >= size) return;
+  Program();
+  g_page.Release(0);
 }
 
 const char* Program() {
   const uint64_t page = g_page.Acquire();
   if (page == 0) return g_name;
-  if (!AskKernel(page)) Keep(g_path, Length(g_path));
-  g_page.Release(0);
+  if (AskKernel(page)) {
+    g_page.Release(0);
+  } else if (g_page.Acquire() == page && ReadGuestString(g_name, Word(g_path), sizeof(g_name)) < 0) {
+    g_name[0] = 0;
+  }
   return g_name;
 }
 

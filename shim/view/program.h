@@ -6,7 +6,7 @@
 
 namespace guise::shim {
 
-// The program: `page` shows its file; `path`, by which it was exec'ed, is its name where the kernel tells none, and
+// The program: `page` shows its file; `path`, by which it was exec'ed, is its name while the kernel tells none, and
 // stays the caller's. The kernel is asked when somebody wants to know, for that costs as much as several mappings.
 void NoteProgram(uint64_t page, const char* path);
 
