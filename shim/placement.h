@@ -1,5 +1,5 @@
-// Where variables lie in the image (image.lds). A page that a program's start touches costs it a microsecond, and a fork
-// another: so small variables share one, and what is large, or not everyone's, lies apart.
+// Where variables lie in the image (image.lds). A page that a program's start touches costs it a microsecond, and a
+// fork another: so small variables share one, and what is large, or not everyone's, lies apart.
 #ifndef GUISE_SHIM_PLACEMENT_H_
 #define GUISE_SHIM_PLACEMENT_H_
 
