@@ -37,6 +37,23 @@ inline int64_t ReadGuestString(char* to, uint64_t from, size_t size) {
   return length == static_cast<int64_t>(size) ? -ENAMETOOLONG : length;
 }
 
+// An iovec(3type) of the guest's.
+struct GuestVector {
+  uint64_t start;
+  uint64_t size;
+};
+// Calls `visit` with each of `count` vectors, until it returns false or one cannot be read. None of more than the
+// kernel takes. ABI: UIO_MAXIOV.
+template <typename Visit>
+void ForVectors(uint64_t vectors, uint64_t count, Visit visit) {
+  constexpr uint64_t kMaxVectors = 1024;
+  if (count > kMaxVectors) return;
+  for (uint64_t i = 0; i < count; ++i) {
+    GuestVector vector;
+    if (!ReadGuest(&vector, vectors + i * sizeof(vector)) || !visit(vector)) return;
+  }
+}
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_GUEST_MEMORY_H_

@@ -56,6 +56,9 @@ class Text {
 // Reads a decimal number, perhaps negative, and moves `text` behind it; false when there is none.
 bool ReadNumber(const char** text, int64_t* value);
 
+// Of a hexadecimal digit as the kernel writes it; -1: it is none.
+inline int HexValue(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
+
 }  // namespace guise::shim
 
 #endif  // GUISE_SHIM_MEMORY_H_

@@ -117,8 +117,6 @@ uint32_t Judge(const GuestFilter* filters, const seccomp_data& data) {
 constexpr char kName[] = "GUISE_FILTER=";
 constexpr char kHex[] = "0123456789abcdef";
 
-int HexValue(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
-
 }  // namespace
 
 bool AnswerSeccomp(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {

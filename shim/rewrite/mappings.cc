@@ -61,16 +61,12 @@ void NoteMappings(ThreadBlock* block, const GuestCall& call) {
     case Nr::madvise:
       // Some advice drops pages, and with them what was written there.
       return Change(block, at, size, false);
-    case Nr::process_madvise: {
-      // This process's own, perhaps. ABI: mm/madvise.c: vectors up to UIO_MAXIOV.
-      constexpr uint64_t kMaxVectors = 1024;
-      uint64_t vector[2];
-      for (uint64_t i = 0; i < call.args[2] && i < kMaxVectors; ++i) {
-        if (!ReadGuest(&vector, call.args[1] + i * sizeof(vector))) return;
-        Change(block, vector[0], Rounded(vector[1]), false);
-      }
-      return;
-    }
+    case Nr::process_madvise:
+      // This process's own, perhaps.
+      return ForVectors(call.args[1], call.args[2], [&](const GuestVector& vector) {
+        Change(block, vector.start, Rounded(vector.size), false);
+        return true;
+      });
     case Nr::mprotect:
     case Nr::pkey_mprotect:
       // What cannot be read could not be told from other text either.

@@ -53,7 +53,7 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
   const bool may_straddle = alone && IsText(site, sizeof(text)) && FreeStraddler() != nullptr;
   const size_t size = in_page < sizeof(text) && !may_straddle ? in_page : sizeof(text);
   if (size < kJumpSize) return None(SiteKept::kPageEnd);
-  if (!IsText(site, size)) return None(SiteKept::kText);
+  if (!may_straddle && !IsText(site, size)) return None(SiteKept::kText);
   if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
   const size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
   // Two bytes are not one write; with other threads such a site stays.

@@ -35,8 +35,8 @@ void Keep(const char* name, size_t length) {
 
 uint64_t ReadHex(const char** text) {
   uint64_t number = 0;
-  for (char c = **text; (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); c = *++*text) {
-    number = number << 4 | static_cast<uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+  for (int digit = HexValue(**text); digit >= 0; digit = HexValue(*++*text)) {
+    number = number << 4 | static_cast<uint64_t>(digit);
   }
   return number;
 }

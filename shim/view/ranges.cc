@@ -78,14 +78,13 @@ bool Destroys(int32_t advice) {
 
 // ABI: mm/madvise.c: such advice is for the caller's own memory alone, whatever the pidfd.
 bool AdvisedRanges(const GuestCall& call) {
-  constexpr uint64_t kMaxVectors = 1024;  // UIO_MAXIOV
-  if (!Destroys(static_cast<int32_t>(call.args[3])) || call.args[2] > kMaxVectors) return false;
-  for (uint64_t i = 0; i < call.args[2]; ++i) {
-    Range range;
-    if (!ReadGuest(&range, call.args[1] + i * sizeof(range))) return false;
-    if (HasShim(range)) return true;
-  }
-  return false;
+  if (!Destroys(static_cast<int32_t>(call.args[3]))) return false;
+  bool has_shim = false;
+  ForVectors(call.args[1], call.args[2], [&](const GuestVector& vector) {
+    has_shim = HasShim({vector.start, vector.size});
+    return !has_shim;
+  });
+  return has_shim;
 }
 
 bool AttachedOver(const GuestCall& call) {
