@@ -89,6 +89,8 @@ const Cell<uint64_t>* DirectTable() {
   return reinterpret_cast<const Cell<uint64_t>*>(g_reply.base.Relaxed() + wire::kDirectOffset);
 }
 
+const char* TextRules() { return g_reply.base.Relaxed() + wire::kTextRulesOffset; }
+
 const Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2) {
   const uint64_t key = offset | log2;  // tables are page-aligned
   for (MappedTable& table : g_tables) {

@@ -6,6 +6,7 @@
 //   0         group pages                           group pages; page 0 holds the published page too
 //   480 pages panic records, 64 KiB                 action table
 //   481 pages                                       direct table, two pages
+//   483 pages                                       text rules, 16 KiB
 //   496 pages the site book, 64 KiB                 unused
 //   2 MiB     inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
 //   62 MiB    unused                                identities, one a process record
@@ -40,6 +41,8 @@ inline constexpr uint64_t kGroupsOffset = 0;
 inline constexpr uint64_t kActionsOffset = uint64_t{kGroups} * kPageSize;  // reply: the shim action table, one page
 inline constexpr uint64_t kDirectOffset = kActionsOffset + kPageSize;      // reply: the direct table, two pages
 inline constexpr uint64_t kDirectSize = 2 * kPageSize;
+inline constexpr uint64_t kTextRulesOffset = kDirectOffset + kDirectSize;  // reply
+inline constexpr uint64_t kTextRulesSize = 4 * kPageSize;
 inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;  // request: inside every guest's first window
 inline constexpr uint64_t kPayloadOffset = uint64_t{2} << 20;
 inline constexpr uint64_t kBookOffset = kPayloadOffset - kBookFiles * sizeof(BookFile);  // request: there too
@@ -58,7 +61,7 @@ inline constexpr uint32_t kTableNumbers = 1024;
 
 constexpr uint64_t PayloadOffset(uint32_t slot) { return kPayloadOffset + uint64_t{slot} * kPayloadSize; }
 
-static_assert(kDirectOffset + kDirectSize <= kPayloadOffset);
+static_assert(kTextRulesOffset + kTextRulesSize <= kPayloadOffset);
 static_assert(PayloadOffset(kSlots) == kIdentityOffset);
 
 }  // namespace guise::wire

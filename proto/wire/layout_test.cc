@@ -91,6 +91,7 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
   ExpectApart({{kGroupsOffset, kGroupsOffset + groups},
                {kActionsOffset, kActionsOffset + kActions * sizeof(Action)},
                {kDirectOffset, kDirectOffset + kDirectSize},
+               {kTextRulesOffset, kTextRulesOffset + kTextRulesSize},
                {kPayloadOffset, PayloadOffset(kSlots)},
                {kIdentityOffset, kIdentityOffset + kProcesses * sizeof(Identity)},
                {kTablesOffset, kReplySizeDefault}},
@@ -107,7 +108,7 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
 TEST(LayoutTest, FirstWindowHoldsGroupsActionsAndPanicRecords) {
   EXPECT_LE(kGroupsOffset + uint64_t{kGroups} * kPageSize, kFirstWindow);
   EXPECT_LE(kActionsOffset + kActions * sizeof(Action), kFirstWindow);
-  EXPECT_LE(kDirectOffset + kDirectSize, kFirstWindow);
+  EXPECT_LE(kTextRulesOffset + kTextRulesSize, kFirstWindow);
   EXPECT_LE(kPanicOffset + kPanics * sizeof(PanicRecord), kFirstWindow);
 }
 

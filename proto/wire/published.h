@@ -84,6 +84,16 @@ enum PublishedFlag : uint32_t {
   kShowKernel = 1u << 4,
   // What Hiding speaks of is not there.
   kHiddenIsAbsent = 1u << 5,
+  // There are text rules.
+  kHasTextRules = 1u << 6,
+};
+
+// Text rules: in which programs call sites are rewritten, where any are (Published::rewrite_after). Strings that end
+// with a NUL, an empty one behind the last: a TextRule, and the absolute path of a program, or of a directory with all
+// below it, with a '/' at its end. The last that matches decides. Written by the server at the session's creation.
+enum class TextRule : char {
+  kKeep = 'k',     // the text stays as it is
+  kRewrite = 'r',  // as without a rule
 };
 
 // What guests see of the kernel where it is not the host's; under the sequence of Published. Strings end with a NUL.

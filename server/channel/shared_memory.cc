@@ -22,6 +22,9 @@ namespace {
 // ABI: include/uapi/linux/memfd.h, Linux 6.3; Debian 12's headers lack it.
 constexpr unsigned kNoExecSeal = 0x0008;
 
+constexpr const char* kRequestName = "guise-request";
+constexpr const char* kReplyName = "guise-reply";
+
 absl::Status Failed(const char* what, const char* name) {
   const int error = errno;
   const char* remedy = error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "";
@@ -29,10 +32,9 @@ absl::Status Failed(const char* what, const char* name) {
                                                    std::generic_category().message(error), remedy));
 }
 
-template <typename Header>
-absl::Status WriteHeader(const SharedMemory& memory, const Header& header, uint64_t offset, const char* name) {
-  if (pwrite(memory.fd(), &header, sizeof(header), static_cast<off_t>(offset)) != ssize_t{sizeof(header)}) {
-    return Failed("write the header of", name);
+absl::Status Write(const SharedMemory& memory, const void* bytes, size_t size, uint64_t offset, const char* name) {
+  if (pwrite(memory.fd(), bytes, size, static_cast<off_t>(offset)) != static_cast<ssize_t>(size)) {
+    return Failed("write to", name);
   }
   return absl::OkStatus();
 }
@@ -82,8 +84,8 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
     SharedMemory::Access access;
   };
   const Wanted all[] = {
-      {&SessionMemories::request, "guise-request", wire::kRequestSize, SharedMemory::Access::kRead},
-      {&SessionMemories::reply, "guise-reply", reply_size, SharedMemory::Access::kReadWrite},
+      {&SessionMemories::request, kRequestName, wire::kRequestSize, SharedMemory::Access::kRead},
+      {&SessionMemories::reply, kReplyName, reply_size, SharedMemory::Access::kReadWrite},
   };
   for (const Wanted& wanted : all) {
     absl::StatusOr<SharedMemory> memory = SharedMemory::Create(wanted.name, wanted.size, wanted.access);
@@ -99,7 +101,8 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
   request.features = wire::kFeatures;
   request.size = wire::kRequestSize;
   const uint64_t root = offsetof(wire::RequestGroup, root);
-  if (absl::Status status = WriteHeader(memories->request, request, root, "guise-request"); !status.ok()) return status;
+  absl::Status status = Write(memories->request, &request, sizeof(request), root, kRequestName);
+  if (!status.ok()) return status;
 
   wire::ReplyHeader reply = {};
   reply.magic = wire::kReplyMagic;
@@ -108,12 +111,17 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
   reply.session = session;
   reply.features = wire::kFeatures;
   reply.size = reply_size;
-  if (absl::Status status = WriteHeader(memories->reply, reply, 0, "guise-reply"); !status.ok()) return status;
+  status = Write(memories->reply, &reply, sizeof(reply), 0, kReplyName);
+  if (!status.ok()) return status;
 
   const std::string path = absl::StrCat("/proc/self/fd/", memories->reply.fd());
   memories->reply_for_guests = OwnedFd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!memories->reply_for_guests) return Failed("open read-only (is /proc mounted?)", "guise-reply");
+  if (!memories->reply_for_guests) return Failed("open read-only (is /proc mounted?)", kReplyName);
   return memories;
+}
+
+absl::Status SessionMemories::WriteTextRules(const std::string& rules) {
+  return Write(reply, rules.data(), rules.size(), wire::kTextRulesOffset, kReplyName);
 }
 
 }  // namespace guise::server

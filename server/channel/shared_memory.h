@@ -48,6 +48,9 @@ struct SessionMemories {
   // RESOURCE_EXHAUSTED: fds or address space.
   static absl::StatusOr<std::unique_ptr<SessionMemories>> Create(uint32_t session, uint64_t reply_size);
 
+  // Before the first guest: as docs/WIRE.md says. REQUIRES: they fit wire::kTextRulesSize.
+  absl::Status WriteTextRules(const std::string& rules);
+
   SharedMemory request;  // mapped read-only: the server cannot harm what guests write
   SharedMemory reply;
   OwnedFd reply_for_guests;  // the same memory through a read-only description

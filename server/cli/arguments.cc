@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -58,6 +60,17 @@ absl::StatusOr<int> ParseSignal(absl::string_view text) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat("signal \"", text, "\": unknown; write a name like TERM, or a number"));
+}
+
+absl::StatusOr<std::string> ReadTextFile(absl::string_view what, const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  // Of an empty file nothing can be read, which fails the stream.
+  if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
+  if (!file || !(text << file.rdbuf())) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " cannot be read; name a file that is there"));
+  }
+  return text.str();
 }
 
 std::string StackText(const v1::Stack& stack) { return absl::StrJoin(stack.layers(), ","); }

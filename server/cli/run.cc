@@ -20,7 +20,7 @@
 #include "server/cli/arguments.h"
 #include "server/cli/client.h"
 #include "server/cli/command.h"
-#include "server/cli/sandbox.h"
+#include "server/cli/run_options.h"
 #include "server/floor/floor.h"
 #include "server/floor/generic_kernel.h"
 #include "server/launch/entrance.h"
@@ -272,58 +272,6 @@ absl::StatusOr<std::vector<std::string>> CommandWords(const CLI::App& app, const
   return words;
 }
 
-struct RunOptions {
-  std::string personality = "linux";
-  std::string name;
-  std::vector<std::string> places;
-  std::string guest_seccomp = "shim";
-  std::string unshimmed = "run";
-  std::string mechanism = "rewrite";
-  std::string kernel = "host";
-  std::shared_ptr<SandboxFlags> sandbox = std::make_shared<SandboxFlags>();
-  uint32_t rewrite_after = 0;
-  bool no_shim = false;
-};
-
-absl::StatusOr<v1::CreateSessionRequest> ToRequest(const RunOptions& options) {
-  v1::CreateSessionRequest request;
-  absl::StatusOr<v1::Stack> stack = ParseStack(options.personality);
-  if (!stack.ok()) return stack.status();
-  *request.mutable_stack() = *std::move(stack);
-  request.set_name(options.name);
-  request.set_exact_guest_seccomp(options.guest_seccomp == "exact");
-  request.set_refuse_unshimmed(options.unshimmed == "refuse");
-  request.set_mechanism(options.mechanism == "sud" ? v1::MECHANISM_SUD : v1::MECHANISM_REWRITE);
-  request.set_rewrite_after(options.rewrite_after);
-  bool sandboxed = false;
-  for (const std::string& layer : request.stack().layers()) sandboxed |= layer == "sandboxed";
-  if (options.sandbox->any() && !sandboxed) {
-    return absl::InvalidArgumentError("flags of a sandbox without one; add --personality sandboxed");
-  }
-  if (options.no_shim && (request.stack().layers_size() != 1 || !sandboxed)) {
-    return absl::InvalidArgumentError(
-        "--no-shim leaves nothing of a stack but a sandbox; say --personality sandboxed, or leave it out");
-  }
-  if (options.no_shim && (!options.name.empty() || !options.places.empty() || options.kernel == "generic")) {
-    return absl::InvalidArgumentError(
-        "--no-shim leaves no session to name or to place calls in, and nothing that answers calls; leave the other "
-        "flag "
-        "out");
-  }
-  if (sandboxed) {
-    absl::StatusOr<v1::SandboxPolicy> policy = PolicyOf(*options.sandbox);
-    if (!policy.ok()) return policy.status();
-    *request.mutable_sandbox() = *std::move(policy);
-  }
-  request.set_kernel(options.kernel == "generic" ? v1::KERNEL_GENERIC : v1::KERNEL_HOST);
-  for (const std::string& place : options.places) {
-    absl::StatusOr<v1::PlacementOverride> parsed = ParsePlacement(place);
-    if (!parsed.ok()) return parsed.status();
-    *request.add_overrides() = *std::move(parsed);
-  }
-  return request;
-}
-
 }  // namespace
 
 void AddRun(CLI::App& app, Invocation& invocation) {
@@ -331,45 +279,7 @@ void AddRun(CLI::App& app, Invocation& invocation) {
   CLI::App* run = app.add_subcommand("run", "Runs a program in a new session");
   SetUsage(*run, "guise run [OPTIONS] -- COMMAND [ARGUMENT...]");
   run->prefix_command();
-  run->add_option("-p,--personality", options->personality, "The session's stack: names with commas between")
-      ->type_name("STACK")
-      ->capture_default_str();
-  run->add_option("-n,--name", options->name, "A name for the session")->type_name("NAME");
-  run->add_option("--place", options->places, "Where a syscall is answered; may be given again")
-      ->type_name("SYSCALL=WHERE")
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  run->add_option(
-         "--keep-guest-seccomp", options->guest_seccomp,
-         "Who runs the program's own seccomp filters: the shim, for the program's calls; or (exact) the kernel\n"
-         "as well, which no code can go around, but which the shim's calls must pass, too")
-      ->check(CLI::IsMember({"shim", "exact"}))
-      ->capture_default_str();
-  run->add_option("--unshimmed", options->unshimmed,
-                  "Programs that cannot run inside (set-uid, with file capabilities, not readable, 32-bit): run them\n"
-                  "outside of the session, with a notice; or refuse them")
-      ->check(CLI::IsMember({"run", "refuse"}))
-      ->capture_default_str();
-  run->add_option("--mechanism", options->mechanism,
-                  "How calls are caught: rewrite puts jumps into the program's text, where calls are made often; sud\n"
-                  "leaves the text as it is, and each call costs a signal (for programs that read their own code)")
-      ->check(CLI::IsMember({"rewrite", "sud"}))
-      ->capture_default_str();
-  run->add_option("--rewrite-after", options->rewrite_after,
-                  "With rewrite: the call at which a place in the text is rewritten (default: Guise chooses)")
-      ->type_name("CALLS")
-      ->check(CLI::Range(1, 127));
-  run->add_option(
-         "--kernel", options->kernel,
-         "What the kernel itself answers: host, all that it has; generic, only what newer architectures have,\n"
-         "too (no open, stat, fork, poll, ...): the stack's layer legacy answers the others")
-      ->check(CLI::IsMember({"host", "generic"}))
-      ->capture_default_str();
-  AddSandboxFlags(*run, options->sandbox);
-  run->add_flag(
-      "--no-shim", options->no_shim,
-      "A sandbox alone: the program runs without the shim and without a session; what is hidden is there and\n"
-      "cannot be opened, and `guise ps` does not show it");
+  AddRunOptions(*run, options);
   run->footer(
       "Examples:\n"
       "  guise run -- make -j2\n"

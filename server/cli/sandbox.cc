@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/cli/arguments.h"
 #include "server/floor/confinement.h"
 #include "server/floor/explain.h"
 #include "server/floor/policy.h"
@@ -25,12 +23,9 @@ PolicySurroundings Surroundings(bool looks) {
 }
 
 absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return absl::InvalidArgumentError(absl::StrCat("policy ", path, " cannot be read; name a file that is there"));
-  }
-  return ParsePolicy(text.str(), absl::StrCat("policy ", path));
+  const absl::StatusOr<std::string> text = ReadTextFile("policy", path);
+  if (!text.ok()) return text.status();
+  return ParsePolicy(*text, absl::StrCat("policy ", path));
 }
 
 v1::Network NetworkOf(const std::string& word) {

@@ -49,6 +49,9 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   options.exact_guest_seccomp = request->exact_guest_seccomp();
   options.refuse_unshimmed = request->refuse_unshimmed();
   options.rewrite_after = RewriteAfter(*request);
+  absl::StatusOr<std::string> text_rules = ToTextRules(request->programs());
+  if (!text_rules.ok()) return ToGrpc(text_rules.status());
+  options.text_rules = *std::move(text_rules);
   options.generic_kernel = request->kernel() == v1::KERNEL_GENERIC;
   if (request->has_sandbox()) options.sandbox = request->sandbox();
   const absl::StatusOr<SessionInfo> session = sessions_.Create(options);

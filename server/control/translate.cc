@@ -109,6 +109,33 @@ uint32_t RewriteAfter(const v1::CreateSessionRequest& request) {
   return request.rewrite_after() != 0 ? request.rewrite_after() : kByDefault;
 }
 
+absl::StatusOr<std::string> ToTextRules(const google::protobuf::RepeatedPtrField<v1::ProgramRule>& programs) {
+  std::string rules;
+  for (const v1::ProgramRule& rule : programs) {
+    const std::string& path = rule.path();
+    if (path.empty() || path[0] != '/' || path.find('\0') != std::string::npos) {
+      return absl::InvalidArgumentError(absl::StrCat("program \"", path, "\": not an absolute path; write one like ",
+                                                     "\"/usr/bin/program\", or \"/opt/programs/\" for all below it"));
+    }
+    if (rule.mechanism() != v1::MECHANISM_SUD && rule.mechanism() != v1::MECHANISM_REWRITE) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("program \"", path, "\": no mechanism; write MECHANISM_SUD or MECHANISM_REWRITE"));
+    }
+    const wire::TextRule kind =
+        rule.mechanism() == v1::MECHANISM_SUD ? wire::TextRule::kKeep : wire::TextRule::kRewrite;
+    rules += static_cast<char>(kind);
+    rules += path;
+    rules += '\0';
+  }
+  // An empty string is behind the last.
+  if (rules.size() >= wire::kTextRulesSize) {
+    return absl::InvalidArgumentError(absl::StrCat("the paths of the programs have ", rules.size(),
+                                                   " bytes, a session ", "has room for ", wire::kTextRulesSize,
+                                                   "; name directories"));
+  }
+  return rules;
+}
+
 std::vector<std::string> ToLayers(const v1::Stack& stack) { return {stack.layers().begin(), stack.layers().end()}; }
 
 absl::StatusOr<std::vector<Override>> ToOverrides(

@@ -23,6 +23,9 @@ v1::Session ToMessage(const SessionInfo& info);
 // For wire::Published::rewrite_after.
 uint32_t RewriteAfter(const v1::CreateSessionRequest& request);
 
+// As reply memory holds them (docs/WIRE.md). INVALID_ARGUMENT: a path that cannot be, or no room.
+absl::StatusOr<std::string> ToTextRules(const google::protobuf::RepeatedPtrField<v1::ProgramRule>& programs);
+
 std::vector<std::string> ToLayers(const v1::Stack& stack);
 
 // INVALID_ARGUMENT: a placement that this server does not know.

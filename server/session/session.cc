@@ -43,6 +43,7 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(Reactor& reactor, Worke
       SessionMemories::Create(self.number(), wire::kReplySizeDefault);
   if (!memories.ok()) return memories.status();
   self.memories_ = *std::move(memories);
+  if (absl::Status status = self.memories_->WriteTextRules(wanted.text_rules); !status.ok()) return status;
 
   std::weak_ptr<Session> weak = session;
   Strand::Options strand;
@@ -77,6 +78,7 @@ EpochSpec Session::Spec(uint32_t number, std::vector<std::string> layers, std::v
   spec.owner_gid = options_.session.owner_gid;
   if (options_.session.exact_guest_seccomp) spec.flags |= wire::kExactSeccomp;
   if (options_.session.refuse_unshimmed) spec.flags |= wire::kRefuseUnshimmed;
+  if (!options_.session.text_rules.empty()) spec.flags |= wire::kHasTextRules;
   spec.rewrite_after = options_.session.rewrite_after;
   spec.generic_kernel = options_.session.generic_kernel;
   spec.sandboxed = options_.session.sandbox.has_value();

@@ -50,6 +50,7 @@ struct SessionOptions {
   // The floor is a sandbox's. What it confines to is the launcher's business; the policy is kept for those who ask.
   std::optional<v1::SandboxPolicy> sandbox;
   uint32_t rewrite_after = 0;  // see wire::Published
+  std::string text_rules;      // as in reply memory
 };
 
 enum class SessionState { kStarting, kRunning, kEnded };  // kStarting: no keeper and no guest so far

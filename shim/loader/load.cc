@@ -32,6 +32,7 @@
 #include "shim/rewrite/rewrite.h"
 #include "shim/rewrite/site_stub.h"
 #include "shim/rewrite/text.h"
+#include "shim/rewrite/text_rules.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
 #include "shim/thread/block.h"
@@ -182,6 +183,21 @@ void MakeStackExecutable(const InitialStack& stack) {
   Native(Nr::mprotect, page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 }
 
+// Too large for the stack that a start has touched.
+constexpr size_t kPathSize = 4096;
+GUISE_TABLE char g_file_name[kPathSize];
+
+// Whether the text of the program whose file is open stays as it is. It is called `path` where the kernel does not tell
+// its name.
+bool KeepsTextOf(int32_t fd, const char* path) {
+  if ((RootReply().published.flags.Relaxed() & wire::kHasTextRules) == 0) return false;
+  Text<40> link;
+  link.Add("/proc/self/fd/").Add(int64_t{fd});
+  const int64_t length = Native(Nr::readlinkat, kCwd, link.c_str(), g_file_name, kPathSize - 1);
+  if (!IsError(length)) g_file_name[length] = 0;
+  return KeepsText(TextRules(), wire::kTextRulesSize, IsError(length) ? path : g_file_name);
+}
+
 SignalSet IgnoredBy(const Handover& handover) {
   return ((handover.flags & wire::kHandoverIgnoresSigsys) != 0 ? Bit(SIGSYS) : 0) |
          ((handover.flags & wire::kHandoverIgnoresSegv) != 0 ? Bit(SIGSEGV) : 0) |
@@ -284,6 +300,7 @@ const void* guise_load(uint64_t* sp) {
     Native(Nr::fcntl, fd, F_SETFD, FD_CLOEXEC);
   }
 
+  process->keeps_text = KeepsTextOf(handover.target_fd, handover.path);
   Loaded loaded = {};
   Load(block, handover.target_fd, &loaded);
   NoteProgram(loaded.program.file_page, handover.path);

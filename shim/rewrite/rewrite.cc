@@ -112,7 +112,8 @@ void Learn(uint64_t after, uint32_t nr, uint32_t times, bool never) {
 }  // namespace
 
 bool MayRewrite(const ThreadBlock* block) {
-  return RootReply().published.rewrite_after.Relaxed() != 0 && !block->leaves_gs && block->filters.Acquire() == nullptr;
+  return RootReply().published.rewrite_after.Relaxed() != 0 && !block->process->keeps_text && !block->leaves_gs &&
+         block->filters.Acquire() == nullptr;
 }
 
 void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {

@@ -22,6 +22,7 @@ struct ProcessState {
   uint32_t record;             // process record in request memory, or kNoRecord
   uint32_t generation;         // of that record
   int32_t pid;
+  bool keeps_text;         // its call sites are not rewritten (text rules)
   bool may_have_children;  // other processes may name this one's record as their parent's
   int32_t image_fd;
   int32_t request_fd;

@@ -79,5 +79,85 @@ TEST(GuestSeccompTest, MeetsTheShimOnlyWhereItIsToBeExact) {
   EXPECT_NE(exact.exit_code, 0) << exact;
 }
 
+// `--mechanism sud` for some programs, by the user's config file.
+class ConfigTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    GUISE_NEEDS_TREE();
+    directory_ = Stage::Get().MakeDirectory(OrdinaryUser(), "config");
+    ASSERT_EQ(mkdir((directory_ + "/guise").c_str(), 0755), 0);
+    // Under `linux` it finds its text changed.
+    reader_ = Stage::Get().Guest("tests/guests/own_text_dynamic.elf");
+  }
+  void TearDown() override { RemoveTree(directory_); }
+
+  static std::string Rule(const std::string& path, const std::string& mechanism = "MECHANISM_SUD") {
+    return "programs { path: \"" + path + "\" mechanism: " + mechanism + " }\n";
+  }
+
+  // With the text as the user's own config.
+  RunResult Run(const std::string& config, std::vector<std::string> options = {}) const {
+    WriteFile(directory_ + "/guise/config.textproto", config, 0644);
+    options.insert(options.begin(), "run");
+    for (const std::string& word :
+         {std::string("--"), std::string("sh"), std::string("-c"), "GUEST_UID=$(id -u) '" + reader_ + "'"}) {
+      options.push_back(word);
+    }
+    Command command = Guise::Shared(OrdinaryUser()).Cli(options);
+    command.env.push_back("XDG_CONFIG_HOME=" + directory_);
+    return RunToEnd(command);
+  }
+
+  std::string Directory() const { return reader_.substr(0, reader_.rfind('/') + 1); }
+
+  std::string directory_, reader_;
+};
+
+TEST_F(ConfigTest, ATextStaysAsItIsWhereTheConfigSaysSo) {
+  EXPECT_NE(Run("").exit_code, 0);
+  EXPECT_NE(Run(Rule("/usr/bin/other")).exit_code, 0);
+  for (const std::string& config : {Rule(reader_), Rule(Directory())}) {
+    const RunResult result = Run("# this one reads itself\n" + config);
+    EXPECT_EQ(result.out, "pass\n") << config << result;
+  }
+}
+
+TEST_F(ConfigTest, TheLastRuleThatMatchesDecides) {
+  EXPECT_NE(Run(Rule(Directory()) + Rule(reader_, "MECHANISM_REWRITE")).exit_code, 0);
+  EXPECT_EQ(Run(Rule(reader_, "MECHANISM_REWRITE") + Rule(Directory())).out, "pass\n");
+}
+
+TEST_F(ConfigTest, AProgramIsMeantByALinkToItToo) {
+  const std::string link = directory_ + "/link";
+  ASSERT_EQ(symlink(reader_.c_str(), link.c_str()), 0);
+  EXPECT_EQ(Run(Rule(link)).out, "pass\n");
+}
+
+TEST_F(ConfigTest, AnOptionNamesAnotherFile) {
+  const std::string other = directory_ + "/other";
+  WriteFile(other, Rule(reader_), 0644);
+  EXPECT_EQ(Run("", {"--config", other}).out, "pass\n");
+  EXPECT_NE(Run(Rule(reader_), {"--config", "/dev/null"}).exit_code, 0);
+}
+
+TEST_F(ConfigTest, OneThatCannotBeIsRefused) {
+  const std::pair<std::string, std::string> all[] = {
+      {"programs { path: \"/a\"\n mechanism: FAST }", "guise/config.textproto, line 2, column"},
+      {"program { }", "guise/config.textproto, line 1, column"},
+      {Rule("luajit"), "program \"luajit\": not an absolute path"},
+      {"programs { path: \"/a\" }", "program \"/a\": no mechanism"},
+      {Rule("/" + std::string(20000, 'a')), "name directories"},
+  };
+  for (const auto& [config, error] : all) {
+    const RunResult result = Run(config);
+    EXPECT_EQ(result.exit_code, 125) << config;
+    EXPECT_EQ(result.out, "") << config;
+    EXPECT_THAT(result.err, HasSubstr(error)) << config;
+  }
+  const RunResult absent = Run("", {"--config", "/no/such/config"});
+  EXPECT_EQ(absent.exit_code, 125) << absent;
+  EXPECT_THAT(absent.err, HasSubstr("config /no/such/config cannot be read"));
+}
+
 }  // namespace
 }  // namespace guise::tests
