@@ -186,7 +186,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
     if (!faulted) return PutOff(block, signal, info, context);
     Panic(wire::PanicKind::kFault, "the shim faulted",
           {.signal = static_cast<uint32_t>(signal),
-           .rip = rip - Label(__executable_start),
+           .rip = rip - Label(__ehdr_start),
            .rsp = regs.rsp,
            .address = reinterpret_cast<uint64_t>(info->si_addr)});
   }

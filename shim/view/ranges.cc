@@ -31,7 +31,7 @@ struct Range {
 };
 
 bool HasShim(const Range& asked) {
-  const uint64_t image = Label(__executable_start);
+  const uint64_t image = Label(__ehdr_start);
   if (asked.Meets(image, Label(_end) - image)) return true;
   bool meets = false;
   const auto look = [&](const void* at, uint64_t size) { meets = meets || asked.Meets(Word(at), size); };

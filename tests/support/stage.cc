@@ -32,6 +32,8 @@ std::string InstallFromRunfiles(const std::string& prefix, const std::string& se
       {"server/cli/guise", "bin/guise"},
       {server, "bin/guised"},
       {"shim/guise-shim", "libexec/guise/guise-shim"},
+      {"shim/gdb/guise-shim-gdb.py", "libexec/guise/guise-shim-gdb.py"},
+      {"shim/gdb/guise_gdb.py", "libexec/guise/guise_gdb.py"},
   };
   for (const auto& [runfile, place] : tree) {
     if (access(Runfile(runfile).c_str(), R_OK) != 0) return "";

@@ -86,7 +86,7 @@ def freestanding_library(name, srcs = [], hdrs = [], copts = [], deps = [], **kw
     )
 
 def freestanding_image(name, srcs = [], deps = [], copts = [], linkopts = [], linker_script = None, entry = "_start", **kwargs):
-    """A static-PIE without libc, C runtime files or dynamic linker; the output is called `name`.
+    """A position-independent executable without libc, C runtime files or dynamic linker; the output is called `name`.
 
     Linked by ld.bfd (gold refuses --no-dynamic-linker) with two segments and no gap between them, no executable stack, and
     an error for anything undefined. Few mappings, because a fork has to copy them. Beside it, `<name>.map` is the linker's map.
@@ -141,7 +141,8 @@ def _freestanding_link_impl(ctx):
     args = ctx.actions.args()
     args.add_all([
         "-fuse-ld=bfd",
-        "-static-pie",
+        # No -static-pie, whose DT_DEBUG a debugger takes for that of the program, which it should ask instead.
+        "-shared",
         "-nostdlib",
         "-Wl,--no-dynamic-linker",
         "-Wl,--fatal-warnings",

@@ -21,7 +21,7 @@ extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gat
 extern const char guise_mask_gate_checked[], guise_mask_gate_call[], guise_mask_gate_kept[];
 extern const char guise_wait_gate_checked[], guise_wait_gate_call[], guise_wait_gate_kept[];
 extern const char guise_thread_exit_gate[], guise_restorer[];
-extern const char __executable_start[], etext[], _end[];
+extern const char __ehdr_start[], etext[], _end[];
 
 // See gates.S. `call`: the number in 32 bits, padding, six arguments. Makes the call with the signal mask `open`, and
 // leaves with `closed`. Returns the call's result; -EINTR also when a signal came before the call was made.
@@ -55,7 +55,7 @@ namespace guise::shim {
 
 inline uint64_t Label(const char* label) { return reinterpret_cast<uint64_t>(label); }
 
-inline bool InImage(uint64_t rip) { return rip >= Label(__executable_start) && rip < Label(etext); }
+inline bool InImage(uint64_t rip) { return rip >= Label(__ehdr_start) && rip < Label(etext); }
 
 }  // namespace guise::shim
 
