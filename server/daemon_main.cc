@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -30,14 +31,26 @@
 #include "server/reactor/reactor.h"
 #include "server/session/fd_socket.h"
 #include "server/session/sessions.h"
+#include "server/sites/site_library.h"
 #include "server/stack/epoch.h"
 #include "server/version.h"
 
 namespace guise::server {
 namespace {
 
+// Empty: nothing is kept. ABI: the XDG base directory specification: a path that is not absolute is none.
+std::string DefaultCacheDirectory() {
+  if (const char* const own = getenv("GUISE_CACHE_DIR"); own != nullptr) return own;
+  if (const char* const xdg = getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') {
+    return absl::StrCat(xdg, "/guise");
+  }
+  const char* const home = getenv("HOME");
+  return home != nullptr && *home == '/' ? absl::StrCat(home, "/.cache/guise") : "";
+}
+
 struct Flags {
   std::string runtime_directory = RuntimeDirectory::DefaultPath();
+  std::string cache_directory = DefaultCacheDirectory();
   std::string log;  // empty: server.log in the runtime directory
   int idle_exit_seconds = 0;
   bool foreground = false;
@@ -80,6 +93,7 @@ absl::Status Serve(const Flags& flags, absl::Span<const api::Registration> perso
   Sessions::Options options;
   options.compile = [&registry](const EpochSpec& spec) { return Epoch::Compile(registry, spec); };
   options.allow_io_uring = flags.io_uring;
+  if (!flags.cache_directory.empty()) options.sites = std::make_shared<SiteLibrary>(flags.cache_directory);
   absl::StatusOr<std::unique_ptr<Sessions>> sessions = Sessions::Start(reactor, std::move(options));
   if (!sessions.ok()) return sessions.status();
   absl::StatusOr<std::unique_ptr<FdSocket>> fd_socket =
@@ -150,6 +164,10 @@ int DaemonMain(int argc, char** argv, absl::Span<const api::Registration> person
   app.add_option("--idle-exit", flags.idle_exit_seconds, "Ends after so long without sessions; 0: never")
       ->type_name("SECONDS")
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--cache-dir", flags.cache_directory,
+                 "Where it keeps what sessions learn of call sites ($GUISE_CACHE_DIR); empty: each session begins anew")
+      ->type_name("DIRECTORY")
       ->capture_default_str();
   app.add_option("--log", flags.log, "Its log, instead of server.log in the runtime directory")->type_name("FILE");
   app.add_flag("--foreground", flags.foreground, "Stays attached, and logs to stderr; for systemd and debugging");

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "proto/wire/book.h"
 #include "proto/wire/panic.h"
 #include "proto/wire/published.h"
 #include "proto/wire/request.h"
@@ -32,6 +33,8 @@ const char* OutboundPayload(uint32_t slot);
 const wire::Action& ActionAt(uint32_t index);
 const wire::Cell<uint64_t>* DirectTable();
 const char* TextRules();
+// What the server knows of call sites from sessions before.
+const wire::BookFile* SitesBefore();
 
 // An overlay table of 2^log2 entries at `offset` of the reply memory; null when it cannot be mapped.
 const wire::Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2);

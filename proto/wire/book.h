@@ -1,6 +1,7 @@
 // The site book: which call sites of which files take so many signals that a process is spared them, its sites being
-// rewritten while it maps the file. Guests write it, in request memory, without locks; what a half-written entry says,
-// or a forged one, is compared with the file's text before it is believed, and costs speed at most.
+// rewritten while it maps the file. There are two, of the same form. Guests write the session's, in request memory,
+// without locks; what a half-written entry says, or a forged one, is compared with the file's text before it is
+// believed, and costs speed at most. The server writes what it knows from sessions before, in reply memory.
 #ifndef GUISE_PROTO_WIRE_BOOK_H_
 #define GUISE_PROTO_WIRE_BOOK_H_
 
@@ -26,15 +27,39 @@ inline constexpr uint32_t kBookNever = 0xffffffff;
 inline constexpr uint32_t kBookLearners = 8;
 inline constexpr uint32_t kBookLearnsOneIn = 16;
 
-inline constexpr uint32_t kBookSites = 84;
+inline constexpr uint32_t kBookSites = 76;
+inline constexpr uint32_t kBookPath = 208;
 struct BookFile {
-  Cell<uint64_t> identity;  // a hash of what the kernel tells a file by; 0: free
+  Cell<uint64_t> identity;  // BookIdentity; 0: free
   Cell<uint32_t> learners;  // processes that have mapped it and learn
-  uint32_t reserved[5];
+  uint32_t reserved;
+  Cell<uint8_t> path[kBookPath];  // request memory: its name, NUL-terminated; empty: not known, or too long
   BookSite sites[kBookSites];
 };
 static_assert(sizeof(BookFile) == 2048);
 inline constexpr uint32_t kBookFiles = 32;
+// A file is in one of so many from its identity modulo kBookFiles on.
+inline constexpr uint32_t kBookProbes = 4;
+
+// By what the kernel tells a file by, and whether it has changed; never 0.
+struct BookedStatus {
+  uint64_t device;
+  uint64_t inode;
+  uint64_t size;
+  uint64_t modified, modified_nanos;
+  uint64_t changed, changed_nanos;
+};
+constexpr uint64_t BookIdentity(const BookedStatus& status) {
+  constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
+  uint64_t hash = 1;
+  const uint64_t words[] = {status.device,         status.inode,   status.size,         status.modified,
+                            status.modified_nanos, status.changed, status.changed_nanos};
+  for (const uint64_t word : words) {
+    hash = (hash ^ word) * kMultiplier;
+    hash ^= hash >> 29;
+  }
+  return hash != 0 ? hash : 1;
+}
 
 }  // namespace guise::wire
 

@@ -7,7 +7,7 @@
 //   480 pages panic records, 64 KiB                 action table
 //   481 pages                                       direct table, two pages
 //   483 pages                                       text rules, 16 KiB
-//   496 pages the site book, 64 KiB                 unused
+//   496 pages the site book, 64 KiB                 the site book of sessions before
 //   2 MiB     inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
 //   62 MiB    unused                                identities, one a process record
 //   64 MiB    end                                   overlay tables, up to the session's limit
@@ -45,7 +45,7 @@ inline constexpr uint64_t kTextRulesOffset = kDirectOffset + kDirectSize;  // re
 inline constexpr uint64_t kTextRulesSize = 4 * kPageSize;
 inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;  // request: inside every guest's first window
 inline constexpr uint64_t kPayloadOffset = uint64_t{2} << 20;
-inline constexpr uint64_t kBookOffset = kPayloadOffset - kBookFiles * sizeof(BookFile);  // request: there too
+inline constexpr uint64_t kBookOffset = kPayloadOffset - kBookFiles * sizeof(BookFile);  // of both; there too
 inline constexpr uint64_t kIdentityOffset = uint64_t{62} << 20;                          // reply
 inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;                            // reply
 
@@ -61,7 +61,7 @@ inline constexpr uint32_t kTableNumbers = 1024;
 
 constexpr uint64_t PayloadOffset(uint32_t slot) { return kPayloadOffset + uint64_t{slot} * kPayloadSize; }
 
-static_assert(kTextRulesOffset + kTextRulesSize <= kPayloadOffset);
+static_assert(kTextRulesOffset + kTextRulesSize <= kBookOffset);
 static_assert(PayloadOffset(kSlots) == kIdentityOffset);
 
 }  // namespace guise::wire

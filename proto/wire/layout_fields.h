@@ -132,6 +132,7 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(BookFile, identity),
     GUISE_FIELD(BookFile, learners),
     GUISE_FIELD(BookFile, reserved),
+    GUISE_FIELD(BookFile, path),
     GUISE_FIELD(BookFile, sites),
 
     GUISE_FIELD(PanicRecord, kind),
@@ -312,6 +313,8 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kActions),
     GUISE_CONSTANT(kPanics),
     GUISE_CONSTANT(kBookFiles),
+    GUISE_CONSTANT(kBookProbes),
+    GUISE_CONSTANT(kBookPath),
     GUISE_CONSTANT(kBookSites),
     GUISE_CONSTANT(kBookNumberBits),
     GUISE_CONSTANT(kBookNever),

@@ -92,6 +92,7 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
                {kActionsOffset, kActionsOffset + kActions * sizeof(Action)},
                {kDirectOffset, kDirectOffset + kDirectSize},
                {kTextRulesOffset, kTextRulesOffset + kTextRulesSize},
+               {kBookOffset, kBookOffset + kBookFiles * sizeof(BookFile)},
                {kPayloadOffset, PayloadOffset(kSlots)},
                {kIdentityOffset, kIdentityOffset + kProcesses * sizeof(Identity)},
                {kTablesOffset, kReplySizeDefault}},

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -44,6 +45,8 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(Reactor& reactor, Worke
   if (!memories.ok()) return memories.status();
   self.memories_ = *std::move(memories);
   if (absl::Status status = self.memories_->WriteTextRules(wanted.text_rules); !status.ok()) return status;
+
+  if (self.KeepsSites() && wanted.rewrite_after != 0) self.options_.sites->Fill(self.memories_);
 
   std::weak_ptr<Session> weak = session;
   Strand::Options strand;
@@ -119,6 +122,9 @@ absl::Status Session::Gone() const {
   return absl::FailedPreconditionError(
       absl::StrCat("session ", absl::StrFormat("%08x", number()), " has ended; start another with `guise run`"));
 }
+
+// Guests name files that the server reads: those of its own user.
+bool Session::KeepsSites() const { return options_.sites != nullptr && owner_uid() == geteuid(); }
 
 bool Session::IsEnded() const {
   absl::MutexLock lock(&mutex_);
@@ -340,6 +346,7 @@ void Session::End() {
   const SessionInfo last = Info();
   strand_->Close();
   census_->Close();
+  if (KeepsSites()) options_.sites->Learn(memories_);
   for (auto& [id, connection] : connections) reactor_.Post(std::move(connection.close));
   options_.ended(last);
   ended_.Notify();

@@ -28,6 +28,7 @@
 #include "server/session/census.h"
 #include "server/session/sessions.h"
 #include "server/session/strand.h"
+#include "server/sites/site_library.h"
 
 namespace guise::server {
 
@@ -38,6 +39,7 @@ class Session : public std::enable_shared_from_this<Session> {
     SessionOptions session;
     EpochCompiler compile;
     absl::Duration join_within;
+    std::shared_ptr<SiteLibrary> sites;  // may be null
     // Called once, when the session has ended, on whatever thread ends it.
     std::function<void(const SessionInfo& last)> ended;
   };
@@ -91,6 +93,7 @@ class Session : public std::enable_shared_from_this<Session> {
   EpochSpec Spec(uint32_t number, std::vector<std::string> layers, std::vector<Override> overrides) const;
   absl::Status Gone() const;
   bool IsEnded() const;
+  bool KeepsSites() const;
   // It has ended, or will: everybody has hung up and no guest lives.
   bool Deserted();
 

@@ -172,6 +172,7 @@ absl::StatusOr<SessionInfo> Sessions::Create(const SessionOptions& options) {
   }
   uint64_t birth = 0;
   Session::Options made;
+  made.sites = state_->options.sites;
   {
     absl::MutexLock lock(&state.mutex);
     absl::StatusOr<uint32_t> number = state.ReserveLocked(options.name);

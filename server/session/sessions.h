@@ -34,6 +34,7 @@ namespace guise::server {
 
 class Reactor;
 class Session;
+class SiteLibrary;
 
 using Override = PlacementOverride;
 
@@ -104,6 +105,8 @@ class Sessions {
     EpochCompiler compile;
     // False: doorbells are waited for by futex(2) in a thread per session, as on kernels before 6.7.
     bool allow_io_uring = true;
+    // What sessions learn of call sites, for those to come; null: it is forgotten.
+    std::shared_ptr<SiteLibrary> sites;
     // A session that nobody has joined for so long ends.
     absl::Duration join_within = absl::Minutes(1);
   };

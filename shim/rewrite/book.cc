@@ -1,9 +1,9 @@
 #include "shim/rewrite/book.h"
 
-#include <initializer_list>
-
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/kernel.h"
+#include "shim/memories.h"
+#include "shim/view/file_name.h"
 
 namespace guise::shim {
 namespace {
@@ -14,29 +14,46 @@ using wire::BookSite;
 
 uint8_t g_chance;
 
-uint64_t Mixed(uint64_t hash, uint64_t word) {
-  constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
-  hash = (hash ^ word) * kMultiplier;
-  return hash ^ hash >> 29;
-}
-
 uint64_t IdentityOf(const struct stat& status) {
-  uint64_t hash = 1;
-  for (const uint64_t word : {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size), status.st_mtime,
-                              status.st_mtime_nsec, status.st_ctime, status.st_ctime_nsec}) {
-    hash = Mixed(hash, word);
-  }
-  return hash != 0 ? hash : 1;
+  return wire::BookIdentity({.device = status.st_dev,
+                             .inode = status.st_ino,
+                             .size = static_cast<uint64_t>(status.st_size),
+                             .modified = status.st_mtime,
+                             .modified_nanos = status.st_mtime_nsec,
+                             .changed = status.st_ctime,
+                             .changed_nanos = status.st_ctime_nsec});
 }
 
 uint64_t PlaceOf(const BookedSite& site) { return site.offset << wire::kBookNumberBits | site.nr; }
 
-BookFile* Find(uint64_t file, bool claims) {
-  constexpr uint32_t kProbes = 4;
-  auto* const book = reinterpret_cast<BookFile*>(reinterpret_cast<char*>(&RootRequest()) + wire::kBookOffset);
-  for (uint32_t i = 0; i < kProbes; ++i) {
+template <typename File>
+File* Find(File* book, uint64_t file) {
+  for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
+    File& at = book[(file + i) % wire::kBookFiles];
+    if (at.identity.Relaxed() == file) return &at;
+  }
+  return nullptr;
+}
+
+BookFile* Own() { return reinterpret_cast<BookFile*>(reinterpret_cast<char*>(&RootRequest()) + wire::kBookOffset); }
+
+// The file's name, for the server, which knows better than to believe it.
+void Name(BookFile* file, uint64_t address) {
+  char name[wire::kBookPath];
+  if (!FileNameAt(address, name, sizeof(name))) return;
+  for (uint32_t i = 0; i < wire::kBookPath && name[i] != 0; ++i)
+    file->path[i].StoreRelaxed(static_cast<uint8_t>(name[i]));
+}
+
+// The file's in this session, a new one if need be; null: there is no room.
+BookFile* Claim(uint64_t file, uint64_t address) {
+  BookFile* const book = Own();
+  for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
     BookFile& at = book[(file + i) % wire::kBookFiles];
-    if (claims && at.identity.Relaxed() == 0 && at.identity.CompareSwap(0, file)) at.learners.Add(1);
+    if (at.identity.Relaxed() == 0 && at.identity.CompareSwap(0, file)) {
+      at.learners.Add(1);
+      Name(&at, address);
+    }
     if (at.identity.Relaxed() == file) return &at;
   }
   return nullptr;
@@ -58,10 +75,9 @@ void SetChance(uint8_t chance) { g_chance = chance; }
 
 BookedFile NoteFile(const struct stat& status) {
   const uint64_t file = IdentityOf(status);
-  BookFile* const book = Find(file, false);
-  if (book == nullptr) return {file, true};
-  const bool learns = book->learners.Relaxed() < wire::kBookLearners || g_chance % wire::kBookLearnsOneIn == 0;
-  if (learns) book->learners.Add(1);
+  const Books books = FindInBooks(file);
+  const bool learns = books.learners() < wire::kBookLearners || g_chance % wire::kBookLearnsOneIn == 0;
+  if (learns && books.session != nullptr) Find(Own(), file)->learners.Add(1);
   return {file, learns};
 }
 
@@ -70,17 +86,19 @@ BookedFile NoteFile(int32_t fd) {
   return IsError(Native(Nr::fstat, fd, &status)) ? BookedFile{} : NoteFile(status);
 }
 
-const wire::BookFile* FindInBook(uint64_t file) { return Find(file, false); }
+Books FindInBooks(uint64_t file) {
+  return {Find<const BookFile>(SitesBefore(), file), Find<const BookFile>(Own(), file)};
+}
 
-void AddToBook(uint64_t file, const BookedSite& site, uint32_t times) {
-  BookFile* const book = Find(file, true);
+void AddToBook(uint64_t file, const BookedSite& site, uint64_t address, uint32_t times) {
+  BookFile* const book = Claim(file, address);
   BookSite* const entry = book == nullptr ? nullptr : EntryOf(book, site);
   constexpr uint32_t kMost = wire::kBookNever >> 1;
   if (entry != nullptr && entry->caught.Relaxed() < kMost) entry->caught.Add(times);
 }
 
-void StrikeOut(uint64_t file, const BookedSite& site) {
-  BookFile* const book = Find(file, true);
+void StrikeOut(uint64_t file, const BookedSite& site, uint64_t address) {
+  BookFile* const book = Claim(file, address);
   BookSite* const entry = book == nullptr ? nullptr : EntryOf(book, site);
   if (entry != nullptr) entry->caught.StoreRelaxed(wire::kBookNever);
 }

@@ -1,13 +1,14 @@
-// The session's site book, proto/wire/book.h: what processes learn of a file's call sites, for those that map it later.
+// The site books, proto/wire/book.h: what processes learn of a file's call sites, for those that map it later, and what
+// the server knows from sessions before.
 #ifndef GUISE_SHIM_REWRITE_BOOK_H_
 #define GUISE_SHIM_REWRITE_BOOK_H_
 
 #include <asm/stat.h>
 #include <stdint.h>
 
+#include <initializer_list>
+
 #include "proto/wire/book.h"
-#include "proto/wire/layout.h"
-#include "shim/memories.h"
 
 namespace guise::shim {
 
@@ -28,29 +29,41 @@ struct BookedSite {
   uint64_t text;        // its first eight bytes
   uint32_t caught = 0;  // in two processes, on average; of ForBookedSites
 };
-// The site has been caught, `times` more.
-void AddToBook(uint64_t file, const BookedSite& site, uint32_t times);
+// The site, which is at `address`, has been caught, `times` more.
+void AddToBook(uint64_t file, const BookedSite& site, uint64_t address, uint32_t times);
 // The site cannot be rewritten: it is not tried again.
-void StrikeOut(uint64_t file, const BookedSite& site);
+void StrikeOut(uint64_t file, const BookedSite& site, uint64_t address);
 
-// Null: nothing is known of the file.
-const wire::BookFile* FindInBook(uint64_t file);
+// What is known of a file; null: nothing.
+struct Books {
+  const wire::BookFile* before;   // from the server
+  const wire::BookFile* session;  // from this session's processes
+  uint64_t learners() const {
+    return (before == nullptr ? 0 : uint64_t{before->learners.Relaxed()}) +
+           (session == nullptr ? 0 : uint64_t{session->learners.Relaxed()});
+  }
+};
+Books FindInBooks(uint64_t file);
 
-// Calls `visit` with each site of the file in [start, end). Nothing of it is to be believed.
+// Calls `visit` with each site of the file in [start, end); twice, with a part of its calls, if both books know it.
+// Nothing of it is to be believed.
 template <typename Visit>
 void ForBookedSites(uint64_t file, uint64_t start, uint64_t end, Visit visit) {
-  const wire::BookFile* const book = FindInBook(file);
-  const uint32_t learners = book == nullptr ? 0 : book->learners.Relaxed();
+  const Books books = FindInBooks(file);
+  const uint64_t learners = books.learners();
   if (learners == 0) return;
-  for (const wire::BookSite& site : book->sites) {
-    const uint64_t place = site.place.Relaxed();
-    if (place == 0) return;
-    const uint32_t caught = site.caught.Relaxed();
-    const uint64_t offset = place >> wire::kBookNumberBits;
-    if (caught == wire::kBookNever || offset < start || offset >= end) continue;
-    constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
-    visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(),
-                     static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
+  for (const wire::BookFile* const book : {books.before, books.session}) {
+    if (book == nullptr) continue;
+    for (const wire::BookSite& site : book->sites) {
+      const uint64_t place = site.place.Relaxed();
+      if (place == 0) break;
+      const uint32_t caught = site.caught.Relaxed();
+      const uint64_t offset = place >> wire::kBookNumberBits;
+      if (caught == wire::kBookNever || offset < start || offset >= end) continue;
+      constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
+      visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(),
+                       static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
+    }
   }
 }
 

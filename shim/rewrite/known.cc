@@ -68,9 +68,7 @@ void SealText(const TextRange& range, int32_t fd) {
 
 bool KnownSites::Look(const ThreadBlock* block, const BookedFile& file, uint64_t start, uint64_t end) {
   if (file.identity == 0 || file.learns || !MayRewrite(block) || !IsAlone(block)) return false;
-  ForBookedSites(file.identity, start, end, [&](const BookedSite& booked) {
-    if (booked.caught > kStubCost) Add(booked);
-  });
+  ForBookedSites(file.identity, start, end, [&](const BookedSite& booked) { Add(booked); });
   return KeepWorthwhile();
 }
 
@@ -80,7 +78,7 @@ void KnownSites::Add(const BookedSite& booked) {
   uint32_t at = count_;
   while (at > 0 && sites_[at - 1].booked.offset > booked.offset) --at;
   if (at > 0 && sites_[at - 1].booked.offset == booked.offset) {
-    if (sites_[at - 1].booked.caught < booked.caught) sites_[at - 1].booked = booked;
+    sites_[at - 1].booked.caught += booked.caught;
     return;
   }
   for (uint32_t i = count_; i > at; --i) sites_[i] = sites_[i - 1];
@@ -95,11 +93,14 @@ bool KnownSites::KeepWorthwhile() {
     uint32_t caught = 0;
     uint32_t next = first;
     for (; next < count_ && sites_[next].booked.offset / kPage == sites_[first].booked.offset / kPage; ++next) {
-      caught += sites_[next].booked.caught - kStubCost;
+      const uint32_t of_site = sites_[next].booked.caught;
+      if (of_site > kStubCost) caught += of_site - kStubCost;
     }
     if (caught > kPageCost) {
       spared += caught - kPageCost;
-      for (uint32_t i = first; i < next; ++i) sites_[kept++] = sites_[i];
+      for (uint32_t i = first; i < next; ++i) {
+        if (sites_[i].booked.caught > kStubCost) sites_[kept++] = sites_[i];
+      }
     }
     first = next;
   }

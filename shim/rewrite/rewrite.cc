@@ -106,7 +106,7 @@ void Learn(uint64_t after, uint32_t nr, uint32_t times, bool never) {
       !ReadGuest(&booked.text, site))
     return;
   booked.offset = range.offset + (site - range.start);
-  never ? StrikeOut(range.file, booked) : AddToBook(range.file, booked, times);
+  never ? StrikeOut(range.file, booked, site) : AddToBook(range.file, booked, site, times);
 }
 
 }  // namespace

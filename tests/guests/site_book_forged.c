@@ -5,7 +5,7 @@
 #include "tests/guests/guest.h"
 
 // The session's memory, as docs/WIRE.md describes it.
-enum { kBookOffset = 1984 << 10, kFiles = 32, kSites = 84 };
+enum { kBookOffset = 1984 << 10, kFiles = 32, kPath = 208, kSites = 76 };
 struct Site {
   uint64_t place;
   uint64_t text;
@@ -15,7 +15,8 @@ struct Site {
 struct File {
   uint64_t identity;
   uint32_t learners;
-  uint32_t reserved[5];
+  uint32_t reserved;
+  char path[kPath];
   struct Site sites[kSites];
 };
 

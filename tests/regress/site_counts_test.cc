@@ -1,6 +1,7 @@
 // `guise ps --wide` and --json say how a session's calls were caught.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -25,7 +26,9 @@ class SiteCountsTest : public testing::Test {
 
   // The session's counts when the script has come to its end, by `guise ps --json`; and what --wide shows.
   Json Counts(const std::vector<std::string>& options, const std::string& before = "") {
-    Guise& guise = Guise::Shared(OrdinaryUser());
+    return Counts(Guise::Shared(OrdinaryUser()), options, before);
+  }
+  Json Counts(const Guise& guise, const std::vector<std::string>& options, const std::string& before) {
     std::vector<std::string> arguments = {"run", "--name", "counted"};
     arguments.insert(arguments.end(), options.begin(), options.end());
     for (const char* word : {"--", "dash", "-c"}) arguments.emplace_back(word);
@@ -62,6 +65,48 @@ TEST_F(SiteCountsTest, SitesOfFilesKnownFromProcessesBeforeAreRewrittenAtOnce) {
   EXPECT_GT(sites["known"].Number(), 0);
   EXPECT_GE(sites["near"].Number(), sites["known"].Number());
   EXPECT_EQ(Counts({"--mechanism", "sud"}, runs)["known"].Number(), 0);
+}
+
+// A session of so few processes that all of them learn, where none has run before.
+constexpr char kFewRuns[] = "for i in 1 2 3 4; do dash -c 'test -e / && test -d /'; done; ";
+constexpr char kManyRuns[] = "for i in 1 2 3 4 5 6 7 8 9 10; do dash -c 'test -e / && test -d /'; done; ";
+
+TEST_F(SiteCountsTest, ASessionKnowsWhatThoseBeforeHaveLearned) {
+  EXPECT_EQ(Counts({}, kFewRuns)["known"].Number(), 0) << "not where nothing is kept";
+
+  Guise guise(OrdinaryUser());
+  guise.KeepSites();
+  // A session's guests may be faster than the server is with what it knows, and all learn by chance.
+  constexpr int kSessions = 20;
+  const auto knows = [&] {
+    for (int i = 0; i < kSessions; ++i) {
+      if (Counts(guise, {}, kFewRuns)["known"].Number() > 0) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(guise.StartServer().ok());
+  Counts(guise, {}, kManyRuns);
+  EXPECT_TRUE(knows());
+
+  // The next server too, from the file.
+  const std::string book = guise.cache_directory() + "/sites";
+  ASSERT_TRUE(guise.StopServer().ok());
+  ASSERT_TRUE(guise.StartServer().ok());
+  EXPECT_TRUE(knows());
+
+  // From a damaged one nothing, but it learns again.
+  ASSERT_TRUE(guise.StopServer().ok());
+  std::string bytes = ReadFile(book);
+  ASSERT_GT(bytes.size(), 100u);
+  bytes[bytes.size() / 2] ^= 1;
+  WriteFile(book, bytes, 0600);
+  if (geteuid() == 0) {
+    ASSERT_EQ(chown(book.c_str(), OrdinaryUser().uid, OrdinaryUser().gid), 0);
+  }
+  ASSERT_TRUE(guise.StartServer().ok());
+  EXPECT_EQ(Counts(guise, {}, kFewRuns)["known"].Number(), 0);
+  Counts(guise, {}, kManyRuns);
+  EXPECT_TRUE(knows());
 }
 
 // The C library opens and reads a directory at sites of its own, one of which lies on two pages.

@@ -102,6 +102,7 @@ bool Guise::Available() { return !Stage::Get().prefix().empty(); }
 std::vector<std::string> Guise::Environment() const {
   std::vector<std::string> env = BaseEnvironment(home_);
   env.push_back("GUISE_RUNTIME_DIR=" + runtime_directory_);
+  env.push_back("GUISE_CACHE_DIR=" + cache_directory_);
   return env;
 }
 

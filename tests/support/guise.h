@@ -64,6 +64,11 @@ class Guise {
   // Whether this test was built with, or pointed to, an installed tree.
   static bool Available();
 
+  // Sessions are given what those before have learned of call sites, from now on; else each begins anew, whatever ran
+  // before it. REQUIRES: no server runs.
+  void KeepSites() { cache_directory_ = home_ + "/cache"; }
+  const std::string& cache_directory() const { return cache_directory_; }
+
   // Words put in front of every command line from now on: a program that confines what it executes.
   void SetWrapper(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
 
@@ -71,7 +76,7 @@ class Guise {
   const std::string& home() const { return home_; }
   const std::string& runtime_directory() const { return runtime_directory_; }
 
-  // The environment that programs are given: BaseEnvironment and GUISE_RUNTIME_DIR.
+  // The environment that programs are given: BaseEnvironment, GUISE_RUNTIME_DIR and GUISE_CACHE_DIR.
   std::vector<std::string> Environment() const;
 
   // `guise ARGUMENTS`, in the home.
@@ -94,6 +99,7 @@ class Guise {
   std::string prefix_;
   std::string home_;
   std::string runtime_directory_;
+  std::string cache_directory_;
   std::vector<std::string> wrapper_;
   bool started_ = false;
 };

@@ -1,0 +1,151 @@
+#include "server/sites/elf_text.h"
+
+#include <Zydis/Zydis.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "proto/wire/book.h"
+
+namespace guise::server {
+namespace {
+
+constexpr size_t kMostSegments = 64;
+constexpr uint32_t kMostFunctions = 1u << 20;
+// Of a function in front of a site: more is no C library's.
+constexpr uint64_t kMostDecoded = 64 << 10;
+constexpr size_t kLongestInstruction = ZYDIS_MAX_INSTRUCTION_LENGTH;
+
+uint64_t IdentityOf(const struct stat& status) {
+  return wire::BookIdentity({.device = status.st_dev,
+                             .inode = status.st_ino,
+                             .size = static_cast<uint64_t>(status.st_size),
+                             .modified = static_cast<uint64_t>(status.st_mtim.tv_sec),
+                             .modified_nanos = static_cast<uint64_t>(status.st_mtim.tv_nsec),
+                             .changed = static_cast<uint64_t>(status.st_ctim.tv_sec),
+                             .changed_nanos = static_cast<uint64_t>(status.st_ctim.tv_nsec)});
+}
+
+}  // namespace
+
+std::optional<ElfText> ElfText::Open(const std::string& path, uint64_t identity) {
+  // What is no regular file must not be waited for.
+  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status = {};
+  if (!fd || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || IdentityOf(status) != identity) {
+    return std::nullopt;
+  }
+  ElfText text(std::move(fd));
+  if (!text.ReadHeaders()) return std::nullopt;
+  return text;
+}
+
+bool ElfText::Read(uint64_t offset, void* to, size_t size) const {
+  if (offset > INT64_MAX) return false;
+  return pread(fd_.get(), to, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
+}
+
+bool ElfText::ReadHeaders() {
+  Elf64_Ehdr head;
+  if (!Read(0, &head, sizeof(head)) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+      head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != EM_X86_64 || head.e_phentsize != sizeof(Elf64_Phdr) ||
+      head.e_phnum > kMostSegments) {
+    return false;
+  }
+  std::vector<Elf64_Phdr> all(head.e_phnum);
+  if (!Read(head.e_phoff, all.data(), all.size() * sizeof(Elf64_Phdr))) return false;
+  for (const Elf64_Phdr& one : all) {
+    if (one.p_type != PT_LOAD) continue;
+    segments_.push_back({one.p_offset, one.p_vaddr, one.p_filesz, (one.p_flags & PF_X) != 0});
+  }
+  const auto frames =
+      std::find_if(all.begin(), all.end(), [](const Elf64_Phdr& one) { return one.p_type == PT_GNU_EH_FRAME; });
+  return frames != all.end() && ReadFunctions(frames->p_vaddr);
+}
+
+// ABI: the Linux Standard Base, "Exception Frames": .eh_frame_hdr, with the encodings that linkers write.
+bool ElfText::ReadFunctions(uint64_t header) {
+  struct Head {
+    uint8_t version, frame_encoding, count_encoding, table_encoding;
+    int32_t frame;
+    uint32_t count;
+  } head;
+  static_assert(sizeof(head) == 12);
+  constexpr uint8_t kUdata4 = 0x03;
+  constexpr uint8_t kDataRelativeSdata4 = 0x3b;
+  const std::optional<uint64_t> at = OffsetOf(header);
+  if (!at.has_value() || !Read(*at, &head, sizeof(head)) || head.version != 1 || head.count_encoding != kUdata4 ||
+      head.table_encoding != kDataRelativeSdata4 || head.count > kMostFunctions) {
+    return false;
+  }
+  header_ = header;
+  functions_.resize(head.count);
+  return Read(*at + sizeof(head), functions_.data(), functions_.size() * sizeof(Entry)) &&
+         std::is_sorted(functions_.begin(), functions_.end(),
+                        [](const Entry& a, const Entry& b) { return a.start < b.start; });
+}
+
+std::optional<uint64_t> ElfText::OffsetOf(uint64_t address) const {
+  for (const Segment& segment : segments_) {
+    if (address - segment.address < segment.size) return segment.offset + (address - segment.address);
+  }
+  return std::nullopt;
+}
+
+std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
+  const auto relative = static_cast<int64_t>(address - header_);
+  auto after = std::upper_bound(functions_.begin(), functions_.end(), relative,
+                                [](int64_t wanted, const Entry& entry) { return wanted < entry.start; });
+  if (after == functions_.begin()) return std::nullopt;
+  const Entry& entry = *--after;
+  const uint64_t start = header_ + static_cast<uint64_t>(int64_t{entry.start});
+  const uint64_t description = header_ + static_cast<uint64_t>(int64_t{entry.description});
+  // An FDE whose addresses are encoded as pc-relative sdata4, as compilers do it, says where it begins once more.
+  struct Fde {
+    uint32_t length, cie;
+    int32_t start;
+    uint32_t size;
+  } fde;
+  const std::optional<uint64_t> at = OffsetOf(description);
+  if (!at.has_value() || !Read(*at, &fde, sizeof(fde)) || fde.cie == 0) return std::nullopt;
+  if (description + offsetof(Fde, start) + static_cast<uint64_t>(int64_t{fde.start}) != start) return std::nullopt;
+  if (address - start >= fde.size) return std::nullopt;
+  return Function{start, fde.size};
+}
+
+bool ElfText::HasSyscall(uint64_t offset, uint64_t text) const {
+  const auto segment = std::find_if(segments_.begin(), segments_.end(), [&](const Segment& one) {
+    return one.executable && offset - one.offset < one.size;
+  });
+  if (segment == segments_.end()) return false;
+  const uint64_t site = segment->address + (offset - segment->offset);
+  const std::optional<Function> function = FunctionAt(site);
+  if (!function.has_value() || site - function->start > kMostDecoded) return false;
+  const uint64_t before = site - function->start;
+  // What follows the function is of no interest, but must be there for `text`.
+  std::vector<uint8_t> code(before + sizeof(text));
+  if (before > offset - segment->offset || !Read(offset - before, code.data(), code.size())) return false;
+  uint64_t there;
+  memcpy(&there, code.data() + before, sizeof(there));
+  constexpr uint64_t kSyscall = 0x050f;
+  if (there != text || (there & 0xffff) != kSyscall || function->size - before < 2) return false;
+
+  ZydisDecoder decoder;
+  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  uint64_t at = 0;
+  while (at < before) {
+    ZydisDecodedInstruction instruction;
+    const size_t size = std::min<size_t>(kLongestInstruction, code.size() - at);
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data() + at, size, &instruction))) {
+      return false;
+    }
+    at += instruction.length;
+  }
+  return at == before;
+}
+
+}  // namespace guise::server

@@ -1,0 +1,346 @@
+// What guests, or a file on disk, claim of call sites is kept only where the server finds it in the file itself.
+#include <gtest/gtest.h>
+#include <link.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <string>
+
+#include "proto/wire/book.h"
+#include "proto/wire/layout.h"
+#include "server/channel/shared_memory.h"
+#include "server/sites/elf_text.h"
+#include "server/sites/library_file.h"
+#include "server/sites/session_book.h"
+#include "server/sites/site_library.h"
+
+// A call's site, and bytes that look like one in the middle of an instruction. The functions are the compiler's, so
+// that the linker's table knows them.
+extern "C" [[gnu::noinline]] long TrueSite() {
+  long result = 39;  // getpid
+  asm volatile(".globl true_site\ntrue_site: syscall" : "+a"(result) : : "rcx", "r11", "memory");
+  return result;
+}
+extern "C" [[gnu::noinline]] long FalseSite() {
+  long result;
+  asm volatile(".globl false_site\nmov $0x050f, %%eax\n.set false_site, . - 4" : "=a"(result));
+  return result;
+}
+extern "C" const char true_site[], false_site[];
+
+namespace guise::server {
+namespace {
+
+struct Place {
+  std::string path;
+  uint64_t offset;
+  uint64_t text;
+};
+
+// Where this program's own code lies in its file.
+Place PlaceOf(const char* address) {
+  struct Wanted {
+    uint64_t address;
+    uint64_t offset = 0;
+  } wanted{reinterpret_cast<uint64_t>(address)};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* data) {
+        auto* const found = static_cast<Wanted*>(data);
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+          const uint64_t at = found->address - (info->dlpi_addr + segment.p_vaddr);
+          if (segment.p_type == PT_LOAD && at < segment.p_filesz) found->offset = segment.p_offset + at;
+        }
+        return found->offset != 0 ? 1 : 0;
+      },
+      &wanted);
+  char path[4096] = {};
+  EXPECT_GT(readlink("/proc/self/exe", path, sizeof(path) - 1), 0);
+  uint64_t text;
+  memcpy(&text, address, sizeof(text));
+  return {path, wanted.offset, text};
+}
+
+uint64_t IdentityOf(const std::string& path) {
+  struct stat status = {};
+  EXPECT_EQ(stat(path.c_str(), &status), 0);
+  return wire::BookIdentity(
+      {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
+       static_cast<uint64_t>(status.st_mtim.tv_sec), static_cast<uint64_t>(status.st_mtim.tv_nsec),
+       static_cast<uint64_t>(status.st_ctim.tv_sec), static_cast<uint64_t>(status.st_ctim.tv_nsec)});
+}
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void Write(const std::string& path, const std::string& contents) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << contents;
+}
+
+class SitesTest : public testing::Test {
+ protected:
+  SitesTest() {
+    char name[] = "/tmp/sites_test.XXXXXX";
+    directory_ = mkdtemp(name);
+  }
+  ~SitesTest() override {
+    for (const char* file : {"/book/sites", "/book", "/elf", ""}) remove((directory_ + file).c_str());
+  }
+
+  std::string directory_;
+};
+
+TEST_F(SitesTest, ASyscallInstructionIsOneWhereItsFunctionSaysSo) {
+  const Place site = PlaceOf(true_site);
+  const std::optional<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
+  ASSERT_TRUE(text.has_value());
+  EXPECT_TRUE(text->HasSyscall(site.offset, site.text));
+  EXPECT_FALSE(text->HasSyscall(site.offset, site.text ^ (uint64_t{1} << 63)));
+  EXPECT_FALSE(text->HasSyscall(site.offset + 1, site.text));
+  for (const uint64_t offset : {uint64_t{0}, uint64_t{1} << 40, UINT64_MAX, UINT64_MAX - 8}) {
+    EXPECT_FALSE(text->HasSyscall(offset, site.text)) << offset;
+  }
+}
+
+TEST_F(SitesTest, TheSameBytesWithinAnInstructionAreNone) {
+  const Place site = PlaceOf(false_site);
+  ASSERT_EQ(site.text & 0xffff, 0x050fu) << "the bytes of a syscall instruction";
+  const std::optional<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
+  ASSERT_TRUE(text.has_value());
+  EXPECT_FALSE(text->HasSyscall(site.offset, site.text));
+  EXPECT_EQ(FalseSite(), 0x050f);
+  EXPECT_EQ(TrueSite(), getpid());
+}
+
+TEST_F(SitesTest, OnlyTheFileThatWasMeantIsRead) {
+  const Place site = PlaceOf(true_site);
+  EXPECT_FALSE(ElfText::Open(site.path, IdentityOf(site.path) + 1).has_value());
+  EXPECT_FALSE(ElfText::Open("/no/such/file", 1).has_value());
+  for (const char* other : {"/dev/zero", "/tmp", "/etc/passwd"}) {
+    EXPECT_FALSE(ElfText::Open(other, IdentityOf(other)).has_value()) << other;
+  }
+  const std::string pipe = directory_ + "/elf";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_FALSE(ElfText::Open(pipe, IdentityOf(pipe)).has_value()) << "and not waited for";
+}
+
+// Whatever the file holds, each answer is given, and no byte outside of it is read (under the address sanitizer).
+TEST_F(SitesTest, AnyFileMayBeAskedOf) {
+  const Place site = PlaceOf(true_site);
+  const std::string sound = Contents(site.path);
+  const std::string path = directory_ + "/elf";
+  std::mt19937_64 random(1);
+  int opened = 0;
+  for (int round = 0; round < 400; ++round) {
+    std::string bytes = sound;
+    // The headers, and what they lead to.
+    for (int i = 0; i < 4; ++i) {
+      const uint64_t where = round % 2 == 0 ? random() % 1024 : random() % bytes.size();
+      bytes[where] = static_cast<char>(random());
+    }
+    if (round % 8 == 7) bytes.resize(random() % bytes.size());
+    Write(path, bytes);
+    const std::optional<ElfText> text = ElfText::Open(path, IdentityOf(path));
+    if (!text.has_value()) continue;
+    ++opened;
+    text->HasSyscall(site.offset, site.text);
+    text->HasSyscall(random() % (2 * sound.size()), random());
+  }
+  EXPECT_GT(opened, 50) << "most of a file does not matter to what is asked";
+}
+
+sites::Library OneFile(const Place& site) {
+  sites::Library library;
+  sites::File* const file = library.add_files();
+  file->set_path(site.path);
+  file->set_identity(IdentityOf(site.path));
+  file->set_learners(8);
+  sites::Site* const one = file->add_sites();
+  one->set_offset(site.offset);
+  one->set_nr(39);
+  one->set_text(site.text);
+  one->set_caught(64);
+  return library;
+}
+
+TEST_F(SitesTest, AFileIsReadAsItWasWritten) {
+  const std::string book = directory_ + "/book";
+  EXPECT_TRUE(absl::IsNotFound(ReadLibrary(book).status()));
+  const sites::Library library = OneFile(PlaceOf(true_site));
+  ASSERT_TRUE(WriteLibrary(book, library).ok());
+  ASSERT_TRUE(ReadLibrary(book).ok());
+  EXPECT_EQ(ReadLibrary(book)->SerializeAsString(), library.SerializeAsString());
+  struct stat status = {};
+  ASSERT_EQ(stat((book + "/sites").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(SitesTest, ADamagedFileIsNone) {
+  const std::string book = directory_ + "/book";
+  ASSERT_TRUE(WriteLibrary(book, OneFile(PlaceOf(true_site))).ok());
+  const std::string sound = Contents(book + "/sites");
+  for (size_t at = 0; at < sound.size(); at += 7) {
+    std::string bytes = sound;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+    Write(book + "/sites", bytes);
+    EXPECT_TRUE(absl::IsDataLoss(ReadLibrary(book).status())) << at;
+    Write(book + "/sites", sound.substr(0, at));
+    EXPECT_TRUE(absl::IsDataLoss(ReadLibrary(book).status())) << at;
+  }
+}
+
+// A session's memories, written as its guests do.
+class FakeSession {
+ public:
+  FakeSession() : memories_(*SessionMemories::Create(1, wire::kReplySizeDefault)) {
+    guest_ = static_cast<char*>(
+        mmap(nullptr, wire::kFirstWindow, PROT_READ | PROT_WRITE, MAP_SHARED, memories_->request.fd(), 0));
+    EXPECT_NE(guest_, MAP_FAILED);
+  }
+  ~FakeSession() { munmap(guest_, wire::kFirstWindow); }
+
+  std::shared_ptr<const SessionMemories> memories() const { return memories_; }
+
+  wire::BookFile& Claim(uint64_t identity, const std::string& path, uint32_t learners) {
+    auto& file = reinterpret_cast<wire::BookFile*>(guest_ + wire::kBookOffset)[identity % wire::kBookFiles];
+    file.identity.StoreRelaxed(identity);
+    file.learners.StoreRelaxed(learners);
+    for (size_t i = 0; i < path.size() && i < wire::kBookPath; ++i) {
+      file.path[i].StoreRelaxed(static_cast<uint8_t>(path[i]));
+    }
+    return file;
+  }
+  static void Add(wire::BookFile& file, int at, const Place& site, uint32_t caught) {
+    file.sites[at].place.StoreRelaxed(site.offset << wire::kBookNumberBits | 39);
+    file.sites[at].text.StoreRelaxed(site.text);
+    file.sites[at].caught.StoreRelaxed(caught);
+  }
+
+  // What the server has written; null: nothing of the file.
+  const wire::BookFile* Known(uint64_t identity) const {
+    const auto* const book = reinterpret_cast<const wire::BookFile*>(memories_->reply.data() + wire::kBookOffset);
+    for (uint32_t i = 0; i < wire::kBookFiles; ++i) {
+      if (book[i].identity.Acquire() == identity) return &book[i];
+    }
+    return nullptr;
+  }
+
+ private:
+  std::shared_ptr<SessionMemories> memories_;
+  char* guest_;
+};
+
+class SiteLibraryTest : public SitesTest {
+ protected:
+  SiteLibraryTest() : site_(PlaceOf(true_site)), identity_(IdentityOf(site_.path)), book_(directory_ + "/book") {}
+
+  // A session in which the site took so many signals in so many processes.
+  void LearnTrueSite(SiteLibrary& library, uint32_t learners, uint32_t caught) const {
+    FakeSession session;
+    FakeSession::Add(session.Claim(identity_, site_.path, learners), 0, site_, caught);
+    library.Learn(session.memories());
+    library.Settle();
+  }
+
+  Place site_;
+  uint64_t identity_;
+  std::string book_;
+};
+
+TEST_F(SiteLibraryTest, WhatOneSessionLearnsTheNextOneKnows) {
+  SiteLibrary library("");
+  LearnTrueSite(library, 3, 90);
+  LearnTrueSite(library, 1, 10);
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  const wire::BookFile* const known = session.Known(identity_);
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(known->learners.Relaxed(), 4u);
+  EXPECT_EQ(known->sites[0].place.Relaxed(), site_.offset << wire::kBookNumberBits | 39);
+  EXPECT_EQ(known->sites[0].text.Relaxed(), site_.text);
+  EXPECT_EQ(known->sites[0].caught.Relaxed(), 100u);
+  EXPECT_EQ(known->sites[1].place.Relaxed(), 0u);
+}
+
+TEST_F(SiteLibraryTest, ItIsKeptForTheNextServer) {
+  {
+    SiteLibrary library(book_);
+    LearnTrueSite(library, 8, 80);
+  }
+  SiteLibrary library(book_);
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  ASSERT_NE(session.Known(identity_), nullptr);
+  EXPECT_EQ(session.Known(identity_)->sites[0].caught.Relaxed(), 80u);
+}
+
+TEST_F(SiteLibraryTest, WhatAGuestForgesIsNotGivenToOthers) {
+  SiteLibrary library("");
+  FakeSession forger;
+  wire::BookFile& file = forger.Claim(identity_, site_.path, 8);
+  FakeSession::Add(file, 0, PlaceOf(false_site), 1000);
+  FakeSession::Add(file, 1, {"", site_.offset + 2, site_.text}, 1000);
+  FakeSession::Add(file, 2, site_, 1000);
+  forger.Claim(identity_ + 1, site_.path, 8);
+  FakeSession::Add(forger.Claim(77, "/dev/zero", 8), 0, site_, 1000);
+  FakeSession::Add(forger.Claim(78, "sites", 8), 0, site_, 1000);
+  library.Learn(forger.memories());
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  ASSERT_NE(session.Known(identity_), nullptr);
+  EXPECT_EQ(session.Known(identity_)->sites[0].place.Relaxed(), site_.offset << wire::kBookNumberBits | 39);
+  EXPECT_EQ(session.Known(identity_)->sites[1].place.Relaxed(), 0u);
+  for (const uint64_t other : {identity_ + 1, uint64_t{77}, uint64_t{78}}) EXPECT_EQ(session.Known(other), nullptr);
+}
+
+TEST_F(SiteLibraryTest, WhatIsForgedOnDiskIsNotGivenToAnybody) {
+  Place wrong = PlaceOf(false_site);
+  ASSERT_TRUE(WriteLibrary(book_, OneFile(wrong)).ok());
+  SiteLibrary library(book_);
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  EXPECT_EQ(session.Known(identity_), nullptr);
+}
+
+TEST_F(SiteLibraryTest, ASiteThatCannotBeRewrittenIsForgotten) {
+  SiteLibrary library("");
+  LearnTrueSite(library, 8, 80);
+  LearnTrueSite(library, 1, wire::kBookNever);
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  const wire::BookFile* const known = session.Known(identity_);
+  EXPECT_TRUE(known == nullptr || known->sites[0].place.Relaxed() == 0);
+}
+
+// A book that grows for years says what holds now.
+TEST_F(SiteLibraryTest, AveragesFollowWhatHappensLater) {
+  SiteLibrary library("");
+  for (int i = 0; i < 4; ++i) LearnTrueSite(library, 4000, 40000);
+  for (int i = 0; i < 40; ++i) LearnTrueSite(library, 4000, 4000);
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  const wire::BookFile* const known = session.Known(identity_);
+  ASSERT_NE(known, nullptr);
+  EXPECT_LE(known->learners.Relaxed(), 8192u);
+  EXPECT_LT(known->sites[0].caught.Relaxed(), 2 * known->learners.Relaxed());
+}
+
+}  // namespace
+}  // namespace guise::server
