@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/launch/server_start.h"
 
@@ -44,7 +45,15 @@ absl::StatusOr<Client> Client::ConnectOrStart(const SignalState& signals, int id
 absl::Time Client::DeadlineIn(absl::Duration timeout) { return absl::Now() + timeout; }
 
 absl::Status Client::ToAbsl(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  // gRPC's own, of a connection that broke in the middle; what the server says names its object.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_message().find(';') == std::string::npos) {
+    return absl::Status(code, absl::StrCat("the server has gone while it was asked (", status.error_message(),
+                                           "); ask again, `guise run` starts another"));
+  }
+  if (!status.error_message().empty() || status.ok()) return absl::Status(code, status.error_message());
+  return absl::Status(code, absl::StrCat("the server could not be asked (", absl::StatusCodeToString(code),
+                                         "); is a name that was given not UTF-8?"));
 }
 
 }  // namespace guise::server

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "server/cli/command.h"
 #include "server/cli/doctor/probes.h"
 #include "server/launch/signal_state.h"
@@ -85,6 +86,11 @@ int Main(int argc, char** argv) {
                                     [&](const CommandName& known) { return !words.empty() && words[0] == known.name; });
   for (const CommandName& known : kCommands) {
     if (!is_known || words[0] == known.name) known.add(app, invocation);
+  }
+  if (!words.empty() && !is_known && words[0][0] != '-') {
+    return Fail(absl::InvalidArgumentError(
+                    absl::StrCat("there is no command \"", words[0], "\"; `guise --help` lists ", "those there are")),
+                kExitUsage);
   }
   const bool runs_guest = !words.empty() && (words[0] == "run" || words[0] == "exec");
   std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them

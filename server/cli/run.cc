@@ -132,13 +132,17 @@ struct Launcher {
   // `guest`: whose sandbox is joined; 0: a new one.
   absl::Status LayFloor(const v1::SandboxPolicy& policy, pid_t guest) {
     const std::string here = WorkingDirectory();
-    absl::StatusOr<Floor> prepared = Floor::Prepare(policy, start.path, here, guest);
+    const std::string program = start.path[0] == '/' || here.empty() ? start.path : absl::StrCat(here, "/", start.path);
+    absl::StatusOr<Floor> prepared = Floor::Prepare(policy, program, here, guest);
     if (!prepared.ok()) return prepared.status();
+    // From where it starts, its name would be another.
+    if (!prepared->moved_to().empty()) start.path = program;
     start.floor = &floor.emplace(*std::move(prepared));
     floor->SetTmpdir(policy, start.environment);
     if (!floor->moved_to().empty()) {
       fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-              here.c_str(), floor->moved_to().c_str());
+              here.empty() ? "the working directory, which has no name any more," : here.c_str(),
+              floor->moved_to().c_str());
     }
     return absl::OkStatus();
   }

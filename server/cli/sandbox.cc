@@ -28,6 +28,20 @@ absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
   return ParsePolicy(*text, absl::StrCat("policy ", path));
 }
 
+// As the policy wants it: absolute, and text.
+absl::StatusOr<std::string> Absolute(const std::string& path) {
+  std::string absolute = path;
+  if (!path.empty() && path[0] != '/') {
+    const std::string here = WorkingDirectory();
+    if (here.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("path \"", path, "\": the working directory has no name any more; name an absolute path"));
+    }
+    absolute = absl::StrCat(here, "/", path);
+  }
+  return absolute;
+}
+
 v1::Network NetworkOf(const std::string& word) {
   if (word == "host") return v1::NETWORK_HOST;
   return word == "loopback" ? v1::NETWORK_LOOPBACK : v1::NETWORK_NONE;
@@ -37,7 +51,8 @@ v1::Network NetworkOf(const std::string& word) {
 
 std::string WorkingDirectory() {
   char path[PATH_MAX];
-  return getcwd(path, sizeof(path)) != nullptr ? path : "/";
+  // ABI: getcwd(3): "(unreachable)" stands before what is not below the root.
+  return getcwd(path, sizeof(path)) != nullptr && path[0] == '/' ? path : "";
 }
 
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags) {
@@ -88,8 +103,10 @@ absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
   }
   if (!flags.preset.empty()) policy.set_preset(flags.preset);
   for (const auto& [path, access] : flags.paths) {
+    absl::StatusOr<std::string> absolute = Absolute(path);
+    if (!absolute.ok()) return absolute.status();
     v1::PathRule* const rule = policy.add_paths();
-    rule->set_path(path.empty() || path[0] == '/' ? path : absl::StrCat(WorkingDirectory(), "/", path));
+    rule->set_path(*std::move(absolute));
     rule->set_access(access);
   }
   if (!flags.network.empty()) policy.set_network(NetworkOf(flags.network));

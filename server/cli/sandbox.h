@@ -32,7 +32,7 @@ struct SandboxFlags {
 // Adds --policy, --preset, --ro, --rw, --hide, --tmp, --net, --processes, --hostname and --best-effort.
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags);
 
-// Of this process; "/" where it cannot be told.
+// Of this process; empty where it has no name: it was removed, or is not below the root.
 std::string WorkingDirectory();
 
 // The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT;

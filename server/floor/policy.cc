@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -44,6 +45,22 @@ const std::vector<Preset>& Presets() {
   return presets;
 }
 
+// What a protobuf string may be; surrogates and needless length are not looked for, the parser refuses them.
+bool IsUtf8(std::string_view text) {
+  size_t follow = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool follows = (byte & 0xc0) == 0x80;
+    if (follows != (follow > 0)) return false;
+    if (follows) {
+      --follow;
+    } else if (byte >= 0xc0) {
+      follow = byte >= 0xf0 ? 3 : byte >= 0xe0 ? 2 : 1;
+    }
+  }
+  return follow == 0;
+}
+
 absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   if (path.empty() || path[0] != '/') {
     return absl::InvalidArgumentError(absl::StrCat("path \"", path, "\" is not absolute; begin it with a slash"));
@@ -52,6 +69,10 @@ absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   if (real == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("path \"", path, "\": ", strerror(errno), "; rules name what is there"));
+  }
+  if (!IsUtf8(real.get())) {
+    return absl::InvalidArgumentError(absl::StrCat("path \"", absl::CHexEscape(real.get()),
+                                                   "\" is not UTF-8; name a directory above it, or rename it"));
   }
   return std::string(real.get());
 }
@@ -145,6 +166,11 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   if (preset == Presets().end()) {
     return absl::InvalidArgumentError(
         absl::StrCat("there is no preset \"", wanted, "\"; presets are ", absl::StrJoin(PresetNames(), ", ")));
+  }
+  if (preset->writes_working_directory && surroundings.working_directory.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("preset \"", wanted,
+                                                   "\" makes the working directory writable, which ",
+                                                   "has no name any more; go to one that there is"));
   }
   v1::SandboxPolicy complete;
   complete.set_preset(wanted);

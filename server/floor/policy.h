@@ -18,7 +18,7 @@ absl::StatusOr<v1::SandboxPolicy> ParsePolicy(std::string_view text, const std::
 // What a host looks like to a policy.
 struct PolicySurroundings {
   std::string home;               // of the user; may be empty
-  std::string working_directory;  // of the launcher
+  std::string working_directory;  // of the launcher; empty: it has no name
   std::string runtime_directory;  // Guise's own
   bool has_namespaces = true;     // can be made
 };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
@@ -127,6 +128,13 @@ void Sessions::State::Ended(const SessionInfo& last) {
 }
 
 absl::StatusOr<uint32_t> Sessions::State::ReserveLocked(const std::string& name) {
+  constexpr size_t kLongestName = 64;
+  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= ' ' && c != 0x7f; });
+  if (!plain || name.size() > kLongestName) {
+    return absl::InvalidArgumentError(absl::StrCat("the session name '", absl::CHexEscape(name.substr(0, kLongestName)),
+                                                   "' is no name: at most ", kLongestName,
+                                                   " bytes, none of them a control character"));
+  }
   if (ParseId(name).has_value()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the session name '", name, "' could be taken for an id; choose another"));

@@ -54,6 +54,8 @@ constexpr Looks Make(const syscall::Row& row) {
   }
   const syscall::Positions positions = syscall::PositionsOf(static_cast<uint32_t>(row.nr));
   looks.paths = positions.paths;
+  // Its source is a path where one is bound to another.
+  if (row.nr == Nr::mount) looks.paths |= 1;
   // A mapping without a file ignores its fd.
   if (row.nr != Nr::mmap) looks.fds = positions.fds;
   return looks;

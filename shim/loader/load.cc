@@ -29,6 +29,7 @@
 #include "shim/placement.h"
 #include "shim/rewrite/book.h"
 #include "shim/rewrite/known.h"
+#include "shim/rewrite/mappings.h"
 #include "shim/rewrite/rewrite.h"
 #include "shim/rewrite/site_stub.h"
 #include "shim/rewrite/text.h"
@@ -144,6 +145,7 @@ void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
   Check(file.fd, "the ELF interpreter cannot be opened");
   Read(&file, "the ELF interpreter has changed");
   Map(block, file, &loaded->interpreter);
+  NoteInterpreter(loaded->interpreter.start_code, loaded->interpreter.end_code);
 }
 
 void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {

@@ -7,6 +7,9 @@
 
 namespace guise::shim {
 
+// Where the program's ELF interpreter has its text. REQUIRES: the program has not begun.
+void NoteInterpreter(uint64_t start, uint64_t end);
+
 // A file's text is to be mapped for this process alone: who makes the call tells NoteMapped its result.
 bool MapsText(const GuestCall& call);
 void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result);

@@ -4,7 +4,6 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
-#include <linux/inotify.h>
 #include <linux/stat.h>
 #include <linux/un.h>
 
@@ -17,6 +16,7 @@
 #include "shim/signal/interrupt.h"
 #include "shim/view/hidden_path.h"
 #include "shim/view/open_flags.h"
+#include "shim/view/path_use.h"
 
 #ifndef AT_EXECVE_CHECK
 #define AT_EXECVE_CHECK 0x10000
@@ -34,14 +34,6 @@ constexpr uint8_t kPathMask = 7;  // the position of the first path, plus one; 0
 constexpr uint8_t kTwoPaths = 1 << 3;
 constexpr uint8_t kAddress = 1 << 4;  // a socket's, which may be a path
 constexpr uint8_t kMayBlock = 1 << 5;
-
-constexpr bool IsPath(const syscall::Row& row, size_t position) { return row.args[position].kind == ArgKind::Path; }
-
-// The next position of a path from one on; kMaxArgs: none.
-constexpr size_t NextPath(const syscall::Row& row, size_t from) {
-  while (from < syscall::kMaxArgs && !IsPath(row, from)) ++from;
-  return from;
-}
 
 struct Uses {
   uint8_t of[syscall::kNumbers] = {};
@@ -70,114 +62,6 @@ constexpr Uses kUses = MakeUses();
 uint8_t UseOf(const GuestCall& call) {
   const auto nr = static_cast<uint32_t>(call.nr);
   return nr < syscall::kNumbers ? kUses.of[nr] : 0;
-}
-
-// What a call does with one of its paths.
-struct PathUse {
-  size_t at;  // its position
-  int32_t directory;
-  LastLink link;
-  bool makes;  // what the path names, if it is not there
-};
-
-bool FollowsLink(const GuestCall& call) {
-  uint64_t flags = 0;
-  switch (call.nr) {
-    case Nr::lstat:
-    case Nr::readlink:
-    case Nr::readlinkat:
-    case Nr::link:
-    case Nr::lchown:
-    case Nr::lsetxattr:
-    case Nr::lgetxattr:
-    case Nr::llistxattr:
-    case Nr::lremovexattr:
-      return false;
-    case Nr::linkat:
-    case Nr::name_to_handle_at:
-      return (call.args[4] & AT_SYMLINK_FOLLOW) != 0;
-    case Nr::inotify_add_watch:
-      return (call.args[2] & IN_DONT_FOLLOW) == 0;
-    case Nr::fanotify_mark: {
-      constexpr uint64_t kDontFollow = 4;  // FAN_MARK_DONT_FOLLOW
-      return (call.args[1] & kDontFollow) == 0;
-    }
-    case Nr::statx:
-    case Nr::setxattrat:
-    case Nr::getxattrat:
-    case Nr::listxattrat:
-    case Nr::removexattrat:
-      flags = call.args[2];
-      break;
-    case Nr::newfstatat:
-    case Nr::utimensat:
-    case Nr::faccessat2:
-    case Nr::fchmodat2:
-      flags = call.args[3];
-      break;
-    case Nr::fchownat:
-    case Nr::execveat:
-    case Nr::file_getattr:
-      flags = call.args[4];
-      break;
-    default:
-      break;
-  }
-  return (flags & AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-PathUse UseOfPath(const GuestCall& call, const syscall::Row& row, size_t at) {
-  PathUse use = {.at = at, .directory = AT_FDCWD, .link = LastLink::kFollowed, .makes = false};
-  if (at > 0 && row.args[at - 1].kind == ArgKind::DirFd) use.directory = static_cast<int32_t>(call.args[at - 1]);
-  const bool is_first = NextPath(row, 0) == at;
-  uint64_t flags = 0;
-  if (OpenFlags(call, &flags)) {
-    // ABI: fs/open.c, build_open_flags(): with O_PATH nothing is made.
-    use.makes = (flags & O_CREAT) != 0 && (flags & O_PATH) == 0;
-    if (use.makes && (flags & O_EXCL) != 0) {
-      use.link = LastLink::kNeither;
-    } else if ((flags & O_NOFOLLOW) != 0) {
-      use.link = LastLink::kTaken;
-    }
-    return use;
-  }
-  switch (call.nr) {
-    case Nr::creat:
-      use.makes = true;
-      return use;
-    case Nr::mkdir:
-    case Nr::mkdirat:
-    case Nr::mknod:
-    case Nr::mknodat:
-    case Nr::symlink:
-    case Nr::symlinkat:
-      use.link = LastLink::kNeither;
-      use.makes = true;
-      return use;
-    case Nr::unlink:
-    case Nr::unlinkat:
-    case Nr::rmdir:
-      use.link = LastLink::kNeither;
-      return use;
-    case Nr::rename:
-    case Nr::renameat:
-    case Nr::renameat2:
-      use.link = LastLink::kNeither;
-      use.makes = !is_first && (call.nr != Nr::renameat2 || (call.args[4] & RENAME_EXCHANGE) == 0);
-      return use;
-    case Nr::link:
-    case Nr::linkat:
-      if (!is_first) {
-        use.link = LastLink::kNeither;
-        use.makes = true;
-        return use;
-      }
-      break;
-    default:
-      break;
-  }
-  if (!FollowsLink(call)) use.link = LastLink::kTaken;
-  return use;
 }
 
 // ABI: fs/namei.c: with a slash behind a name that is not there, only directories are made.

@@ -5,6 +5,7 @@
 #include "shim/memory.h"
 #include "shim/view/fds.h"
 #include "shim/view/kernel_look.h"
+#include "shim/view/path_use.h"
 #include "shim/view/program.h"
 
 namespace guise::shim {
@@ -61,31 +62,6 @@ int64_t ReadLink(const char* program, uint64_t buffer, uint64_t size_argument) {
   return WriteGuest(buffer, program, told) ? static_cast<int64_t>(told) : -EFAULT;
 }
 
-// A call that acts on what the link points to can be given the program's own path instead. Those that act on the link
-// itself cannot.
-bool FollowsLink(const GuestCall& call) {
-  constexpr uint64_t kNoFollow = 0x100;  // AT_SYMLINK_NOFOLLOW
-  switch (call.nr) {
-    case Nr::open:
-    case Nr::openat:
-    case Nr::openat2:
-    case Nr::stat:
-    case Nr::access:
-    case Nr::faccessat:
-    case Nr::faccessat2:
-    case Nr::statfs:
-    case Nr::getxattr:
-    case Nr::listxattr:
-      return true;
-    case Nr::newfstatat:
-      return (call.args[3] & kNoFollow) == 0;
-    case Nr::statx:
-      return (call.args[2] & kNoFollow) == 0;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 const char* ProcPath(const ProcessState& process, const char* path) {
@@ -120,7 +96,10 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
       *outcome = Outcome::Done(ReadLink(program, call.args[2], call.args[3]));
       return true;
     }
-    if (FollowsLink(call)) edited->args[i] = Word(program);
+    // A call that acts on what the link points to can be given the program's own path instead. Those that act on the
+    // link itself cannot.
+    const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(call.nr));
+    if (UseOfPath(call, row, i).link == LastLink::kFollowed) edited->args[i] = Word(program);
     return false;
   });
 }

@@ -208,6 +208,23 @@ TEST_P(BadInputTest, ARunInsideASessionIsRefusedWithTheRemedy) {
   EXPECT_THAT(result.err, HasSubstr("session"));
 }
 
+TEST_P(BadInputTest, ANameThatIsNoneIsRefused) {
+  for (const std::string& name : {std::string("a\nb"), std::string("\x1b[31m"), std::string(100, 'a')}) {
+    const RunResult result = RunToEnd(guise_->Cli({"run", "--name", name, "--", "echo", "started"}));
+    EXPECT_EQ(result.exit_code, kGuiseFailed) << result;
+    EXPECT_THAT(result.err, HasSubstr("is no name")) << result;
+  }
+  const RunResult odd = RunToEnd(guise_->Cli({"run", "--name", "\xff", "--", "echo", "started"}));
+  EXPECT_EQ(odd.exit_code, kGuiseFailed) << odd;
+  EXPECT_THAT(odd.err, HasSubstr("UTF-8"));
+}
+
+TEST_P(BadInputTest, AnUnknownCommandIsNamed) {
+  const RunResult result = RunToEnd(guise_->Cli({"nonsense"}));
+  EXPECT_EQ(result.exit_code, 2) << result;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("nonsense"), HasSubstr("guise --help"))) << result;
+}
+
 TEST_P(BadInputTest, CommandLinesThatMakeNoSenseAreRefused) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"nonsense"}, {"run"}, {"run", "--"}, {"run", "--nonsense", "--", "true"}, {"switch"}, {"server", "jump"}}) {

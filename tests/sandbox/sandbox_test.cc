@@ -361,6 +361,38 @@ TEST_P(SandboxTest, LimitsTheNumberOfProcesses) {
   EXPECT_THAT(result.out, Not(HasSubstr("made all"))) << result;
 }
 
+// What the floor's user namespace does not map is the kernel's EINVAL.
+TEST_P(SandboxTest, OtherIdsAreRefusedAsToAnyUser) {
+  const std::string script =
+      "import errno, os\n"
+      "open('f', 'w').close()\n"
+      "file = os.open('f', os.O_RDONLY)\n"
+      "def error(call, *ids):\n"
+      "  try: call(*ids); return 'done'\n"
+      "  except OSError as e: return errno.errorcode[e.errno]\n"
+      "me, us = os.getuid(), os.getgid()\n"
+      "print(error(os.chown, 'f', 5, 5), error(os.chown, 'f', -1, 5), error(os.lchown, 'f', 5, -1))\n"
+      "print(error(os.fchown, file, 5, 5), error(os.chown, 'f', me, us), error(os.chown, 'none', 5, 5))\n"
+      "print(error(os.setuid, 5), error(os.setgid, 5), error(os.setresuid, -1, 5, -1), error(os.setregid, 5, us))\n"
+      "print(error(os.setuid, me), error(os.setresgid, us, us, us), error(os.setuid, 0xffffffff))\n";
+  const RunResult result = Run({"--rw", directory_}, {"/usr/bin/python3", "-c", script});
+  EXPECT_EQ(result.out, "EPERM EPERM EPERM\nEPERM done ENOENT\nEPERM EPERM EPERM EPERM\ndone done EINVAL\n") << result;
+}
+
+TEST_P(SandboxTest, AWorkingDirectoryWithoutANameIsNoRule) {
+  for (const std::string options : {"--rw .", "--rw below", "--preset build"}) {
+    Command command = Line({}, {});
+    const std::string guise = command.argv[0];
+    command.argv = {"sh", "-c",
+                    "mkdir gone && cd gone && rmdir ../gone && exec '" + guise + "' run --personality sandboxed " +
+                        options + " -- echo started"};
+    const RunResult result = RunToEnd(command);
+    EXPECT_EQ(result.exit_code, 125) << options << result;
+    EXPECT_EQ(result.out, "") << options;
+    EXPECT_THAT(result.err, HasSubstr("no name any more")) << options;
+  }
+}
+
 TEST_P(SandboxTest, RefusesPoliciesThatCannotBe) {
   const auto expect_refused = [&](const std::vector<std::string>& options, const std::string& words) {
     const RunResult result = Run(options, {"echo", "started"});
@@ -377,6 +409,9 @@ TEST_P(SandboxTest, RefusesPoliciesThatCannotBe) {
   expect_refused({"--tmp", "/etc/passwd"}, "no directory");
   expect_refused({"--hostname", "a b"}, "hostname \"a b\"");
   expect_refused({"--preset", "loose"}, "loose");
+  const std::string odd = directory_ + "/\xff";
+  ASSERT_EQ(mkdir(odd.c_str(), 0755), 0);
+  expect_refused({"--ro", odd}, "\\xff\" is not UTF-8");
   const auto policy = [&](const std::string& text) {
     WriteFile(directory_ + "/policy", text, 0644);
     return std::vector<std::string>{"--policy", directory_ + "/policy"};
