@@ -32,7 +32,9 @@ GuestCall AskedOf(const GuestRegs& regs) {
 }
 
 // Whether calls are looked at by nobody but the session.
-bool IsOpen(const ThreadBlock* block) { return block->filters.Acquire() == nullptr && !block->dispatch.on; }
+bool IsOpen(const ThreadBlock* block) {
+  return block->filters.Acquire() == nullptr && !block->dispatch.on && !block->asked_for_trace;
+}
 
 // A blocked fault of a copy would kill, and opening them would let in what others have sent.
 bool FaultsKill(const ThreadBlock* block) { return block->blocked_faults != 0; }

@@ -10,6 +10,7 @@
 #include "shim/filter/guest_filters.h"
 #include "shim/gate/published.h"
 #include "shim/gate/routes.h"
+#include "shim/gate/trace.h"
 #include "shim/guest_memory.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
@@ -66,6 +67,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
   const GuestRegs& regs = *RegsOf(context);
   // Counted before it is answered: after an exit or exec there is no record to count in.
   const auto count = [&](wire::Placement placement) { CountCall(block, placement, CurrentEpoch()); };
+  BeginTrace(block, call);
   switch (call.nr) {
     case Nr::rt_sigaction:
       count(wire::Placement::kShim);
@@ -107,12 +109,9 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       *outcome = Exit(block, context, call);
       return true;
     case Nr::ptrace:
-      // A vfork child's tracer waits in vfork(2) for the exec, and could not let the child go on from a stop: here each
-      // call at a site would be one (SIGSYS). ABI: nothing of the trace shows before the exec.
-      if (call.args[0] != PTRACE_TRACEME || (block->made_by & CLONE_VFORK) == 0) break;
+      if (call.args[0] != PTRACE_TRACEME) break;
       count(wire::Placement::kShim);
-      *outcome = Outcome::Done(block->asked_for_trace ? -EPERM : 0);
-      block->asked_for_trace = true;
+      *outcome = Outcome::Done(AskForTrace(block));
       return true;
     case Nr::arch_prctl:
       if (!AnswerBases(block, call, outcome)) break;

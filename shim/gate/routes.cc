@@ -119,7 +119,8 @@ void NoteGs(ThreadBlock* block) {
 
 void UpdateRoutes(ThreadBlock* block) {
   if (block->cookie == 0) return;
-  const bool open = block->filters.Acquire() == nullptr && !block->dispatch.on && !block->blocks_sigsys;
+  const bool open =
+      block->filters.Acquire() == nullptr && !block->dispatch.on && !block->blocks_sigsys && !block->asked_for_trace;
   const Cell<uint64_t>* wanted = DirectTable();
   if (!open) {
     wanted = g_closed.words;

@@ -72,7 +72,7 @@ struct ThreadBlock {
   ThreadBlock* next;     // all blocks of this address space
   AltStack alt_stack;    // the guest's, virtual
   SignalSet temp_mask;   // the mask that the call under way installs while it waits
-  bool asked_for_trace;  // a vfork child's PTRACE_TRACEME, for its exec
+  bool asked_for_trace;  // PTRACE_TRACEME, which the kernel is told of when it shows
   bool blocks_sigsys;    // virtual: the kernel's mask never holds SIGSYS
   bool has_held[kHeldSignals];
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them

@@ -178,6 +178,8 @@ void guise_clone_child(ThreadBlock* block) {
   block->made_by = flags;
   // ABI: prctl(2): the dispatch of system calls is not inherited.
   block->dispatch = {};
+  // Nor is a trace.
+  block->asked_for_trace = false;
   block->regs.rax = 0;
   block->blocked_faults = block->mask & kFaults;
   // ABI: user_disable_single_step() in ptrace_init_task(): a debugger that steps the parent does not step the child.
