@@ -148,6 +148,7 @@ void Describe(const ElfHead& elf, Mapped* mapped) {
     if ((segment.p_flags & PF_X) != 0 && end > mapped->end_code) mapped->end_code = end;
     if (start > mapped->start_data) mapped->start_data = start;
     if (end > mapped->end_data) mapped->end_data = end;
+    if (start + segment.p_memsz > mapped->end) mapped->end = start + segment.p_memsz;
   }
   if (mapped->start_code == UINT64_MAX) mapped->start_code = mapped->start_data;
   if (mapped->end_code < mapped->start_code) mapped->end_code = mapped->start_code;

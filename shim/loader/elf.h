@@ -43,6 +43,7 @@ struct Mapped {
   uint64_t file_page;  // one that shows the file
   uint64_t headers;    // address of the program headers, 0 when no segment holds them
   uint64_t start_code, end_code, start_data, end_data;
+  uint64_t end;  // of all segments' memory
   bool executable_stack;
   const Elf64_Phdr* open;
 };

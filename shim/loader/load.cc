@@ -156,11 +156,23 @@ void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {
   stack->SetAux(AT_EXECFN, Word(path));
 }
 
+// Where brk(2) begins: the kernel has put it where a position-independent program has it. Behind one that is not, as
+// far as the kernel would have moved it at random. ABI: load_elf_binary(), arch_randomize_brk().
+uint64_t StartOfBreak(const Mapped& program) {
+  const auto kernels = static_cast<uint64_t>(Native(Nr::brk, 0));
+  if (program.bias != 0) return kernels;
+  constexpr uint64_t kAsk = 0xffffffff;
+  constexpr int64_t kNoRandomize = 0x0040000;  // ADDR_NO_RANDOMIZE
+  const int64_t personality = Native(Nr::personality, kAsk);
+  const bool random = !IsError(personality) && (personality & kNoRandomize) == 0;
+  constexpr uint64_t kRandomBits = 0x1fff000;
+  return ((program.end + kPageMask) & ~kPageMask) + (random ? kernels & kRandomBits : 0);
+}
+
 // What others see in /proc: the environment without the private variable, the program's auxiliary vector and code.
 // Works for ordinary users, but for exe (ABI: kernel/sys.c, prctl_set_mm_map()). Where it is refused nothing is lost
 // but that.
 void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* private_variable) {
-  const int64_t brk = Native(Nr::brk, 0);
   const uint64_t env_start = stack.envp()[0] == nullptr ? Word(private_variable) : Word(stack.envp()[0]);
   const uint64_t arg_start = stack.argc() == 0 ? env_start : Word(stack.argv()[0]);
   prctl_mm_map map = {};
@@ -168,7 +180,7 @@ void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* pri
   map.end_code = loaded.program.end_code;
   map.start_data = loaded.program.start_data;
   map.end_data = loaded.program.end_data;
-  map.start_brk = map.brk = static_cast<uint64_t>(brk);
+  map.start_brk = map.brk = StartOfBreak(loaded.program);
   map.start_stack = Word(stack.sp());
   map.arg_start = arg_start;
   map.arg_end = env_start;

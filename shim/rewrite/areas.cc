@@ -2,6 +2,7 @@
 
 #include <linux/errno.h>
 #include <linux/mman.h>
+#include <linux/prctl.h>
 
 #include <initializer_list>
 
@@ -143,7 +144,11 @@ uint64_t MapFar(uint64_t site) {
       const uint64_t at = above ? base + i * kStep : base - i * kStep;
       const int64_t mapped =
           Native(Nr::mmap, at, kFarSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | kFixed, -1, 0);
-      if (mapped == static_cast<int64_t>(at)) return at;
+      if (mapped == static_cast<int64_t>(at)) {
+        // Readers of /proc/PID/maps take the first text without a name for the program's.
+        Native(Nr::prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, kFarSize, "guise");
+        return at;
+      }
       // A kernel before 4.17 takes the address for a hint.
       if (!IsError(mapped)) Native(Nr::munmap, mapped, kFarSize);
       if (mapped == -ENOMEM || mapped == -EPERM) return 0;

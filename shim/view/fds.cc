@@ -1,5 +1,6 @@
 #include "shim/view/fds.h"
 
+#include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
@@ -86,18 +87,41 @@ int64_t CloseRange(const ProcessState& process, const GuestCall& call) {
   return Native(Nr::close_range, from, last, flags);
 }
 
-bool IsProcFdDirectory(int32_t fd) {
+enum class Listed { kNothing, kOwnFds, kOthersFds };
+
+// Whose fds the directory lists.
+Listed ListedIn(const ProcessState& process, int32_t fd) {
   struct statfs file_system;
-  if (IsError(Native(Nr::fstatfs, fd, &file_system)) || file_system.f_type != PROC_SUPER_MAGIC) return false;
+  if (IsError(Native(Nr::fstatfs, fd, &file_system)) || file_system.f_type != PROC_SUPER_MAGIC) return Listed::kNothing;
   Text<40> link;
   link.Add("/proc/self/fd/").Add(int64_t{fd});
   char path[128];
   const int64_t length = Native(Nr::readlinkat, AT_FDCWD, link.c_str(), path, sizeof(path) - 1);
   // Where /proc is not mounted at its place, the name cannot be told; the listing is of processes' fds far more often
   // than of anything else with such names in procfs.
-  if (IsError(length)) return true;
+  if (IsError(length)) return Listed::kOthersFds;
   path[length] = 0;
-  return Equal(BaseName(path), "fd") || Equal(BaseName(path), "fdinfo");
+  if (!Equal(BaseName(path), "fd") && !Equal(BaseName(path), "fdinfo")) return Listed::kNothing;
+  Text<40> own;
+  own.Add("/proc/").Add(int64_t{process.pid}).Add("/");
+  return StartsWith(path, own.c_str()) ? Listed::kOwnFds : Listed::kOthersFds;
+}
+
+// Whether the fd that a process's directory lists is of the session's files, as guests guard them.
+bool IsOfSession(const ProcessState& process, int32_t directory, uint64_t name_at) {
+  Text<32> path;
+  char name[16];
+  if (ReadGuestString(name, name_at, sizeof(name)) < 0) return false;
+  path.Add("../fd/").Add(name);
+  struct stat listed;
+  // Who may not look is not told either.
+  if (IsError(Native(Nr::newfstatat, directory, path.c_str(), &listed, 0))) return false;
+  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd}) {
+    struct stat own;
+    if (IsError(Native(Nr::fstat, fd, &own))) continue;
+    if (own.st_ino == listed.st_ino && own.st_dev == listed.st_dev) return true;
+  }
+  return false;
 }
 
 // ABI: include/linux/dirent.h: linux_dirent64 has a type between size and name, linux_dirent has it behind the name.
@@ -120,16 +144,22 @@ int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size)
   const uint64_t buffer = call.args[1];
   int64_t from = 0;
   int64_t to = 0;
-  enum class Known { kNothing, kFds, kNoFds } known = Known::kNothing;  // of the directory
+  bool is_known = false;  // what the directory lists
+  Listed listed = Listed::kNothing;
   while (from < size) {
     const uint64_t entry = buffer + static_cast<uint64_t>(from);
     uint16_t entry_size;
     if (!ReadGuest(&entry_size, entry + kEntrySize) || entry_size == 0) return size;
-    const bool guarded = known != Known::kNoFds && NamesGuarded(process, entry + NameOffset(call.nr));
-    if (guarded && known == Known::kNothing) known = IsProcFdDirectory(fd) ? Known::kFds : Known::kNoFds;
+    const uint64_t name = entry + NameOffset(call.nr);
+    bool guarded = (!is_known || listed != Listed::kNothing) && NamesGuarded(process, name);
+    if (guarded && !is_known) {
+      listed = ListedIn(process, fd);
+      is_known = true;
+    }
+    guarded =
+        guarded && (listed == Listed::kOwnFds || (listed == Listed::kOthersFds && IsOfSession(process, fd, name)));
     uint64_t ino;
-    const bool hidden = (guarded && known == Known::kFds) ||
-                        (ReadGuest(&ino, entry) && IsEntryHidden(fd, ino, entry + NameOffset(call.nr)));
+    const bool hidden = guarded || (ReadGuest(&ino, entry) && IsEntryHidden(fd, ino, name));
     if (!hidden) {
       // SAFETY: getdents64 has just written these bytes; a guest that unmaps them meanwhile faults by itself.
       if (to != from && guise_copy(reinterpret_cast<void*>(buffer + static_cast<uint64_t>(to)),

@@ -200,6 +200,26 @@ TEST_P(RunTest, AShellOutsideStopsAndContinuesTheWhole) {
   EXPECT_EQ(terminal->Wait(), 3) << terminal->screen();
 }
 
+// Some of them have the numbers that the shim's own have in the lister.
+TEST_P(RunTest, FdsOfProcessesOutsideAreAllListed) {
+  if (GetParam().name == SandboxedWay().name) GTEST_SKIP() << "processes outside are not seen";
+  Command outside = Guise::Native(OrdinaryUser())
+                        .In(NativeWay(), {"python3", "-c",
+                                          "import os, sys\n"
+                                          "for fd in range(100, 1000): os.dup2(0, fd)\n"
+                                          "print('up', flush=True)\n"
+                                          "sys.stdin.read()\n"});
+  outside.keep_stdin_open = true;
+  const std::unique_ptr<Process> holder = Process::Start(outside);
+  ASSERT_TRUE(holder->AwaitOutput("up\n")) << holder->Wait();
+  const std::string place = "/proc/" + std::to_string(holder->pid());
+  for (const char* const list : {"/fd", "/fdinfo"}) {
+    const RunResult result = RunToEnd(In({"sh", "-c", "ls " + place + list + " | grep -c ..."}));
+    EXPECT_EQ(result.out, "900\n") << list << result;
+  }
+  holder->CloseInput();
+}
+
 TEST_P(RunTest, AHundredProgramsAtOnce) {
   std::vector<std::unique_ptr<Process>> programs;
   for (int i = 0; i < 100; ++i)
