@@ -175,6 +175,8 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   v1::SandboxPolicy complete;
   complete.set_preset(wanted);
   AddPreset(complete, *preset, surroundings);
+  // Names of the network are of no use without the file that resolves them, which often lies in /run.
+  if (policy.network() == v1::NETWORK_HOST) AddIfThere(complete, "/etc/resolv.conf", v1::ACCESS_READ_ONLY);
   for (const v1::PathRule& rule : policy.paths()) {
     const absl::StatusOr<std::string> path = WithoutLinks(rule.path());
     if (!path.ok()) return path.status();
