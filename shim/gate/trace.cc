@@ -1,5 +1,6 @@
 #include "shim/gate/trace.h"
 
+#include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/ptrace.h>
 
@@ -46,6 +47,9 @@ bool SignalsItself(const ThreadBlock* block, const GuestCall& call) {
 
 int64_t AskForTrace(ThreadBlock* block) {
   if (block->asked_for_trace || IsTraced()) return -EPERM;
+  // Where a filter refuses the call: there is no process 0.
+  const int64_t refused = Native(Nr::ptrace, PTRACE_CONT, 0, 0, 0);
+  if (refused != -ESRCH) return refused;
   block->asked_for_trace = true;
   UpdateRoutes(block);
   return 0;
