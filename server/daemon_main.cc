@@ -40,7 +40,7 @@ namespace {
 
 // Empty: nothing is kept. ABI: the XDG base directory specification: a path that is not absolute is none.
 std::string DefaultCacheDirectory() {
-  if (const char* const own = getenv("GUISE_CACHE_DIR"); own != nullptr) return own;
+  if (const char* const own = getenv("GUISE_CACHE_DIR"); own != nullptr) return *own == '/' ? own : "";
   if (const char* const xdg = getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') {
     return absl::StrCat(xdg, "/guise");
   }
@@ -93,7 +93,8 @@ absl::Status Serve(const Flags& flags, absl::Span<const api::Registration> perso
   Sessions::Options options;
   options.compile = [&registry](const EpochSpec& spec) { return Epoch::Compile(registry, spec); };
   options.allow_io_uring = flags.io_uring;
-  if (!flags.cache_directory.empty()) options.sites = std::make_shared<SiteLibrary>(flags.cache_directory);
+  const bool keeps_sites = !flags.cache_directory.empty() && flags.cache_directory[0] == '/';
+  if (keeps_sites) options.sites = std::make_shared<SiteLibrary>(flags.cache_directory);
   absl::StatusOr<std::unique_ptr<Sessions>> sessions = Sessions::Start(reactor, std::move(options));
   if (!sessions.ok()) return sessions.status();
   absl::StatusOr<std::unique_ptr<FdSocket>> fd_socket =

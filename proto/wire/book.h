@@ -28,11 +28,13 @@ inline constexpr uint32_t kBookLearners = 8;
 inline constexpr uint32_t kBookLearnsOneIn = 16;
 
 inline constexpr uint32_t kBookSites = 76;
-inline constexpr uint32_t kBookPath = 208;
+inline constexpr uint32_t kBookPath = 192;
 struct BookFile {
-  Cell<uint64_t> identity;  // BookIdentity; 0: free
-  Cell<uint32_t> learners;  // processes that have mapped it and learn
-  uint32_t reserved;
+  Cell<uint64_t> identity;        // BookIdentity; 0: free
+  Cell<uint32_t> learners;        // processes that have mapped it and learn
+  Cell<uint32_t> named;           // request memory: 1 when its name has been asked for
+  Cell<uint64_t> device;          // reply memory; no two files that there are have the same, and the same inode
+  Cell<uint64_t> inode;           //
   Cell<uint8_t> path[kBookPath];  // request memory: its name, NUL-terminated; empty: not known, or too long
   BookSite sites[kBookSites];
 };

@@ -131,7 +131,9 @@ inline constexpr LayoutField kLayoutFields[] = {
 
     GUISE_FIELD(BookFile, identity),
     GUISE_FIELD(BookFile, learners),
-    GUISE_FIELD(BookFile, reserved),
+    GUISE_FIELD(BookFile, named),
+    GUISE_FIELD(BookFile, device),
+    GUISE_FIELD(BookFile, inode),
     GUISE_FIELD(BookFile, path),
     GUISE_FIELD(BookFile, sites),
 
@@ -199,6 +201,7 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(ReplyGroup, reserved),
     GUISE_FIELD(ReplyGroup, kernel),
     GUISE_FIELD(ReplyGroup, hiding),
+    GUISE_FIELD(ReplyGroup, books_before),
     GUISE_FIELD(ReplyGroup, reserved_too),
     GUISE_FIELD(KernelLook, release),
     GUISE_FIELD(KernelLook, version),

@@ -193,9 +193,10 @@ struct ReplyGroup {
   Cell<uint8_t> action[kTableNumbers];     // group 0: index into the action table, by number
   Cell<uint32_t> reclaims;                 // group 0: futex; how often slots were given back, see request.h
   uint32_t reserved;
-  KernelLook kernel;  // group 0
-  Hiding hiding;      // group 0; its writer is the keeper
-  uint8_t reserved_too[232];
+  KernelLook kernel;            // group 0
+  Hiding hiding;                // group 0; its writer is the keeper
+  Cell<uint32_t> books_before;  // group 0: how many files the site book of sessions before knows (book.h)
+  uint8_t reserved_too[228];
 };
 static_assert(sizeof(ReplyGroup) == kPageSize);
 static_assert(offsetof(ReplyGroup, keeper) == 64);
@@ -210,6 +211,7 @@ static_assert(offsetof(ReplyGroup, action) == 2176);
 static_assert(offsetof(ReplyGroup, reclaims) == 3200);
 static_assert(offsetof(ReplyGroup, kernel) == 3208);
 static_assert(offsetof(ReplyGroup, hiding) == 3344);
+static_assert(offsetof(ReplyGroup, books_before) == 3864);
 
 // The fake credentials of a process, indexed by process record. Reserved for answering get*id of processes whose
 // identity differs from the stack's constants; a stack publishes kServer placements for those numbers meanwhile.

@@ -132,7 +132,12 @@ struct Launcher {
   // `guest`: whose sandbox is joined; 0: a new one.
   absl::Status LayFloor(const v1::SandboxPolicy& policy, pid_t guest) {
     const std::string here = WorkingDirectory();
-    const std::string program = start.path[0] == '/' || here.empty() ? start.path : absl::StrCat(here, "/", start.path);
+    const bool is_absolute = !start.path.empty() && start.path[0] == '/';
+    if (here.empty() && !is_absolute) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(start.path, ": the working directory has no name any more; name an absolute path"));
+    }
+    const std::string program = is_absolute ? start.path : absl::StrCat(here, "/", start.path);
     absl::StatusOr<Floor> prepared = Floor::Prepare(policy, program, here, guest);
     if (!prepared.ok()) return prepared.status();
     // From where it starts, its name would be another.

@@ -28,7 +28,6 @@ absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
   return ParsePolicy(*text, absl::StrCat("policy ", path));
 }
 
-// As the policy wants it: absolute, and text.
 absl::StatusOr<std::string> Absolute(const std::string& path) {
   std::string absolute = path;
   if (!path.empty() && path[0] != '/') {

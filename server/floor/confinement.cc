@@ -133,7 +133,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   confinement.network_ = policy.network();
   confinement.processes_ = policy.processes();
   confinement.working_directory_ = working_directory;
-  if (!IsSeen(AccessOf(policy, working_directory))) {
+  if (working_directory.empty() || !IsSeen(AccessOf(policy, working_directory))) {
     confinement.working_directory_ = confinement.moved_to_ = "/";
   }
   FilterGaps gaps = GapsOfLandlock();

@@ -61,20 +61,30 @@ bool IsUtf8(std::string_view text) {
   return follow == 0;
 }
 
+// nullopt: there is none, and errno says why.
+std::optional<std::string> RealPath(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &free);
+  return real == nullptr ? std::nullopt : std::optional<std::string>(real.get());
+}
+
+// A rule is text.
+absl::Status CheckText(const std::string& path) {
+  if (IsUtf8(path)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("path \"", absl::CHexEscape(path), "\" is not UTF-8; name a directory above it, or rename it"));
+}
+
 absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   if (path.empty() || path[0] != '/') {
     return absl::InvalidArgumentError(absl::StrCat("path \"", path, "\" is not absolute; begin it with a slash"));
   }
-  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &free);
-  if (real == nullptr) {
+  std::optional<std::string> real = RealPath(path);
+  if (!real.has_value()) {
     return absl::InvalidArgumentError(
         absl::StrCat("path \"", path, "\": ", strerror(errno), "; rules name what is there"));
   }
-  if (!IsUtf8(real.get())) {
-    return absl::InvalidArgumentError(absl::StrCat("path \"", absl::CHexEscape(real.get()),
-                                                   "\" is not UTF-8; name a directory above it, or rename it"));
-  }
-  return std::string(real.get());
+  if (absl::Status status = CheckText(*real); !status.ok()) return status;
+  return *std::move(real);
 }
 
 void Add(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
@@ -110,27 +120,42 @@ std::string HomeOfUser() {
   return user == nullptr || user->pw_dir == nullptr ? "" : user->pw_dir;
 }
 
-// A rule of a preset: nothing where the host has no such path, or other rules do as much.
-void AddIfThere(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
-  const absl::StatusOr<std::string> real = WithoutLinks(path);
-  if (!real.ok() || *real == "/" || OwnDirectory(*real) != nullptr || AccessOf(policy, *real) == access) return;
-  if (access == v1::ACCESS_HIDDEN && !IsSeen(AccessOf(policy, *real))) return;
+// A rule of a preset: nothing where the host has no such path, or other rules do as much. INVALID_ARGUMENT: there is
+// one, which no rule can name.
+absl::Status AddIfThere(v1::SandboxPolicy& policy, const std::string& path, v1::Access access) {
+  const std::optional<std::string> real = path.empty() || path[0] != '/' ? std::nullopt : RealPath(path);
+  if (!real.has_value() || *real == "/" || OwnDirectory(*real) != nullptr || AccessOf(policy, *real) == access) {
+    return absl::OkStatus();
+  }
+  if (access == v1::ACCESS_HIDDEN && !IsSeen(AccessOf(policy, *real))) return absl::OkStatus();
+  if (absl::Status status = CheckText(*real); !status.ok()) return status;
   Add(policy, *real, access);
+  return absl::OkStatus();
 }
 
-void AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurroundings& surroundings) {
+absl::Status AddPreset(v1::SandboxPolicy& policy, const Preset& preset, const PolicySurroundings& surroundings,
+                       bool needs_names) {
   Add(policy, "/", v1::ACCESS_READ_ONLY);
-  for (const char* const path : {"/tmp", "/var/tmp"}) AddIfThere(policy, path, v1::ACCESS_TEMPORARY);
-  // Sockets of the host's services are no matter of reading or writing.
-  AddIfThere(policy, "/run", v1::ACCESS_HIDDEN);
+  std::vector<std::pair<std::string, v1::Access>> rules = {
+      {"/tmp", v1::ACCESS_TEMPORARY},
+      {"/var/tmp", v1::ACCESS_TEMPORARY},
+      // Sockets of the host's services are no matter of reading or writing.
+      {"/run", v1::ACCESS_HIDDEN},
+  };
   if (preset.hides_home) {
     for (const std::string& path : {std::string("/home"), std::string("/root"), HomeOfUser(), surroundings.home}) {
-      AddIfThere(policy, path, v1::ACCESS_HIDDEN);
+      rules.emplace_back(path, v1::ACCESS_HIDDEN);
     }
   }
-  for (const std::string& path : preset.hidden) AddIfThere(policy, path, v1::ACCESS_HIDDEN);
-  for (const std::string& path : OtherProcs()) AddIfThere(policy, path, v1::ACCESS_HIDDEN);
-  if (preset.writes_working_directory) AddIfThere(policy, surroundings.working_directory, v1::ACCESS_READ_WRITE);
+  for (const std::string& path : preset.hidden) rules.emplace_back(path, v1::ACCESS_HIDDEN);
+  for (const std::string& path : OtherProcs()) rules.emplace_back(path, v1::ACCESS_HIDDEN);
+  if (preset.writes_working_directory) rules.emplace_back(surroundings.working_directory, v1::ACCESS_READ_WRITE);
+  // Names of the network are of no use without the file that resolves them, which often lies in /run.
+  if (needs_names) rules.emplace_back("/etc/resolv.conf", v1::ACCESS_READ_ONLY);
+  for (const auto& [path, access] : rules) {
+    if (absl::Status status = AddIfThere(policy, path, access); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckHostname(const std::string& name) {
@@ -174,9 +199,8 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   }
   v1::SandboxPolicy complete;
   complete.set_preset(wanted);
-  AddPreset(complete, *preset, surroundings);
-  // Names of the network are of no use without the file that resolves them, which often lies in /run.
-  if (policy.network() == v1::NETWORK_HOST) AddIfThere(complete, "/etc/resolv.conf", v1::ACCESS_READ_ONLY);
+  const bool needs_names = policy.network() == v1::NETWORK_HOST;
+  if (absl::Status status = AddPreset(complete, *preset, surroundings, needs_names); !status.ok()) return status;
   for (const v1::PathRule& rule : policy.paths()) {
     const absl::StatusOr<std::string> path = WithoutLinks(rule.path());
     if (!path.ok()) return path.status();

@@ -63,7 +63,7 @@ absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy
   // Landlock's rules take no links.
   const std::unique_ptr<char, void (*)(void*)> real(realpath(path, nullptr), &free);
   restriction.grants_.push_back({real == nullptr ? path : real.get(), true});
-  if (!IsSeen(AccessOf(policy, working_directory))) restriction.moved_to_ = "/";
+  if (working_directory.empty() || !IsSeen(AccessOf(policy, working_directory))) restriction.moved_to_ = "/";
   restriction.in_own_session_ = !HasTerminal();
   FilterGaps gaps = GapsOfLandlock();
   // No mount keeps the others either.

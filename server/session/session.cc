@@ -123,8 +123,8 @@ absl::Status Session::Gone() const {
       absl::StrCat("session ", absl::StrFormat("%08x", number()), " has ended; start another with `guise run`"));
 }
 
-// Guests name files that the server reads: those of its own user.
-bool Session::KeepsSites() const { return options_.sites != nullptr && owner_uid() == geteuid(); }
+// See SiteLibrary.
+bool Session::KeepsSites() const { return options_.sites != nullptr && owner_uid() == geteuid() && !sandboxed(); }
 
 bool Session::IsEnded() const {
   absl::MutexLock lock(&mutex_);

@@ -7,9 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstddef>
 #include <cstring>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "proto/wire/book.h"
+#include "server/launch/errno_status.h"
 
 namespace guise::server {
 namespace {
@@ -18,6 +23,7 @@ constexpr size_t kMostSegments = 64;
 constexpr uint32_t kMostFunctions = 1u << 20;
 // Of a function in front of a site: more is no C library's.
 constexpr uint64_t kMostDecoded = 64 << 10;
+constexpr uint64_t kMostDecodedInAll = 1 << 20;
 constexpr size_t kLongestInstruction = ZYDIS_MAX_INSTRUCTION_LENGTH;
 
 uint64_t IdentityOf(const struct stat& status) {
@@ -32,15 +38,22 @@ uint64_t IdentityOf(const struct stat& status) {
 
 }  // namespace
 
-std::optional<ElfText> ElfText::Open(const std::string& path, uint64_t identity) {
-  // What is no regular file must not be waited for.
-  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+absl::StatusOr<ElfText> ElfText::Open(const std::string& path, uint64_t identity) {
+  // What is no regular file must not be opened: that alone does something to pipes and devices.
+  const OwnedFd name(open(path.c_str(), O_PATH | O_CLOEXEC));
   struct stat status = {};
-  if (!fd || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || IdentityOf(status) != identity) {
-    return std::nullopt;
+  if (!name || fstat(name.get(), &status) != 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path));
+  if (!S_ISREG(status.st_mode) || IdentityOf(status) != identity) {
+    return absl::NotFoundError(absl::StrCat(path, " is not the file that was meant"));
   }
+  OwnedFd fd(open(absl::StrCat("/proc/self/fd/", name.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
   ElfText text(std::move(fd));
-  if (!text.ReadHeaders()) return std::nullopt;
+  text.device_ = status.st_dev;
+  text.inode_ = status.st_ino;
+  if (!text.ReadHeaders()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " does not say where its functions begin"));
+  }
   return text;
 }
 
@@ -117,7 +130,7 @@ std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
   return Function{start, fde.size};
 }
 
-bool ElfText::HasSyscall(uint64_t offset, uint64_t text) const {
+bool ElfText::HasSyscall(uint64_t offset, uint64_t text) {
   const auto segment = std::find_if(segments_.begin(), segments_.end(), [&](const Segment& one) {
     return one.executable && offset - one.offset < one.size;
   });
@@ -126,6 +139,8 @@ bool ElfText::HasSyscall(uint64_t offset, uint64_t text) const {
   const std::optional<Function> function = FunctionAt(site);
   if (!function.has_value() || site - function->start > kMostDecoded) return false;
   const uint64_t before = site - function->start;
+  decoded_ += before;
+  if (decoded_ > kMostDecodedInAll) return false;
   // What follows the function is of no interest, but must be there for `text`.
   std::vector<uint8_t> code(before + sizeof(text));
   if (before > offset - segment->offset || !Read(offset - before, code.data(), code.size())) return false;

@@ -7,21 +7,29 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "server/reactor/owned_fd.h"
 
 namespace guise::server {
 
 class ElfText {
  public:
-  // nullopt: the file at `path` is not that one any more (wire::BookIdentity), or cannot be read, or does not say where
-  // its functions begin (.eh_frame_hdr).
-  static std::optional<ElfText> Open(const std::string& path, uint64_t identity);
+  // Of the file at `path`, if it is the one that is meant (wire::BookIdentity). NOT_FOUND: it is another, or none;
+  // INVALID_ARGUMENT: no ELF file that says where its functions begin (.eh_frame_hdr); else the system's, and another
+  // time may be better.
+  static absl::StatusOr<ElfText> Open(const std::string& path, uint64_t identity);
+
+  // Which it is, whoever has forged an identity.
+  uint64_t device() const { return device_; }
+  uint64_t inode() const { return inode_; }
 
   // Whether the function that the byte at `offset` of the file lies in, decoded from its beginning, has a syscall
-  // instruction there, and the eight bytes from there on are `text`.
-  bool HasSyscall(uint64_t offset, uint64_t text) const;
+  // instruction there, and the eight bytes from there on are `text`. False, too, when so much has been decoded that
+  // somebody wants to keep the server busy.
+  bool HasSyscall(uint64_t offset, uint64_t text);
 
  private:
   struct Segment {
@@ -40,6 +48,8 @@ class ElfText {
   std::optional<uint64_t> OffsetOf(uint64_t address) const;
 
   OwnedFd fd_;
+  uint64_t device_ = 0, inode_ = 0;
+  uint64_t decoded_ = 0;  // bytes
   std::vector<Segment> segments_;
   // By start: .eh_frame_hdr's table, relative to its own address.
   struct Entry {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,7 +17,8 @@
 namespace guise::server {
 namespace {
 
-constexpr char kName[] = "/sites";
+constexpr char kName[] = "sites";
+constexpr char kNewName[] = "sites.new";
 constexpr char kMagic[] = "guise sites 1\n";
 constexpr size_t kMagicSize = sizeof(kMagic) - 1;
 constexpr off_t kMostBytes = 4 << 20;
@@ -45,19 +47,28 @@ bool WriteAll(int fd, const std::string& bytes) {
   return true;
 }
 
-// Each that is missing.
-bool MakeDirectories(const std::string& path) {
-  for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
-    mkdir(path.substr(0, at).c_str(), 0700);
-  }
-  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+// The directory, if it is the caller's own; the others are not to be led elsewhere.
+absl::StatusOr<OwnedFd> OpenDirectory(const std::string& directory) {
+  OwnedFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status = {};
+  if (!fd || fstat(fd.get(), &status) != 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", directory));
+  if (status.st_uid != geteuid()) return absl::PermissionDeniedError(absl::StrCat(directory, " is another user's"));
+  return fd;
+}
+
+// It and its own directory: a home that is not there is not made.
+void MakeDirectory(const std::string& directory) {
+  mkdir(directory.substr(0, directory.rfind('/')).c_str(), 0700);
+  mkdir(directory.c_str(), 0700);
 }
 
 }  // namespace
 
 absl::StatusOr<sites::Library> ReadLibrary(const std::string& directory) {
-  const std::string path = absl::StrCat(directory, kName);
-  const OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
+  const std::string path = absl::StrCat(directory, "/", kName);
+  const absl::StatusOr<OwnedFd> place = OpenDirectory(directory);
+  if (!place.ok()) return place.status();
+  const OwnedFd fd(openat(place->get(), kName, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
   if (!fd) return ErrnoStatus(errno, absl::StrCat("cannot open ", path));
   struct stat status = {};
   if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
@@ -87,15 +98,18 @@ absl::Status WriteLibrary(const std::string& directory, const sites::Library& li
   bytes.append(reinterpret_cast<const char*>(&checksum), sizeof(checksum));
   bytes += message;
 
-  if (!MakeDirectories(directory)) return ErrnoStatus(errno, absl::StrCat("cannot make ", directory));
-  std::string temporary = absl::StrCat(directory, kName, ".XXXXXX");
-  const OwnedFd fd(mkostemp(temporary.data(), O_CLOEXEC));
+  MakeDirectory(directory);
+  const absl::StatusOr<OwnedFd> place = OpenDirectory(directory);
+  if (!place.ok()) return place.status();
+  // One server writes at a time; what a dead one has left is written over.
+  if (flock(place->get(), LOCK_EX | LOCK_NB) != 0) return ErrnoStatus(errno, absl::StrCat("cannot lock ", directory));
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  const OwnedFd fd(openat(place->get(), kNewName, kFlags, 0600));
   if (!fd) return ErrnoStatus(errno, absl::StrCat("cannot write in ", directory));
-  const std::string path = absl::StrCat(directory, kName);
-  if (!WriteAll(fd.get(), bytes) || rename(temporary.c_str(), path.c_str()) != 0) {
+  if (!WriteAll(fd.get(), bytes) || renameat(place->get(), kNewName, place->get(), kName) != 0) {
     const int error = errno;
-    unlink(temporary.c_str());
-    return ErrnoStatus(error, absl::StrCat("cannot write ", path));
+    unlinkat(place->get(), kNewName, 0);
+    return ErrnoStatus(error, absl::StrCat("cannot write ", directory, "/", kName));
   }
   return absl::OkStatus();
 }

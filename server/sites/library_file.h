@@ -14,7 +14,8 @@ namespace guise::server {
 // own.
 absl::StatusOr<sites::Library> ReadLibrary(const std::string& directory);
 
-// Replaces the file whole, and makes the directory (0700). The errors are the system's.
+// Replaces the file whole, and makes the directory (0700), and that above it. PERMISSION_DENIED as above; else the
+// errors are the system's.
 absl::Status WriteLibrary(const std::string& directory, const sites::Library& library);
 
 }  // namespace guise::server

@@ -4,6 +4,7 @@
 
 #include "proto/wire/book.h"
 #include "proto/wire/layout.h"
+#include "proto/wire/published.h"
 
 namespace guise::server {
 namespace {
@@ -12,9 +13,8 @@ using wire::BookFile;
 using wire::BookSite;
 
 constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
-// What one session may say: more changes no average.
-constexpr uint32_t kMostLearners = 1u << 12;
-constexpr uint32_t kMostCaught = 1u << 20;
+// What one session may say: its averages, of no more processes.
+constexpr uint64_t kMostLearners = 1u << 12;
 
 // SAFETY: the book lies within both memories, at a page's offset.
 template <typename File>
@@ -41,8 +41,9 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
     sites::File file;
     file.set_identity(book[i].identity.Acquire());
     file.set_path(PathIn(book[i]));
-    file.set_learners(std::min(book[i].learners.Relaxed(), kMostLearners));
-    if (file.identity() == 0 || file.path().empty() || file.path()[0] != '/' || file.learners() == 0) continue;
+    const uint64_t all = book[i].learners.Relaxed();
+    file.set_learners(std::min(all, kMostLearners));
+    if (file.identity() == 0 || all == 0) continue;
     for (const BookSite& entry : book[i].sites) {
       const uint64_t place = entry.place.Relaxed();
       if (place == 0) break;
@@ -51,7 +52,7 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
       site->set_offset(place >> wire::kBookNumberBits);
       site->set_nr(static_cast<uint32_t>(place & kNumber));
       site->set_text(entry.text.Relaxed());
-      site->set_caught(caught == wire::kBookNever ? kStruckOut : std::min(caught, kMostCaught));
+      site->set_caught(caught == wire::kBookNever ? kStruckOut : caught * file.learners() / all);
     }
     learned.push_back(std::move(file));
   }
@@ -69,13 +70,19 @@ void WriteKnown(const SharedMemory& reply, const sites::File& file) {
   uint32_t used = 0;
   for (const sites::Site& site : file.sites()) {
     if (used == wire::kBookSites) break;
+    if (site.caught() == kStruckOut) continue;
     BookSite& entry = free->sites[used++];
     entry.text.StoreRelaxed(site.text());
     entry.caught.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(site.caught(), wire::kBookNever - 1)));
     entry.place.StoreRelaxed(site.offset() << wire::kBookNumberBits | site.nr());
   }
+  free->device.StoreRelaxed(file.device());
+  free->inode.StoreRelaxed(file.inode());
   free->learners.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(file.learners(), UINT32_MAX)));
   free->identity.Release(file.identity());
+  // SAFETY: the root group is at the memory's beginning.
+  auto& root = *reinterpret_cast<wire::ReplyGroup*>(reply.data() + wire::kGroupsOffset);
+  root.books_before.Release(root.books_before.Relaxed() + 1);
 }
 
 }  // namespace guise::server

@@ -9,8 +9,8 @@
 
 namespace guise::server {
 
-// What guests say that they have learned: names, numbers and counts are as hostile as all that they write, but within
-// bounds. Sites that could not be rewritten have kStruckOut calls.
+// What guests say that they have learned: names, which may be empty, numbers and counts are as hostile as all that they
+// write, but within bounds. Sites that could not be rewritten have kStruckOut calls.
 inline constexpr uint64_t kStruckOut = UINT64_MAX;
 std::vector<sites::File> LearnedIn(const SharedMemory& request);
 

@@ -1,13 +1,16 @@
 #include "server/sites/site_library.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "proto/wire/book.h"
+#include "proto/wire/layout.h"
 #include "server/sites/elf_text.h"
 #include "server/sites/library_file.h"
 #include "server/sites/session_book.h"
@@ -16,22 +19,70 @@ namespace guise::server {
 namespace {
 
 constexpr size_t kMostFiles = 256;
-// Averages go on changing: beyond so many, half of the past is forgotten.
+// Beyond so many, half of the past is forgotten.
 constexpr uint64_t kMostLearners = 4096;
 
 bool IsSame(const sites::Site& a, const sites::Site& b) {
   return a.offset() == b.offset() && a.nr() == b.nr() && a.text() == b.text();
 }
 
-// Leaves the sites that are in the file. False: none are.
-bool Prove(sites::File& file) {
-  const std::optional<ElfText> text = ElfText::Open(file.path(), file.identity());
+enum class Proof { kSome, kNone, kLater };
+
+// Leaves the sites that are in the file. kLater: it cannot be read now, and they are left as they are.
+Proof Prove(sites::File& file) {
+  absl::StatusOr<ElfText> text = ElfText::Open(file.path(), file.identity());
   auto* const all = file.mutable_sites();
-  if (!text.has_value()) all->Clear();
+  if (!text.ok()) {
+    if (!absl::IsNotFound(text.status()) && !absl::IsInvalidArgument(text.status())) return Proof::kLater;
+    all->Clear();
+    return Proof::kNone;
+  }
+  file.set_device(text->device());
+  file.set_inode(text->inode());
+  // What has no room in a session's book is nothing that a guest has said.
+  constexpr uint64_t kOffsets = uint64_t{1} << (64 - wire::kBookNumberBits);
   all->erase(std::remove_if(all->begin(), all->end(),
-                            [&](const sites::Site& site) { return !text->HasSyscall(site.offset(), site.text()); }),
+                            [&](const sites::Site& site) {
+                              return site.nr() >= wire::kTableNumbers || site.offset() >= kOffsets ||
+                                     !text->HasSyscall(site.offset(), site.text());
+                            }),
              all->end());
-  return !all->empty();
+  return all->empty() ? Proof::kNone : Proof::kSome;
+}
+
+// Adds a site, if need be in the place of the one that takes fewest signals.
+void AddSite(sites::File& file, const sites::Site& site) {
+  auto* const all = file.mutable_sites();
+  if (static_cast<uint32_t>(all->size()) < wire::kBookSites) {
+    *all->Add() = site;
+    return;
+  }
+  const auto least = std::min_element(all->begin(), all->end(), [](const sites::Site& one, const sites::Site& other) {
+    return one.caught() < other.caught();
+  });
+  if (least->caught() < site.caught()) *least = site;
+}
+
+// What both know of a file.
+void AddCounts(sites::File& file, const sites::File& learned) {
+  file.set_learners(file.learners() + learned.learners());
+  file.set_used(absl::ToUnixSeconds(absl::Now()));
+  auto* const all = file.mutable_sites();
+  for (const sites::Site& site : learned.sites()) {
+    const auto at = std::find_if(all->begin(), all->end(), [&](const sites::Site& one) { return IsSame(one, site); });
+    if (at == all->end()) continue;
+    if (site.caught() == kStruckOut) {
+      all->erase(at);
+    } else {
+      at->set_caught(at->caught() + site.caught());
+    }
+  }
+}
+
+// Averages go on changing.
+void Halve(sites::File& file) {
+  file.set_learners(file.learners() / 2);
+  for (sites::Site& site : *file.mutable_sites()) site.set_caught(site.caught() / 2);
 }
 
 }  // namespace
@@ -49,11 +100,12 @@ SiteLibrary::~SiteLibrary() {
 }
 
 void SiteLibrary::Fill(std::shared_ptr<const SessionMemories> memories) {
-  Post([this, memories = std::move(memories)] { FillNow(*memories); });
+  // Before what is to be learned: its guests wait for it, in a way.
+  Post(Turn::kFirst, [this, memories = std::move(memories)] { FillNow(*memories); });
 }
 
 void SiteLibrary::Learn(std::shared_ptr<const SessionMemories> memories) {
-  Post([this, memories = std::move(memories)] { LearnNow(*memories); });
+  Post(Turn::kLast, [this, memories = std::move(memories)] { LearnNow(*memories); });
 }
 
 void SiteLibrary::Settle() {
@@ -64,23 +116,31 @@ void SiteLibrary::Settle() {
       this));
 }
 
-void SiteLibrary::Post(std::function<void()> job) {
+void SiteLibrary::Post(Turn turn, std::function<void()> job) {
   absl::MutexLock lock(&mutex_);
-  jobs_.push_back(std::move(job));
+  jobs_.insert(turn == Turn::kFirst ? jobs_.begin() : jobs_.end(), std::move(job));
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
 }
 
 void SiteLibrary::Run() {
   while (true) {
     std::function<void()> job;
+    bool idle = false;
     {
       absl::MutexLock lock(&mutex_);
-      busy_ = false;
+      idle = jobs_.empty();
+    }
+    // Many sessions that end one after the other are written down once.
+    if (idle) Save();
+    {
+      absl::MutexLock lock(&mutex_);
+      busy_ = !jobs_.empty();
       mutex_.Await(absl::Condition(
           +[](SiteLibrary* self)
                ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return !self->jobs_.empty() || self->ends_; },
           this));
-      if (jobs_.empty()) return;
+      if (jobs_.empty() && !changed_) return;
+      if (jobs_.empty()) continue;
       job = std::move(jobs_.front());
       jobs_.pop_front();
       busy_ = true;
@@ -95,14 +155,19 @@ void SiteLibrary::Load() {
   const absl::StatusOr<sites::Library> library = ReadLibrary(directory_);
   // One that is damaged, or of another version, is written anew.
   if (!library.ok()) return;
-  for (const sites::File& file : library->files()) files_[file.identity()].file = file;
+  for (const sites::File& file : library->files()) {
+    if (gone_.count(file.identity()) == 0) files_.try_emplace(file.identity(), Entry{file, false});
+  }
 }
 
-void SiteLibrary::Save() const {
-  if (directory_.empty()) return;
+void SiteLibrary::Save() {
+  if (!std::exchange(changed_, false) || directory_.empty()) return;
+  // What another server has written meanwhile stays known.
+  Load();
+  Prune();
   sites::Library library;
   for (const auto& [identity, entry] : files_) *library.add_files() = entry.file;
-  // It costs speed, and there is nobody to tell who could do something about it.
+  // Where it fails it costs speed, and there is nobody to tell who could do something about it.
   WriteLibrary(directory_, library).IgnoreError();
 }
 
@@ -113,66 +178,57 @@ void SiteLibrary::FillNow(const SessionMemories& memories) {
             [](const Entry* a, const Entry* b) { return a->file.used() > b->file.used(); });
   // Each as soon as it is proven: guests run already.
   for (Entry* const entry : latest) {
-    entry->proven = entry->proven || Prove(entry->file);
+    if (!entry->proven) {
+      const Proof proof = Prove(entry->file);
+      if (proof == Proof::kNone) changed_ = true;
+      entry->proven = proof == Proof::kSome;
+    }
     if (entry->proven) WriteKnown(memories.reply, entry->file);
   }
   // What is in no file any more.
-  for (auto at = files_.begin(); at != files_.end();) at = at->second.proven ? std::next(at) : files_.erase(at);
+  for (auto at = files_.begin(); at != files_.end();) {
+    const bool goes = at->second.file.sites().empty();
+    if (goes) gone_.insert(at->first);
+    at = goes ? files_.erase(at) : std::next(at);
+  }
 }
 
 void SiteLibrary::LearnNow(const SessionMemories& memories) {
-  bool changed = false;
-  for (const sites::File& learned : LearnedIn(memories.request)) changed |= Merge(learned);
-  if (!changed) return;
+  for (const sites::File& learned : LearnedIn(memories.request)) changed_ |= Merge(learned);
   Prune();
-  Save();
 }
 
 bool SiteLibrary::Merge(const sites::File& learned) {
   const auto found = files_.find(learned.identity());
-  sites::File fresh = learned;  // what has to be proven
+  if (found != files_.end() && !found->second.proven) return false;
+  // What is to be proven: of a file that is known, in that, whatever name it is given now.
+  sites::File fresh = learned;
+  if (found != files_.end()) fresh.set_path(found->second.file.path());
+  if (fresh.path().empty() || fresh.path()[0] != '/') return false;
   auto* const claimed = fresh.mutable_sites();
-  if (found != files_.end()) {
-    const auto& known = found->second.file.sites();
-    claimed->erase(std::remove_if(claimed->begin(), claimed->end(),
-                                  [&](const sites::Site& site) {
-                                    return std::any_of(known.begin(), known.end(),
-                                                       [&](const sites::Site& other) { return IsSame(site, other); });
-                                  }),
-                   claimed->end());
-  }
   claimed->erase(std::remove_if(claimed->begin(), claimed->end(),
-                                [](const sites::Site& site) { return site.caught() == kStruckOut; }),
+                                [&](const sites::Site& site) {
+                                  if (site.caught() == kStruckOut) return true;
+                                  if (found == files_.end()) return false;
+                                  const auto& known = found->second.file.sites();
+                                  return std::any_of(known.begin(), known.end(),
+                                                     [&](const sites::Site& other) { return IsSame(site, other); });
+                                }),
                  claimed->end());
-  const bool proven = !claimed->empty() && Prove(fresh);
-  if (found == files_.end() && !proven) return false;
-
-  Entry& entry = files_[learned.identity()];
-  sites::File& file = entry.file;
-  file.set_identity(learned.identity());
+  const bool proven = !claimed->empty() && Prove(fresh) == Proof::kSome;
   if (found == files_.end()) {
-    file.set_path(learned.path());
-    entry.proven = true;
+    if (!proven) return false;
+    fresh.set_used(absl::ToUnixSeconds(absl::Now()));
+    files_[fresh.identity()] = {fresh, true};
+    gone_.erase(fresh.identity());
+    return true;
   }
-  file.set_learners(file.learners() + learned.learners());
-  file.set_used(absl::ToUnixSeconds(absl::Now()));
-  auto* const all = file.mutable_sites();
-  for (const sites::Site& site : learned.sites()) {
-    const auto at = std::find_if(all->begin(), all->end(), [&](const sites::Site& one) { return IsSame(one, site); });
-    if (at == all->end()) continue;
-    if (site.caught() == kStruckOut) {
-      all->erase(at);
-    } else {
-      at->set_caught(at->caught() + site.caught());
-    }
+  sites::File& file = found->second.file;
+  AddCounts(file, learned);
+  if (proven) {
+    for (const sites::Site& site : fresh.sites()) AddSite(file, site);
   }
-  for (const sites::Site& site : fresh.sites()) {
-    if (proven && static_cast<uint32_t>(all->size()) < wire::kBookSites) *all->Add() = site;
-  }
-  if (file.learners() > kMostLearners) {
-    file.set_learners(file.learners() / 2);
-    for (sites::Site& site : *all) site.set_caught(site.caught() / 2);
-  }
+  if (file.learners() > kMostLearners) Halve(file);
   return true;
 }
 

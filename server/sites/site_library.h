@@ -4,7 +4,8 @@
 // finds to be so, gives it to each new session in reply memory, and keeps it on disk. What guests or the file on disk
 // claim of a site beyond what the server has read changes nothing but speed.
 //
-// Only for sessions of the user that the server runs as: others name files that they could not read.
+// Only for sessions of the user that the server runs as, for others name files that they could not read; and not for
+// sandboxes, which are not to know what else the user runs.
 //
 // Thread safety: all functions. The work is done by a thread of its own, in order.
 #ifndef GUISE_SERVER_SITES_SITE_LIBRARY_H_
@@ -14,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -46,12 +48,13 @@ class SiteLibrary {
     bool proven = false;  // its sites have been found in the file
   };
 
-  void Post(std::function<void()> job);
+  enum class Turn { kFirst, kLast };
+  void Post(Turn turn, std::function<void()> job);
   void Run();
 
   // On the thread.
   void Load();
-  void Save() const;
+  void Save();
   void FillNow(const SessionMemories& memories);
   void LearnNow(const SessionMemories& memories);
   bool Merge(const sites::File& learned);
@@ -59,7 +62,9 @@ class SiteLibrary {
 
   const std::string directory_;
   bool loaded_ = false;
+  bool changed_ = false;             // since it was written down
   std::map<uint64_t, Entry> files_;  // by identity
+  std::set<uint64_t> gone_;          // what may still be on disk
 
   absl::Mutex mutex_;
   std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);

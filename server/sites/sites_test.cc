@@ -13,6 +13,8 @@
 #include <sstream>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "proto/wire/book.h"
 #include "proto/wire/layout.h"
 #include "server/channel/shared_memory.h"
@@ -95,7 +97,7 @@ class SitesTest : public testing::Test {
     directory_ = mkdtemp(name);
   }
   ~SitesTest() override {
-    for (const char* file : {"/book/sites", "/book", "/elf", ""}) remove((directory_ + file).c_str());
+    for (const char* file : {"/book/sites", "/book", "/elf", "/elf\xff", ""}) remove((directory_ + file).c_str());
   }
 
   std::string directory_;
@@ -103,8 +105,8 @@ class SitesTest : public testing::Test {
 
 TEST_F(SitesTest, ASyscallInstructionIsOneWhereItsFunctionSaysSo) {
   const Place site = PlaceOf(true_site);
-  const std::optional<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
-  ASSERT_TRUE(text.has_value());
+  absl::StatusOr<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
+  ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_TRUE(text->HasSyscall(site.offset, site.text));
   EXPECT_FALSE(text->HasSyscall(site.offset, site.text ^ (uint64_t{1} << 63)));
   EXPECT_FALSE(text->HasSyscall(site.offset + 1, site.text));
@@ -116,8 +118,8 @@ TEST_F(SitesTest, ASyscallInstructionIsOneWhereItsFunctionSaysSo) {
 TEST_F(SitesTest, TheSameBytesWithinAnInstructionAreNone) {
   const Place site = PlaceOf(false_site);
   ASSERT_EQ(site.text & 0xffff, 0x050fu) << "the bytes of a syscall instruction";
-  const std::optional<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
-  ASSERT_TRUE(text.has_value());
+  absl::StatusOr<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
+  ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_FALSE(text->HasSyscall(site.offset, site.text));
   EXPECT_EQ(FalseSite(), 0x050f);
   EXPECT_EQ(TrueSite(), getpid());
@@ -125,14 +127,14 @@ TEST_F(SitesTest, TheSameBytesWithinAnInstructionAreNone) {
 
 TEST_F(SitesTest, OnlyTheFileThatWasMeantIsRead) {
   const Place site = PlaceOf(true_site);
-  EXPECT_FALSE(ElfText::Open(site.path, IdentityOf(site.path) + 1).has_value());
-  EXPECT_FALSE(ElfText::Open("/no/such/file", 1).has_value());
+  EXPECT_TRUE(absl::IsNotFound(ElfText::Open(site.path, IdentityOf(site.path) + 1).status()));
+  EXPECT_TRUE(absl::IsNotFound(ElfText::Open("/no/such/file", 1).status()));
   for (const char* other : {"/dev/zero", "/tmp", "/etc/passwd"}) {
-    EXPECT_FALSE(ElfText::Open(other, IdentityOf(other)).has_value()) << other;
+    EXPECT_FALSE(ElfText::Open(other, IdentityOf(other)).ok()) << other;
   }
   const std::string pipe = directory_ + "/elf";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_FALSE(ElfText::Open(pipe, IdentityOf(pipe)).has_value()) << "and not waited for";
+  EXPECT_FALSE(ElfText::Open(pipe, IdentityOf(pipe)).ok()) << "and not waited for";
 }
 
 // Whatever the file holds, each answer is given, and no byte outside of it is read (under the address sanitizer).
@@ -151,8 +153,8 @@ TEST_F(SitesTest, AnyFileMayBeAskedOf) {
     }
     if (round % 8 == 7) bytes.resize(random() % bytes.size());
     Write(path, bytes);
-    const std::optional<ElfText> text = ElfText::Open(path, IdentityOf(path));
-    if (!text.has_value()) continue;
+    absl::StatusOr<ElfText> text = ElfText::Open(path, IdentityOf(path));
+    if (!text.ok()) continue;
     ++opened;
     text->HasSyscall(site.offset, site.text);
     text->HasSyscall(random() % (2 * sound.size()), random());
@@ -184,6 +186,17 @@ TEST_F(SitesTest, AFileIsReadAsItWasWritten) {
   struct stat status = {};
   ASSERT_EQ(stat((book + "/sites").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(SitesTest, ADirectoryOfOthersIsLeftAlone) {
+  const std::string book = directory_ + "/book";
+  ASSERT_EQ(symlink("/tmp", book.c_str()), 0);
+  EXPECT_FALSE(WriteLibrary(book, OneFile(PlaceOf(true_site))).ok()) << "a link may lead to where others write";
+  ASSERT_EQ(unlink(book.c_str()), 0);
+  if (geteuid() != 0) return;
+  ASSERT_EQ(mkdir(book.c_str(), 0777), 0);
+  ASSERT_EQ(chown(book.c_str(), 65534, 65534), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(WriteLibrary(book, OneFile(PlaceOf(true_site)))));
 }
 
 TEST_F(SitesTest, ADamagedFileIsNone) {
@@ -272,6 +285,51 @@ TEST_F(SiteLibraryTest, WhatOneSessionLearnsTheNextOneKnows) {
   EXPECT_EQ(known->sites[0].text.Relaxed(), site_.text);
   EXPECT_EQ(known->sites[0].caught.Relaxed(), 100u);
   EXPECT_EQ(known->sites[1].place.Relaxed(), 0u);
+  struct stat status = {};
+  ASSERT_EQ(stat(site_.path.c_str(), &status), 0);
+  EXPECT_EQ(known->device.Relaxed(), status.st_dev);
+  EXPECT_EQ(known->inode.Relaxed(), status.st_ino);
+}
+
+TEST_F(SiteLibraryTest, AveragesOfManyProcessesStayWhatTheyAre) {
+  SiteLibrary library("");
+  LearnTrueSite(library, 100'000, 1'000'000);
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  const wire::BookFile* const known = session.Known(identity_);
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(known->sites[0].caught.Relaxed(), 10 * known->learners.Relaxed());
+}
+
+TEST_F(SiteLibraryTest, ANameNeedNotBeText) {
+  const std::string path = directory_ + "/elf\xff";
+  Write(path, Contents(site_.path));
+  site_.path = path;
+  identity_ = IdentityOf(path);
+  {
+    SiteLibrary library(book_);
+    LearnTrueSite(library, 8, 80);
+  }
+  EXPECT_TRUE(ReadLibrary(book_).ok());
+}
+
+// Of what two servers know, neither forgets the other's.
+TEST_F(SiteLibraryTest, TwoServersShareAFile) {
+  SiteLibrary first(book_);
+  SiteLibrary second(book_);
+  first.Fill(FakeSession().memories());
+  second.Fill(FakeSession().memories());
+  first.Settle();
+  second.Settle();
+  LearnTrueSite(first, 8, 80);
+  const std::string copy = directory_ + "/elf";
+  Write(copy, Contents(site_.path));
+  site_.path = copy;
+  identity_ = IdentityOf(copy);
+  LearnTrueSite(second, 8, 80);
+  ASSERT_TRUE(ReadLibrary(book_).ok());
+  EXPECT_EQ(ReadLibrary(book_)->files_size(), 2);
 }
 
 TEST_F(SiteLibraryTest, ItIsKeptForTheNextServer) {
@@ -298,6 +356,7 @@ TEST_F(SiteLibraryTest, WhatAGuestForgesIsNotGivenToOthers) {
   FakeSession::Add(forger.Claim(77, "/dev/zero", 8), 0, site_, 1000);
   FakeSession::Add(forger.Claim(78, "sites", 8), 0, site_, 1000);
   library.Learn(forger.memories());
+  library.Settle();
   const FakeSession session;
   library.Fill(session.memories());
   library.Settle();

@@ -10,6 +10,7 @@
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/judge.h"
 #include "shim/filter/guest_filters.h"
+#include "shim/gate/trace.h"
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
@@ -208,6 +209,7 @@ wire::PanicRecord* SayOutside(const char* path, const char* why) {
 // The kernel's own exec: the program leaves the session. -errno.
 int64_t RunOutside(ThreadBlock* block, const ExecRequest& request, const char* path, const char* why) {
   wire::PanicRecord* const notice = SayOutside(path, why);
+  BeginTrace(block);
   GiveBackThreadRecord(block);
   GiveIgnored(block->process);
   const int64_t error = PerformOpen(

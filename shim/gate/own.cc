@@ -67,7 +67,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
   const GuestRegs& regs = *RegsOf(context);
   // Counted before it is answered: after an exit or exec there is no record to count in.
   const auto count = [&](wire::Placement placement) { CountCall(block, placement, CurrentEpoch()); };
-  BeginTrace(block, call);
+  NoteTraced(block, call);
   switch (call.nr) {
     case Nr::rt_sigaction:
       count(wire::Placement::kShim);

@@ -38,9 +38,18 @@ bool SignalsItself(const ThreadBlock* block, const GuestCall& call) {
       return first == block->process->pid;
     case Nr::tkill:
       return first == block->tid;
+    case Nr::pidfd_send_signal:
+      // To whom is not looked up.
+      return true;
     default:
       return false;
   }
+}
+
+// For a signal, of the tracer's own perhaps.
+bool Waits(Nr nr) {
+  return nr == Nr::pause || nr == Nr::rt_sigsuspend || nr == Nr::rt_sigtimedwait || nr == Nr::nanosleep ||
+         nr == Nr::clock_nanosleep;
 }
 
 }  // namespace
@@ -55,8 +64,12 @@ int64_t AskForTrace(ThreadBlock* block) {
   return 0;
 }
 
-void BeginTrace(ThreadBlock* block, const GuestCall& call) {
-  if (!block->asked_for_trace || !SignalsItself(block, call)) return;
+void NoteTraced(ThreadBlock* block, const GuestCall& call) {
+  if (block->asked_for_trace && (SignalsItself(block, call) || Waits(call.nr))) BeginTrace(block);
+}
+
+void BeginTrace(ThreadBlock* block) {
+  if (!block->asked_for_trace) return;
   Native(Nr::ptrace, PTRACE_TRACEME, 0, 0, 0);
   block->asked_for_trace = false;
   UpdateRoutes(block);

@@ -11,8 +11,12 @@ namespace guise::shim {
 // ptrace(PTRACE_TRACEME): 0 or -errno. What the thread asks for its exec does (wire::kHandoverTraced).
 int64_t AskForTrace(ThreadBlock* block);
 
-// Before each call of a thread that has asked: the trace begins if the call signals its caller.
-void BeginTrace(ThreadBlock* block, const GuestCall& call);
+// Before each call of a thread: if it has asked, the trace begins when the call signals its caller, or waits for
+// signals.
+void NoteTraced(ThreadBlock* block, const GuestCall& call);
+
+// The kernel is told, if the thread has asked: before an exec outside of the session, before a fault of the guest's.
+void BeginTrace(ThreadBlock* block);
 
 }  // namespace guise::shim
 

@@ -120,6 +120,7 @@ def symbols(path):
 
 
 shown = {}  # by the inferior's number: the process whose symbols were added
+added = {}  # by the inferior's number: addresses in the files whose symbols were added
 images = {}  # by the inferior's number: Image, or None where there is none
 
 
@@ -194,9 +195,23 @@ def bias_of(mapping):
     return 0
 
 
-def add_symbols(path, bias):
+def add_symbols(number, path, bias):
     quoted = '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
     gdb.execute("with confirm off -- add-symbol-file {} -o {:#x}".format(quoted, bias), to_string=True)
+    added.setdefault(number, []).append(bias + text_of(path))
+
+
+def text_of(path):
+    """Where the file's .text is linked to: by an address in it gdb knows the file again."""
+    with open(path, "rb") as file:
+        elf = file.read()
+    sections, count, names = (struct.unpack_from(form, elf, at)[0] for form, at in (("<Q", 0x28), ("<H", 0x3C), ("<H", 0x3E)))
+    strings = struct.unpack_from("<Q", elf, sections + names * 64 + 24)[0]
+    for at in range(sections, sections + count * 64, 64):
+        name = strings + struct.unpack_from("<I", elf, at)[0]
+        if elf[name : name + 6] == b".text\0":
+            return struct.unpack_from("<Q", elf, at + 16)[0]
+    return 0
 
 
 def show_guest(_=None):
@@ -204,17 +219,21 @@ def show_guest(_=None):
     inferior = gdb.selected_inferior()
     if inferior.pid == 0 or shown.get(inferior.num) == inferior.pid:
         return
-    images.pop(inferior.num, None)
-    shim = image()
-    if shim is None:
-        return
-    shown[inferior.num] = inferior.pid
-    add_symbols(shim.path, shim.base)
-    path, bias = program()
-    if path is None or path == gdb.current_progspace().filename:
-        return
-    add_symbols(path, bias)
-    print("Guise: the guest's program is " + path)
+    forget_one(inferior.num)
+    try:
+        shim = image()
+        if shim is None:
+            return
+        shown[inferior.num] = inferior.pid
+        add_symbols(inferior.num, shim.path, shim.base)
+        path, bias = program()
+        if path is None or path == gdb.current_progspace().filename:
+            return
+        add_symbols(inferior.num, path, bias)
+        print("Guise: the guest's program is " + path)
+    except (gdb.error, OSError, struct.error) as error:
+        # A core of another machine, a program of another mount namespace.
+        print("Guise: the guest's symbols cannot be read: {}".format(error))
 
 
 class GuiseSymbols(gdb.Command):
@@ -229,14 +248,31 @@ class GuiseSymbols(gdb.Command):
         show_guest()
 
 
-def forget(_):
-    images.clear()
-    shown.clear()
+def forget_one(number):
+    """Another process, or another program, is to come: what was known of the inferior's is wrong."""
+    images.pop(number, None)
+    shown.pop(number, None)
+    for address in added.pop(number, ()):
+        try:
+            gdb.execute("with confirm off -- remove-symbol-file -a {:#x}".format(address), to_string=True)
+        except gdb.error:
+            pass  # gdb has dropped it
+
+
+def forget_exited(event):
+    forget_one(event.inferior.num)
+
+
+def forget_program(_):
+    number = gdb.selected_inferior().num
+    images.pop(number, None)
+    shown.pop(number, None)
 
 
 gdb.execute("handle SIGSYS nostop noprint pass", to_string=True)
 register_unwinder(None, GuiseUnwinder())
 gdb.events.stop.connect(show_guest)
 gdb.events.before_prompt.connect(show_guest)
-gdb.events.exited.connect(forget)
+gdb.events.exited.connect(forget_exited)
+gdb.events.clear_objfiles.connect(forget_program)
 GuiseSymbols()

@@ -125,7 +125,7 @@ void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
   if (mapped->open != nullptr) {
     RewriteOpen(&sites, RangeOf(*text, mapped->bias, booked), file.fd);
   } else if (rewrites) {
-    RewriteKnown(block, RangeOf(*text, mapped->bias, booked), file.fd);
+    RewriteKnown(block, booked, RangeOf(*text, mapped->bias, booked), file.fd);
   }
   NoteKernelNeeded(file.fd, g_elf);
   Native(Nr::close, file.fd);
@@ -158,12 +158,14 @@ void EditAux(InitialStack* stack, const Loaded& loaded, const char* path) {
 
 // Where brk(2) begins: the kernel has put it where a position-independent program has it. Behind one that is not, as
 // far as the kernel would have moved it at random. ABI: load_elf_binary(), arch_randomize_brk().
-uint64_t StartOfBreak(const Mapped& program) {
+uint64_t StartOfBreak(const ThreadBlock* block, const Mapped& program) {
   const auto kernels = static_cast<uint64_t>(Native(Nr::brk, 0));
   if (program.bias != 0) return kernels;
   constexpr uint64_t kAsk = 0xffffffff;
   constexpr int64_t kNoRandomize = 0x0040000;  // ADDR_NO_RANDOMIZE
-  const int64_t personality = Native(Nr::personality, kAsk);
+  // The guest's filters may be the kernel's, too, and kill for what is not the guest's call.
+  const bool may_ask = block->filters.Acquire() == nullptr;
+  const int64_t personality = may_ask ? Native(Nr::personality, kAsk) : 0;
   const bool random = !IsError(personality) && (personality & kNoRandomize) == 0;
   constexpr uint64_t kRandomBits = 0x1fff000;
   return ((program.end + kPageMask) & ~kPageMask) + (random ? kernels & kRandomBits : 0);
@@ -172,7 +174,8 @@ uint64_t StartOfBreak(const Mapped& program) {
 // What others see in /proc: the environment without the private variable, the program's auxiliary vector and code.
 // Works for ordinary users, but for exe (ABI: kernel/sys.c, prctl_set_mm_map()). Where it is refused nothing is lost
 // but that.
-void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* private_variable) {
+void TellKernel(const ThreadBlock* block, const InitialStack& stack, const Loaded& loaded,
+                const char* private_variable) {
   const uint64_t env_start = stack.envp()[0] == nullptr ? Word(private_variable) : Word(stack.envp()[0]);
   const uint64_t arg_start = stack.argc() == 0 ? env_start : Word(stack.argv()[0]);
   prctl_mm_map map = {};
@@ -180,7 +183,7 @@ void TellKernel(const InitialStack& stack, const Loaded& loaded, const char* pri
   map.end_code = loaded.program.end_code;
   map.start_data = loaded.program.start_data;
   map.end_data = loaded.program.end_data;
-  map.start_brk = map.brk = StartOfBreak(loaded.program);
+  map.start_brk = map.brk = StartOfBreak(block, loaded.program);
   map.start_stack = Word(stack.sp());
   map.arg_start = arg_start;
   map.arg_end = env_start;
@@ -319,7 +322,7 @@ const void* guise_load(uint64_t* sp) {
   Load(block, handover.target_fd, &loaded);
   NoteProgram(loaded.program.file_page, handover.path);
   EditAux(&stack, loaded, handover.path);
-  TellKernel(stack, loaded, variable);
+  TellKernel(block, stack, loaded, variable);
   const char* const comm = BaseName(handover.path);
   Native(Nr::prctl, PR_SET_NAME, comm);
   if (loaded.program.executable_stack) MakeStackExecutable(stack);

@@ -135,12 +135,16 @@ uint64_t TakeIn(uint32_t index, const Wanted& wanted) {
 // In front of the text, away from it so that a heap or a neighbour can grow a little.
 uint64_t MapFar(uint64_t site) {
   constexpr uint64_t kStep = uint64_t{1} << 20;
-  constexpr uint64_t kSteps = 1024;
+  constexpr uint64_t kSteps = 1536;
+  // Above a program at a fixed address is its heap (StartOfBreak). ABI: arch_randomize_brk(): as far as 1 GiB.
+  constexpr uint64_t kFixedPrograms = uint64_t{1} << 32;
+  constexpr uint64_t kHeapSteps = 1024 + 64;
   constexpr uint64_t kFixed = 0x100000;  // MAP_FIXED_NOREPLACE
   const uint64_t base = site & ~(kStep - 1);
   for (uint64_t i = 1; i < kSteps; ++i) {
     for (const bool above : {false, true}) {
       if (!above && base <= i * kStep) continue;
+      if (above && site < kFixedPrograms && i < kHeapSteps) continue;
       const uint64_t at = above ? base + i * kStep : base - i * kStep;
       const int64_t mapped =
           Native(Nr::mmap, at, kFarSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | kFixed, -1, 0);

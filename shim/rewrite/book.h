@@ -14,7 +14,9 @@ namespace guise::shim {
 
 // A file that is being mapped. The book is told if this process learns of it.
 struct BookedFile {
-  uint64_t identity;  // what the book knows it by; 0: nothing
+  uint64_t identity;  // what the books know it by; 0: nothing
+  uint64_t device;
+  uint64_t inode;
   bool learns;
 };
 BookedFile NoteFile(const struct stat& status);
@@ -29,10 +31,16 @@ struct BookedSite {
   uint64_t text;        // its first eight bytes
   uint32_t caught = 0;  // in two processes, on average; of ForBookedSites
 };
-// The site, which is at `address`, has been caught, `times` more.
-void AddToBook(uint64_t file, const BookedSite& site, uint64_t address, uint32_t times);
+// Where a site was caught.
+struct CaughtAt {
+  uint64_t file;     // its identity
+  uint64_t address;  //
+  bool alone;        // the process has one thread: only then the file's name is asked for
+};
+// The site has been caught, `times` more.
+void AddToBook(const CaughtAt& at, const BookedSite& site, uint32_t times);
 // The site cannot be rewritten: it is not tried again.
-void StrikeOut(uint64_t file, const BookedSite& site, uint64_t address);
+void StrikeOut(const CaughtAt& at, const BookedSite& site);
 
 // What is known of a file; null: nothing.
 struct Books {
@@ -43,26 +51,26 @@ struct Books {
            (session == nullptr ? 0 : uint64_t{session->learners.Relaxed()});
   }
 };
-Books FindInBooks(uint64_t file);
+Books FindInBooks(const BookedFile& file);
 
-// Calls `visit` with each site of the file in [start, end); twice, with a part of its calls, if both books know it.
-// Nothing of it is to be believed.
+// Calls `visit` with each site of the file in [start, end); twice, with a part of its calls, if both books know it. One
+// that has been struck out comes first, with kBookNever calls. Nothing of it is to be believed.
 template <typename Visit>
-void ForBookedSites(uint64_t file, uint64_t start, uint64_t end, Visit visit) {
+void ForBookedSites(const BookedFile& file, uint64_t start, uint64_t end, Visit visit) {
   const Books books = FindInBooks(file);
   const uint64_t learners = books.learners();
   if (learners == 0) return;
-  for (const wire::BookFile* const book : {books.before, books.session}) {
+  for (const wire::BookFile* const book : {books.session, books.before}) {
     if (book == nullptr) continue;
     for (const wire::BookSite& site : book->sites) {
       const uint64_t place = site.place.Relaxed();
       if (place == 0) break;
       const uint32_t caught = site.caught.Relaxed();
       const uint64_t offset = place >> wire::kBookNumberBits;
-      if (caught == wire::kBookNever || offset < start || offset >= end) continue;
+      if (offset < start || offset >= end) continue;
       constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
       visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(),
-                       static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
+                       caught == wire::kBookNever ? caught : static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
     }
   }
 }

@@ -28,6 +28,9 @@ constexpr uint32_t kStubCost = 1;
 constexpr uint32_t kPageCost = 2;
 constexpr uint32_t kCost = 16;
 
+bool IsNever(uint32_t caught) { return caught == wire::kBookNever; }
+bool Pays(uint32_t caught) { return caught > kStubCost && !IsNever(caught); }
+
 uint64_t Size(const TextRange& range) { return range.end - range.start; }
 uint64_t SiteIn(const TextRange& range, const BookedSite& booked) {
   return range.start + (booked.offset - range.offset);
@@ -68,19 +71,20 @@ void SealText(const TextRange& range, int32_t fd) {
 
 bool KnownSites::Look(const ThreadBlock* block, const BookedFile& file, uint64_t start, uint64_t end) {
   if (file.identity == 0 || file.learns || !MayRewrite(block) || !IsAlone(block)) return false;
-  ForBookedSites(file.identity, start, end, [&](const BookedSite& booked) { Add(booked); });
+  ForBookedSites(file, start, end, [&](const BookedSite& booked) { Add(booked); });
   return KeepWorthwhile();
 }
 
 // By offset; one each.
 void KnownSites::Add(const BookedSite& booked) {
-  if (count_ == kMost) return;
   uint32_t at = count_;
   while (at > 0 && sites_[at - 1].booked.offset > booked.offset) --at;
   if (at > 0 && sites_[at - 1].booked.offset == booked.offset) {
-    sites_[at - 1].booked.caught += booked.caught;
+    uint32_t& caught = sites_[at - 1].booked.caught;
+    caught = IsNever(caught) || IsNever(booked.caught) ? wire::kBookNever : caught + booked.caught;
     return;
   }
+  if (count_ == kMost) return;
   for (uint32_t i = count_; i > at; --i) sites_[i] = sites_[i - 1];
   sites_[at] = {booked, nullptr};
   ++count_;
@@ -94,12 +98,12 @@ bool KnownSites::KeepWorthwhile() {
     uint32_t next = first;
     for (; next < count_ && sites_[next].booked.offset / kPage == sites_[first].booked.offset / kPage; ++next) {
       const uint32_t of_site = sites_[next].booked.caught;
-      if (of_site > kStubCost) caught += of_site - kStubCost;
+      if (Pays(of_site)) caught += of_site - kStubCost;
     }
     if (caught > kPageCost) {
       spared += caught - kPageCost;
       for (uint32_t i = first; i < next; ++i) {
-        if (sites_[i].booked.caught > kStubCost) sites_[kept++] = sites_[i];
+        if (Pays(sites_[i].booked.caught)) sites_[kept++] = sites_[i];
       }
     }
     first = next;
@@ -128,9 +132,9 @@ void RewriteOpen(KnownSites* sites, const TextRange& range, int32_t fd) {
   SealText(range, fd);
 }
 
-void RewriteKnown(ThreadBlock* block, const TextRange& range, int32_t fd) {
+void RewriteKnown(ThreadBlock* block, const BookedFile& file, const TextRange& range, int32_t fd) {
   KnownSites sites;
-  if (!sites.Look(block, {range.file, range.learns}, range.offset, range.offset + Size(range))) return;
+  if (!sites.Look(block, file, range.offset, range.offset + Size(range))) return;
   if (IsError(Native(Nr::mprotect, range.start, Size(range), PROT_READ | PROT_WRITE))) return;
   RewriteOpen(&sites, range, fd);
 }

@@ -30,7 +30,7 @@ class KnownSites {
   void Add(const BookedSite& booked);
   bool KeepWorthwhile();
 
-  static constexpr uint32_t kMost = wire::kBookSites;
+  static constexpr uint32_t kMost = 2 * wire::kBookSites;  // of both books
   Site sites_[kMost];
   uint32_t count_ = 0;
 };
@@ -41,7 +41,7 @@ class KnownSites {
 void RewriteOpen(KnownSites* sites, const TextRange& range, int32_t fd);
 
 // The same for a text that is executable already, and that nobody has executed, if it pays.
-void RewriteKnown(ThreadBlock* block, const TextRange& range, int32_t fd);
+void RewriteKnown(ThreadBlock* block, const BookedFile& file, const TextRange& range, int32_t fd);
 
 }  // namespace guise::shim
 

@@ -23,8 +23,8 @@ constexpr uint64_t kPageMask = 4095;
 uint64_t g_interpreter;
 uint64_t g_interpreter_end;
 
-// Whether the interpreter makes the thread's call. What it maps is executed; what others do with text they map, emulators
-// for one, is not known: they may read it, and follow a jump that leads out of it.
+// Whether the interpreter makes the thread's call. What it maps is executed; what others do with text they map,
+// emulators for one, is not known: they may read it, and follow a jump that leads out of it.
 bool LoaderCalls(const ThreadBlock* block) {
   const uint64_t after = block->in_gate ? block->regs.rip : block->caught_behind.Relaxed();
   return after - g_interpreter < g_interpreter_end - g_interpreter;
@@ -60,7 +60,7 @@ void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result) {
   const BookedFile file = MayRewrite(block) ? NoteFile(fd) : BookedFile{};
   const TextRange range = {start, start + Rounded(call.args[1]), file.identity, call.args[5], file.learns};
   NoteText(range);
-  if ((call.args[2] & PROT_READ) != 0 && LoaderCalls(block)) RewriteKnown(block, range, fd);
+  if ((call.args[2] & PROT_READ) != 0 && LoaderCalls(block)) RewriteKnown(block, file, range, fd);
   if (HasRewritten() && block->cookie == 0) TakeGs(block);
 }
 

@@ -98,7 +98,7 @@ SiteCalls& CountOf(ThreadBlock* block, uint64_t after) {
 }
 
 // Tells the session's book of the site, for the processes that map its text later.
-void Learn(uint64_t after, uint32_t nr, uint32_t times, bool never) {
+void Learn(const ThreadBlock* block, uint64_t after, uint32_t nr, uint32_t times, bool never) {
   TextRange range;
   BookedSite booked = {0, nr, 0};
   const uint64_t site = after - kSiteSize;
@@ -106,7 +106,8 @@ void Learn(uint64_t after, uint32_t nr, uint32_t times, bool never) {
       !ReadGuest(&booked.text, site))
     return;
   booked.offset = range.offset + (site - range.start);
-  never ? StrikeOut(range.file, booked, site) : AddToBook(range.file, booked, site, times);
+  const CaughtAt at = {range.file, site, IsAlone(block)};
+  never ? StrikeOut(at, booked) : AddToBook(at, booked, times);
 }
 
 }  // namespace
@@ -130,7 +131,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   const bool movable = IsRewritable(nr);
   // A rewriting is worth some signals.
   constexpr uint32_t kRewriting = 4;
-  if (movable) Learn(after, nr, count < threshold ? 1 : 1 + kRewriting, false);
+  if (movable) Learn(block, after, nr, count < threshold ? 1 : 1 + kRewriting, false);
   if (count < threshold) return;
   if (block->cookie == 0) TakeGs(block);
   Verdict verdict = Never(movable ? SiteKept::kHost : SiteKept::kNumber);
@@ -146,7 +147,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
       count = kNever;
       RootRequest().root.sites.kept[static_cast<uint32_t>(verdict.why)].Add(1);
       // With threads more is left as it is than the text is the reason for.
-      if (movable && IsOfText(verdict.why) && IsAlone(block)) Learn(after, nr, 0, true);
+      if (movable && IsOfText(verdict.why) && IsAlone(block)) Learn(block, after, nr, 0, true);
       break;
   }
 }

@@ -5,6 +5,7 @@
 #include "shim/arch/x86_64/cpu.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
+#include "shim/gate/trace.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
 #include "shim/rewrite/areas.h"
@@ -75,6 +76,7 @@ bool Decide(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, 
   const GuestRegs& regs = *RegsOf(context);
   if (ReturnBlocked(block, info, context)) return false;
   if (!faulted) return ApplyDisposition(block, signal, info, context);
+  BeginTrace(block);
   const KernelAction action = TakeAction(block->process, signal);
   if (IsHandled(action)) return Deliver(block, signal, info, context, action);
   // ABI: an ignored fault kills too, force_sig_info_to_task(). One that no instruction is the cause of does not come

@@ -1,5 +1,8 @@
 #include "shim/view/proc.h"
 
+#include <linux/errno.h>
+#include <linux/openat2.h>
+
 #include "shim/gate/looks.h"
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
@@ -62,6 +65,12 @@ int64_t ReadLink(const char* program, uint64_t buffer, uint64_t size_argument) {
   return WriteGuest(buffer, program, told) ? static_cast<int64_t>(told) : -EFAULT;
 }
 
+// Whether the call says more of how its path is to be walked, which the program's own would be, too.
+bool RestrictsPath(const GuestCall& call) {
+  uint64_t resolve = 0;
+  return call.nr == Nr::openat2 && ReadGuest(&resolve, call.args[2] + offsetof(open_how, resolve)) && resolve != 0;
+}
+
 }  // namespace
 
 const char* ProcPath(const ProcessState& process, const char* path) {
@@ -99,7 +108,13 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
     // A call that acts on what the link points to can be given the program's own path instead. Those that act on the
     // link itself cannot.
     const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(call.nr));
-    if (UseOfPath(call, row, i).link == LastLink::kFollowed) edited->args[i] = Word(program);
+    if (UseOfPath(call, row, i).link != LastLink::kFollowed || RestrictsPath(call)) return false;
+    // The kernel does not know that the program is executed.
+    if (call.nr == Nr::truncate) {
+      *outcome = Outcome::Done(-ETXTBSY);
+      return true;
+    }
+    edited->args[i] = Word(program);
     return false;
   });
 }

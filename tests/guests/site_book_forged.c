@@ -5,7 +5,7 @@
 #include "tests/guests/guest.h"
 
 // The session's memory, as docs/WIRE.md describes it.
-enum { kBookOffset = 1984 << 10, kFiles = 32, kPath = 208, kSites = 76 };
+enum { kBookOffset = 1984 << 10, kFiles = 32, kPath = 192, kSites = 76 };
 struct Site {
   uint64_t place;
   uint64_t text;
@@ -15,7 +15,9 @@ struct Site {
 struct File {
   uint64_t identity;
   uint32_t learners;
-  uint32_t reserved;
+  uint32_t named;
+  uint64_t device;
+  uint64_t inode;
   char path[kPath];
   struct Site sites[kSites];
 };
