@@ -28,7 +28,7 @@ WORKLOADS = [
     ("static true", "{busybox} true"),
     ("1,000 true from sh", "sh -c 'i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done'"),
     ("500 subshells", "sh -c 'i=0; while [ $i -lt 500 ]; do x=$(echo $i | cat); i=$((i+1)); done'"),
-    ("python3 -c pass", "python3 -c pass"),
+    ("python3 -c pass", "/usr/bin/python3 -c pass"),
     ("git status", "git -C repository status --short"),
     ("tar", "tar cf tar.tar repository"),
     ("ls -lR", "ls -lR repository"),

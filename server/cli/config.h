@@ -9,8 +9,8 @@
 
 namespace guise::server {
 
-// Paths in it that there are are without links. Of the file at `path`; when that is empty, of the user's own, which need not be there. INVALID_ARGUMENT: it cannot be
-// read, or what is in it, with the line.
+// Paths in it that there are are without links. Of the file at `path`; when that is empty, of the user's own, which
+// need not be there. INVALID_ARGUMENT: it cannot be read, or what is in it, with the line.
 absl::StatusOr<v1::Config> ReadConfig(const std::string& path);
 
 }  // namespace guise::server

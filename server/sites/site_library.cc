@@ -87,16 +87,15 @@ void Halve(sites::File& file) {
 
 }  // namespace
 
-SiteLibrary::SiteLibrary(std::string directory) : directory_(std::move(directory)) {}
+// The thread is made now: later the user may have as many as may be.
+SiteLibrary::SiteLibrary(std::string directory) : directory_(std::move(directory)), thread_([this] { Run(); }) {}
 
 SiteLibrary::~SiteLibrary() {
-  std::thread thread;
   {
     absl::MutexLock lock(&mutex_);
     ends_ = true;
-    thread = std::move(thread_);
   }
-  if (thread.joinable()) thread.join();
+  thread_.join();
 }
 
 void SiteLibrary::Fill(std::shared_ptr<const SessionMemories> memories) {
@@ -119,7 +118,6 @@ void SiteLibrary::Settle() {
 void SiteLibrary::Post(Turn turn, std::function<void()> job) {
   absl::MutexLock lock(&mutex_);
   jobs_.insert(turn == Turn::kFirst ? jobs_.begin() : jobs_.end(), std::move(job));
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
 }
 
 void SiteLibrary::Run() {

@@ -70,7 +70,7 @@ class SiteLibrary {
   std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   bool ends_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;  // the last member: it uses the others
 };
 
 }  // namespace guise::server

@@ -226,7 +226,10 @@ class FakeSession {
   std::shared_ptr<const SessionMemories> memories() const { return memories_; }
 
   wire::BookFile& Claim(uint64_t identity, const std::string& path, uint32_t learners) {
-    auto& file = reinterpret_cast<wire::BookFile*>(guest_ + wire::kBookOffset)[identity % wire::kBookFiles];
+    auto* const book = reinterpret_cast<wire::BookFile*>(guest_ + wire::kBookOffset);
+    uint64_t at = identity % wire::kBookFiles;
+    while (book[at].identity.Relaxed() != 0) at = (at + 1) % wire::kBookFiles;
+    wire::BookFile& file = book[at];
     file.identity.StoreRelaxed(identity);
     file.learners.StoreRelaxed(learners);
     for (size_t i = 0; i < path.size() && i < wire::kBookPath; ++i) {

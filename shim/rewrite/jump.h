@@ -28,6 +28,7 @@ inline uint64_t EndOf(const StubHead* head) {
 
 // Every thread of the process has executed a serializing instruction since. ABI: membarrier(2).
 bool Synchronize();
+// Makes ready for it: soon done while the process has one thread.
 bool CanSynchronize();
 
 // Whether the text holds the stub's jump, from the given byte of the site on: the first is written last.

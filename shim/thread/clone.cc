@@ -8,6 +8,7 @@
 #include "shim/guest_memory.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
+#include "shim/rewrite/jump.h"
 #include "shim/rewrite/patcher.h"
 #include "shim/rewrite/rewrite.h"
 #include "shim/rewrite/site_stub.h"
@@ -120,6 +121,8 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
   block->fd_moves = FdMoves();
   if (SharesMemory(made.flags)) {
     if (!IsVfork(made.flags) && block->cookie == 0) TakeGs(block);
+    // Where threads run, the kernel takes milliseconds for it, in which others wait for whoever rewrites a site.
+    if (!IsVfork(made.flags) && MayRewrite(block) && IsAlone(block)) CanSynchronize();
     child = MakeChild(block, made.flags);
     if (child == nullptr) return Outcome::Done(-ENOMEM);
   }
@@ -132,6 +135,9 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
   if (child != block) {
     child->regs = regs;
     child->mask = block->mask;
+    // It comes back from the same call, and blocks the same faults: whoever rewrites the site must know.
+    child->blocked_faults = block->mask & kFaults;
+    child->caught_behind.Release(regs.rip);
     child->clone_flags = made.flags;
     child->fd_moves = block->fd_moves;
     child->clone_stack = made.stack;

@@ -25,7 +25,6 @@
 namespace guise::shim {
 namespace {
 
-using syscall::ArgKind;
 using syscall::Nr;
 using syscall::Trait;
 

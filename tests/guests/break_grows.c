@@ -1,4 +1,5 @@
-// brk grows by 64 MiB, is there in a child, and shrinks again; in a program at a fixed address it begins behind its bss.
+// brk grows by 64 MiB, is there in a child, and shrinks again; in a program at a fixed address it begins behind its
+// bss.
 #include "tests/guests/guest.h"
 
 extern const char __executable_start[], _end[];

@@ -1,5 +1,5 @@
-// Tracees by PTRACE_TRACEME whose tracers pass no signal on before they are where they want to be: at their exec, or at a
-// stop that they make themselves.
+// Tracees by PTRACE_TRACEME whose tracers pass no signal on before they are where they want to be: at their exec, or at
+// a stop that they make themselves.
 #include <sys/ptrace.h>
 
 #include "tests/guests/guest.h"
