@@ -208,8 +208,11 @@ TEST_P(PairTest, EveryCallOfEightThreadsReturnsOneOfTheTwoValuesAndTheRightOneBe
   const bool linux_is_odd = before.epoch % 2 == 1;
   const int64_t in_linux = linux_is_odd ? after.odd - before.odd : after.even - before.even;
   const int64_t in_fakeroot = linux_is_odd ? after.even - before.even : after.odd - before.odd;
-  EXPECT_EQ(in_fakeroot, fake);
-  EXPECT_EQ(in_linux, real + kCallsBesides);
+  // The main thread's two may come after the first switch, on a machine that is out of breath.
+  constexpr int64_t kOfMain = kCallsBesides - kCountingThreads;
+  EXPECT_GE(in_fakeroot, fake);
+  EXPECT_LE(in_fakeroot, fake + kOfMain);
+  EXPECT_EQ(in_linux + in_fakeroot, real + fake + kCallsBesides);
 }
 
 TEST_F(SwitchingTest, MovingACallBetweenPlacementsChangesNoResult) {
