@@ -1,20 +1,11 @@
-// A program that maps the text of the C library for itself, as emulators do, finds in it what is in the file.
+// A program that maps the text of the C library, and of its ELF interpreter, for itself, as emulators do, finds in it
+// what is in the file.
 #include <elf.h>
 #include <sys/mman.h>
 
 #include "tests/guests/guest.h"
 
-static const char* Library(void) {
-  static const char* const kAll[] = {"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"};
-  for (size_t i = 0; i < sizeof(kAll) / sizeof(kAll[0]); ++i) {
-    if (access(kAll[i], R_OK) == 0) return kAll[i];
-  }
-  return NULL;
-}
-
-int main(void) {
-  const char* const path = Library();
-  CHECK(path != NULL);
+static int Maps(const char* path) {
   const int fd = open(path, O_RDONLY);
   Elf64_Ehdr head;
   CHECK(fd >= 0 && read(fd, &head, sizeof(head)) == sizeof(head));
@@ -30,6 +21,16 @@ int main(void) {
     CHECK(pread(fd, copy, size, (off_t)segment.p_offset) == (ssize_t)size);
     CHECK(memcmp(text, copy, size) == 0);
     ++found;
+  }
+  return found;
+}
+
+// The ELF interpreter's calls are the ones that pay.
+int main(void) {
+  static const char* const kAll[] = {"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"};
+  int found = 0;
+  for (size_t i = 0; i < sizeof(kAll) / sizeof(kAll[0]); ++i) {
+    if (access(kAll[i], R_OK) == 0) found += Maps(kAll[i]);
   }
   CHECK(found > 0);
   return Pass();
