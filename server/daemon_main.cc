@@ -27,6 +27,7 @@
 #include "server/control/log.h"
 #include "server/launch/errno_status.h"
 #include "server/launch/runtime_directory.h"
+#include "server/launch/xdg.h"
 #include "server/reactor/owned_fd.h"
 #include "server/reactor/reactor.h"
 #include "server/session/fd_socket.h"
@@ -38,14 +39,10 @@
 namespace guise::server {
 namespace {
 
-// Empty: nothing is kept. ABI: the XDG base directory specification: a path that is not absolute is none.
+// Empty: nothing is kept.
 std::string DefaultCacheDirectory() {
   if (const char* const own = getenv("GUISE_CACHE_DIR"); own != nullptr) return *own == '/' ? own : "";
-  if (const char* const xdg = getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg == '/') {
-    return absl::StrCat(xdg, "/guise");
-  }
-  const char* const home = getenv("HOME");
-  return home != nullptr && *home == '/' ? absl::StrCat(home, "/.cache/guise") : "";
+  return XdgDirectory("XDG_CACHE_HOME", "/.cache");
 }
 
 struct Flags {

@@ -20,6 +20,11 @@ struct BookSite {
 static_assert(sizeof(BookSite) == 24);
 
 inline constexpr uint32_t kBookNumberBits = 16;
+constexpr uint64_t BookPlace(uint64_t offset, uint32_t nr) { return offset << kBookNumberBits | nr; }
+constexpr uint64_t BookOffset(uint64_t place) { return place >> kBookNumberBits; }
+constexpr uint32_t BookNumber(uint64_t place) {
+  return static_cast<uint32_t>(place & ((uint64_t{1} << kBookNumberBits) - 1));
+}
 // The site cannot be rewritten.
 inline constexpr uint32_t kBookNever = 0xffffffff;
 // So many processes learn of a file before others believe the book, and one in so many ever after: what it says of a

@@ -7,17 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "proto/text/text_proto.h"
 #include "server/cli/arguments.h"
+#include "server/launch/xdg.h"
 
 namespace guise::server {
 namespace {
 
-// Empty: there is no place for one. ABI: the XDG base directory specification: a path that is not absolute is none.
+// Empty: there is no place for one.
 std::string UsersFile() {
-  constexpr const char* kName = "/guise/config.textproto";
-  const char* const config = getenv("XDG_CONFIG_HOME");
-  if (config != nullptr && config[0] == '/') return absl::StrCat(config, kName);
-  const char* const home = getenv("HOME");
-  return home != nullptr && home[0] == '/' ? absl::StrCat(home, "/.config", kName) : "";
+  const std::string directory = XdgDirectory("XDG_CONFIG_HOME", "/.config");
+  return directory.empty() ? "" : absl::StrCat(directory, "/config.textproto");
 }
 
 }  // namespace

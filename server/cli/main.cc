@@ -89,7 +89,7 @@ int Main(int argc, char** argv) {
   }
   if (!words.empty() && !is_known && words[0][0] != '-') {
     return Fail(absl::InvalidArgumentError(
-                    absl::StrCat("there is no command \"", words[0], "\"; `guise --help` lists ", "those there are")),
+                    absl::StrCat("there is no command \"", words[0], "\"; `guise --help` lists those there are")),
                 kExitUsage);
   }
   const bool runs_guest = !words.empty() && (words[0] == "run" || words[0] == "exec");

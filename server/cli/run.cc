@@ -132,16 +132,12 @@ struct Launcher {
   // `guest`: whose sandbox is joined; 0: a new one.
   absl::Status LayFloor(const v1::SandboxPolicy& policy, pid_t guest) {
     const std::string here = WorkingDirectory();
-    const bool is_absolute = !start.path.empty() && start.path[0] == '/';
-    if (here.empty() && !is_absolute) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(start.path, ": the working directory has no name any more; name an absolute path"));
-    }
-    const std::string program = is_absolute ? start.path : absl::StrCat(here, "/", start.path);
-    absl::StatusOr<Floor> prepared = Floor::Prepare(policy, program, here, guest);
+    const absl::StatusOr<std::string> program = AbsolutePath(start.path);
+    if (!program.ok()) return program.status();
+    absl::StatusOr<Floor> prepared = Floor::Prepare(policy, *program, here, guest);
     if (!prepared.ok()) return prepared.status();
     // From where it starts, its name would be another.
-    if (!prepared->moved_to().empty()) start.path = program;
+    if (!prepared->moved_to().empty()) start.path = *program;
     start.floor = &floor.emplace(*std::move(prepared));
     floor->SetTmpdir(policy, start.environment);
     if (!floor->moved_to().empty()) {

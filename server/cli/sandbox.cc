@@ -28,19 +28,6 @@ absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
   return ParsePolicy(*text, absl::StrCat("policy ", path));
 }
 
-absl::StatusOr<std::string> Absolute(const std::string& path) {
-  std::string absolute = path;
-  if (!path.empty() && path[0] != '/') {
-    const std::string here = WorkingDirectory();
-    if (here.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("path \"", path, "\": the working directory has no name any more; name an absolute path"));
-    }
-    absolute = absl::StrCat(here, "/", path);
-  }
-  return absolute;
-}
-
 v1::Network NetworkOf(const std::string& word) {
   if (word == "host") return v1::NETWORK_HOST;
   return word == "loopback" ? v1::NETWORK_LOOPBACK : v1::NETWORK_NONE;
@@ -52,6 +39,14 @@ std::string WorkingDirectory() {
   char path[PATH_MAX];
   // ABI: getcwd(3): "(unreachable)" stands before what is not below the root.
   return getcwd(path, sizeof(path)) != nullptr && path[0] == '/' ? path : "";
+}
+
+absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
+  if (path.empty() || path[0] == '/') return path;
+  const std::string here = WorkingDirectory();
+  if (!here.empty()) return absl::StrCat(here, "/", path);
+  return absl::InvalidArgumentError(
+      absl::StrCat("path \"", path, "\": the working directory has no name any more; name an absolute path"));
 }
 
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags) {
@@ -102,7 +97,7 @@ absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
   }
   if (!flags.preset.empty()) policy.set_preset(flags.preset);
   for (const auto& [path, access] : flags.paths) {
-    absl::StatusOr<std::string> absolute = Absolute(path);
+    absl::StatusOr<std::string> absolute = AbsolutePath(path);
     if (!absolute.ok()) return absolute.status();
     v1::PathRule* const rule = policy.add_paths();
     rule->set_path(*std::move(absolute));

@@ -34,6 +34,8 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
 
 // Of this process; empty where it has no name: it was removed, or is not below the root.
 std::string WorkingDirectory();
+// INVALID_ARGUMENT: the path is relative, and the working directory has no name. An empty one stays empty.
+absl::StatusOr<std::string> AbsolutePath(const std::string& path);
 
 // The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT;
 // FAILED_PRECONDITION: what it asks for is not enforced here, and best effort is not enough.

@@ -130,7 +130,7 @@ absl::StatusOr<std::string> ToTextRules(const google::protobuf::RepeatedPtrField
   // An empty string is behind the last.
   if (rules.size() >= wire::kTextRulesSize) {
     return absl::InvalidArgumentError(absl::StrCat("the paths of the programs have ", rules.size(),
-                                                   " bytes, a session ", "has room for ", wire::kTextRulesSize,
+                                                   " bytes, a session has room for ", wire::kTextRulesSize,
                                                    "; name directories"));
   }
   return rules;

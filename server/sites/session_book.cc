@@ -12,7 +12,6 @@ namespace {
 using wire::BookFile;
 using wire::BookSite;
 
-constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
 // What one session may say: its averages, of no more processes.
 constexpr uint64_t kMostLearners = 1u << 12;
 
@@ -49,8 +48,8 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
       if (place == 0) break;
       const uint32_t caught = entry.caught.Relaxed();
       sites::Site* const site = file.add_sites();
-      site->set_offset(place >> wire::kBookNumberBits);
-      site->set_nr(static_cast<uint32_t>(place & kNumber));
+      site->set_offset(wire::BookOffset(place));
+      site->set_nr(wire::BookNumber(place));
       site->set_text(entry.text.Relaxed());
       site->set_caught(caught == wire::kBookNever ? kStruckOut : caught * file.learners() / all);
     }
@@ -74,7 +73,7 @@ void WriteKnown(const SharedMemory& reply, const sites::File& file) {
     BookSite& entry = free->sites[used++];
     entry.text.StoreRelaxed(site.text());
     entry.caught.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(site.caught(), wire::kBookNever - 1)));
-    entry.place.StoreRelaxed(site.offset() << wire::kBookNumberBits | site.nr());
+    entry.place.StoreRelaxed(wire::BookPlace(site.offset(), site.nr()));
   }
   free->device.StoreRelaxed(file.device());
   free->inode.StoreRelaxed(file.inode());

@@ -238,7 +238,7 @@ class FakeSession {
     return file;
   }
   static void Add(wire::BookFile& file, int at, const Place& site, uint32_t caught) {
-    file.sites[at].place.StoreRelaxed(site.offset << wire::kBookNumberBits | 39);
+    file.sites[at].place.StoreRelaxed(wire::BookPlace(site.offset, 39));
     file.sites[at].text.StoreRelaxed(site.text);
     file.sites[at].caught.StoreRelaxed(caught);
   }
@@ -284,7 +284,7 @@ TEST_F(SiteLibraryTest, WhatOneSessionLearnsTheNextOneKnows) {
   const wire::BookFile* const known = session.Known(identity_);
   ASSERT_NE(known, nullptr);
   EXPECT_EQ(known->learners.Relaxed(), 4u);
-  EXPECT_EQ(known->sites[0].place.Relaxed(), site_.offset << wire::kBookNumberBits | 39);
+  EXPECT_EQ(known->sites[0].place.Relaxed(), wire::BookPlace(site_.offset, 39));
   EXPECT_EQ(known->sites[0].text.Relaxed(), site_.text);
   EXPECT_EQ(known->sites[0].caught.Relaxed(), 100u);
   EXPECT_EQ(known->sites[1].place.Relaxed(), 0u);
@@ -364,7 +364,7 @@ TEST_F(SiteLibraryTest, WhatAGuestForgesIsNotGivenToOthers) {
   library.Fill(session.memories());
   library.Settle();
   ASSERT_NE(session.Known(identity_), nullptr);
-  EXPECT_EQ(session.Known(identity_)->sites[0].place.Relaxed(), site_.offset << wire::kBookNumberBits | 39);
+  EXPECT_EQ(session.Known(identity_)->sites[0].place.Relaxed(), wire::BookPlace(site_.offset, 39));
   EXPECT_EQ(session.Known(identity_)->sites[1].place.Relaxed(), 0u);
   for (const uint64_t other : {identity_ + 1, uint64_t{77}, uint64_t{78}}) EXPECT_EQ(session.Known(other), nullptr);
 }

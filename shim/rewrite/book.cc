@@ -24,8 +24,6 @@ uint64_t IdentityOf(const struct stat& status) {
                              .changed_nanos = status.st_ctime_nsec});
 }
 
-uint64_t PlaceOf(const BookedSite& site) { return site.offset << wire::kBookNumberBits | site.nr; }
-
 template <typename File>
 File* Find(File* book, uint64_t file) {
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
@@ -60,7 +58,7 @@ BookFile* Claim(uint64_t file) {
 
 // The site's entry, a new one if need be; null: there is no room.
 BookSite* EntryOf(BookFile* book, const BookedSite& site) {
-  const uint64_t place = PlaceOf(site);
+  const uint64_t place = wire::BookPlace(site.offset, site.nr);
   for (BookSite& entry : book->sites) {
     if (entry.place.Relaxed() == 0 && entry.place.CompareSwap(0, place)) entry.text.Release(site.text);
     if (entry.place.Relaxed() == place) return &entry;

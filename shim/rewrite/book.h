@@ -66,10 +66,9 @@ void ForBookedSites(const BookedFile& file, uint64_t start, uint64_t end, Visit 
       const uint64_t place = site.place.Relaxed();
       if (place == 0) break;
       const uint32_t caught = site.caught.Relaxed();
-      const uint64_t offset = place >> wire::kBookNumberBits;
+      const uint64_t offset = wire::BookOffset(place);
       if (offset < start || offset >= end) continue;
-      constexpr uint64_t kNumber = (uint64_t{1} << wire::kBookNumberBits) - 1;
-      visit(BookedSite{offset, static_cast<uint32_t>(place & kNumber), site.text.Relaxed(),
+      visit(BookedSite{offset, wire::BookNumber(place), site.text.Relaxed(),
                        caught == wire::kBookNever ? caught : static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
     }
   }
