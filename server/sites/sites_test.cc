@@ -96,7 +96,7 @@ class SitesTest : public testing::Test {
     char name[] = "/tmp/sites_test.XXXXXX";
     directory_ = mkdtemp(name);
   }
-  ~SitesTest() override {
+  void TearDown() override {
     for (const char* file : {"/book/sites", "/book", "/elf", "/elf\xff", ""}) remove((directory_ + file).c_str());
   }
 
