@@ -40,7 +40,8 @@ struct Area {
 constexpr uint32_t kUnitsInPage = kPage / kUnit;
 constexpr uint32_t kNearUnits = GUISE_NEAR_AREA / kUnit;
 constexpr uint32_t kFarUnits = kFarSize / kUnit;
-GUISE_TABLE Cell<uint8_t> g_near_units[kNearUnits];
+// A page, and not parts of two.
+alignas(kPage) GUISE_TABLE Cell<uint8_t> g_near_units[kNearUnits];
 GUISE_TABLE Cell<uint8_t> g_far_units[kFarAreas][kFarUnits];
 Cell<uint8_t> g_near_pages[kNearUnits / kUnitsInPage];
 Cell<uint8_t> g_far_pages[kFarAreas][kFarUnits / kUnitsInPage];

@@ -53,6 +53,11 @@ struct Books {
 };
 Books FindInBooks(const BookedFile& file);
 
+// Calls in two processes, to the nearest: what each of them calls once has to be two, though one has not ended yet.
+constexpr uint32_t InTwo(uint32_t caught, uint64_t learners) {
+  return static_cast<uint32_t>((2 * uint64_t{caught} + learners / 2) / learners);
+}
+
 // Calls `visit` with each site of the file in [start, end); twice, with a part of its calls, if both books know it. One
 // that has been struck out comes first, with kBookNever calls. Nothing of it is to be believed.
 template <typename Visit>
@@ -69,7 +74,7 @@ void ForBookedSites(const BookedFile& file, uint64_t start, uint64_t end, Visit 
       const uint64_t offset = wire::BookOffset(place);
       if (offset < start || offset >= end) continue;
       visit(BookedSite{offset, wire::BookNumber(place), site.text.Relaxed(),
-                       caught == wire::kBookNever ? caught : static_cast<uint32_t>(2 * uint64_t{caught} / learners)});
+                       caught == wire::kBookNever ? caught : InTwo(caught, learners)});
     }
   }
 }
