@@ -74,7 +74,8 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
   if (!alone) {
     // Who has read the old target has said before where it was caught.
     if (!Synchronize()) return Never(SiteKept::kHost);
-    if (SomeoneComesBackBlind(block, after)) {
+    // And who makes the text writable now, and has not seen that there is a stub, has said so before.
+    if (SomeoneComesBackBlind(block, after) || !IsText(after - kSiteSize, kSiteSize)) {
       SetTarget(after, after);
       return kLater;
     }
@@ -124,7 +125,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   if (count == kNever) return;
   ++count;
   // With other threads a rewriting costs barriers that interrupt all of them.
-  constexpr uint32_t kDearer = 8;
+  constexpr uint32_t kDearer = 2;
   uint32_t threshold = wanted == 1 || IsAlone(block) ? wanted : wanted * kDearer;
   if (threshold > kMostCalls) threshold = kMostCalls;
   const auto nr = static_cast<uint32_t>(call.nr);
@@ -187,7 +188,8 @@ uint64_t SiteOfJumpApart(uint64_t rip) {
 void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore) {
   ForgetText(start, size);
   // What else has a jump in both a page that goes and one that stays would lead a thread astray.
-  if (!HasRewritten() || (!restore && !MeetsTwoPages(start, size))) return;
+  wire::FullFence();
+  if (!MayHaveRewritten(start, size) || (!restore && !MeetsTwoPages(start, size))) return;
   // Who is at a site in the range is done with it then, and no other begins.
   const Patcher patcher(Patcher::Patience::kWaits);
   const bool alone = IsAlone(block);

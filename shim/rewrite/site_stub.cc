@@ -24,6 +24,29 @@ constexpr size_t kLongestInstruction = 15;
 
 Cell<uint32_t> g_rewritten;  // 1: some site has a stub, or had
 
+// Where sites with stubs lie, or lay: a bit for all stretches of address space with its hash. Most memory that changes
+// its protection is far from text, and looks no further.
+constexpr uint64_t kStretch = 2 << 20;
+constexpr uint64_t kStretchWords = 8;
+Cell<uint64_t> g_stretches[kStretchWords];
+
+struct StretchBit {
+  Cell<uint64_t>& word;
+  uint64_t bit;
+};
+StretchBit BitOfStretch(uint64_t stretch) {
+  constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
+  const uint64_t hash = stretch * kMultiplier >> 32;
+  return {g_stretches[hash >> 6 & (kStretchWords - 1)], uint64_t{1} << (hash & 63)};
+}
+
+// REQUIRES: the caller is the process's patcher.
+void NoteStretch(uint64_t address) {
+  const auto [word, bit] = BitOfStretch(address / kStretch);
+  // Full: a thread that makes the stretch writable sees this, or who rewrites there sees that its text is none any more.
+  if ((word.Relaxed() & bit) == 0) word.StoreFull(word.Relaxed() | bit);
+}
+
 // Sites on two pages.
 constexpr uint32_t kStraddlers = 16;
 Cell<const StubHead*> g_straddlers[kStraddlers];
@@ -108,10 +131,24 @@ void ForgetTwoPages(const StubHead* head) {
 
 void LeadToStub(const StubHead* head) {
   g_rewritten.Release(1);
+  NoteStretch(SiteOf(head));
+  NoteStretch(EndOf(head) - 1);
   SetTarget(head->after, CodeOf(head) + head->after_at);
 }
 
 bool HasRewritten() { return g_rewritten.Acquire() != 0; }
+
+bool MayHaveRewritten(uint64_t start, uint64_t size) {
+  if (!HasRewritten() || size == 0) return false;
+  const uint64_t first = start / kStretch;
+  const uint64_t count = (start + size - 1) / kStretch - first + 1;
+  if (count > 64 * kStretchWords) return true;
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto [word, bit] = BitOfStretch(first + i);
+    if ((word.Acquire() & bit) != 0) return true;
+  }
+  return false;
+}
 
 const StubHead* StubOf(uint64_t after) {
   if (!HasRewritten()) return nullptr;

@@ -29,13 +29,15 @@ bool MeetsTwoPages(uint64_t start, uint64_t size);
 // It has no jump any more.
 void ForgetTwoPages(const StubHead* head);
 
-// Who comes back from a call at the site goes on in the stub from here on, whether or not a jump leads there.
+// Who comes back from a call at the site goes on in the stub from here on, whether or not a jump leads there. REQUIRES:
+// the caller is the process's patcher.
 void LeadToStub(const StubHead* head);
 // Adds a stub that a jump leads to now to the session's counts.
 void CountStub(const StubHead* head);
 
-// Whether some site has a stub, or had.
+// Whether some site has a stub, or had; whether one that is in the range may.
 bool HasRewritten();
+bool MayHaveRewritten(uint64_t start, uint64_t size);
 // The stub that the site in front of `after` has, whether or not its text leads there; or null.
 const StubHead* StubOf(uint64_t after);
 
