@@ -90,7 +90,6 @@ bool AnswerFromBlock(ThreadBlock* block, const GuestCall& call, Outcome* outcome
       if (!SetMaskInGate(block, &result)) return false;
       break;
     case Nr::rt_sigaction:
-      if (FaultsKill(block)) return false;
       result = SetAction(block, block->regs);
       break;
     case Nr::rt_sigpending:
@@ -98,7 +97,6 @@ bool AnswerFromBlock(ThreadBlock* block, const GuestCall& call, Outcome* outcome
       result = PendingSignals(block, block->regs);
       break;
     case Nr::sigaltstack:
-      if (FaultsKill(block)) return false;
       result = SetAltStack(block, block->regs);
       break;
     default:

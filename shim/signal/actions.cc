@@ -39,6 +39,13 @@ int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old 
   return KernelSet(signal, &action, old);
 }
 
+// Whether the kernel drops what is pending of the signal when it is given the action. ABI: sig_handler_ignored() of
+// kernel/signal.c.
+bool Drops(int signal, const KernelAction& action) {
+  constexpr SignalSet kIgnoredByDefault = Bit(SIGCHLD) | Bit(SIGCONT) | Bit(SIGURG) | Bit(SIGWINCH);
+  return action.handler == kIgnore || (kIgnoredByDefault & Bit(signal)) != 0;
+}
+
 // Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
 class Locked {
  public:
@@ -59,6 +66,17 @@ class Locked {
 
   const KernelAction& action() const { return disposition_.actions[disposition_.sequence.Relaxed() & 1]; }
   bool known() const { return disposition_.sequence.Relaxed() != 0; }
+  // What the kernel has, when nothing is known.
+  void Ask(int signal) {
+    if (known()) return;
+    KernelAction action = {};
+    if (!IsError(KernelSet(signal, nullptr, &action))) Store(action);
+  }
+  // Whether the kernel has it, too.
+  bool Has(const KernelAction& unhandled) const {
+    return known() && !IsHandled(action()) && action().handler == unhandled.handler &&
+           (action().flags & kPassedFlags) == unhandled.flags;
+  }
   void Store(const KernelAction& action) {
     const uint32_t next = disposition_.sequence.Relaxed() + 1;
     disposition_.actions[next & 1] = action;
@@ -86,6 +104,31 @@ void Discard(ThreadBlock* block, int signal) {
   const SignalSet set = Bit(signal);
   block->has_held[HeldIndex(signal)] = false;
   for (int round = 0; round < 2; ++round) Native(Nr::rt_sigtimedwait, &set, nullptr, &kNow, sizeof(set));
+}
+
+// Copies for a thread in the gate that may have faults blocked, which a bad pointer must not meet: the kernel is made to
+// look at the pointer first, at both ends. REQUIRES: objects of eight bytes and more, none larger than a page.
+bool MustAsk(const ThreadBlock* block) { return block->in_gate && block->blocked_faults != 0; }
+
+// ABI: rt_sigprocmask of kernel/signal.c: the set is read before the way of changing the mask is looked at.
+bool MayRead(uint64_t at) {
+  constexpr int kNoWay = -1;
+  return Native(Nr::rt_sigprocmask, kNoWay, at, nullptr, sizeof(SignalSet)) != -EFAULT;
+}
+// Leaves something else there.
+bool MayWrite(uint64_t at) { return !IsError(Native(Nr::rt_sigprocmask, SIG_BLOCK, nullptr, at, sizeof(SignalSet))); }
+
+template <typename T>
+bool ReadAsked(const ThreadBlock* block, T* to, uint64_t at) {
+  const uint64_t last = at + sizeof(T) - sizeof(SignalSet);
+  if (MustAsk(block) && !(MayRead(at) && (last == at || MayRead(last)))) return false;
+  return ReadGuest(to, at);
+}
+template <typename T>
+bool WriteAsked(const ThreadBlock* block, uint64_t at, const T& from) {
+  const uint64_t last = at + sizeof(T) - sizeof(SignalSet);
+  if (MustAsk(block) && !(MayWrite(at) && (last == at || MayWrite(last)))) return false;
+  return WriteGuest(at, from);
 }
 
 // ABI: UAPI_SA_FLAGS; unknown flags are cleared, so that programs can tell what is supported.
@@ -130,28 +173,37 @@ int64_t SetAction(ThreadBlock* block, const GuestRegs& regs) {
   const auto signal = static_cast<int>(regs.rdi);
   if (regs.r10 != sizeof(SignalSet)) return -EINVAL;
   KernelAction action = {};
-  if (regs.rsi != 0 && !ReadGuest(&action, regs.rsi)) return -EFAULT;
+  if (regs.rsi != 0 && !ReadAsked(block, &action, regs.rsi)) return -EFAULT;
   if (signal < 1 || signal > kSignals) return -EINVAL;
   if (regs.rsi != 0 && (kUnblockable & Bit(signal)) != 0) return -EINVAL;
-  KernelAction old;
+  KernelAction old = {};
   if (regs.rsi == 0) {
-    old = ActionOf(process, signal);
+    // posix_spawn(3) asks for each, and gives it the same then.
+    Locked locked(process, signal);
+    locked.Ask(signal);
+    old = locked.action();
   } else {
     action.mask &= ~kUnblockable;
     action.flags &= kKnownFlags;
     Locked locked(process, signal);
-    old = ActionOf(process, signal);
+    const bool known = locked.known();
+    if (known) old = locked.action();
     // A handler is known before the kernel calls the trampoline for it; and one that goes is known until it does not.
     if (IsHandled(action)) locked.Store(action);
     const uint64_t flags = action.flags & kPassedFlags;
+    const KernelAction unhandled = {action.handler, flags, 0, 0};
+    KernelAction kernels = {};
+    const bool same = !IsHandled(action) && locked.Has(unhandled) && !Drops(signal, action);
     const int64_t set = IsOurs(signal)      ? RegisterOwn(signal, action)
-                        : IsHandled(action) ? Register(signal, OnSignal, flags)
-                                            : KernelSet(signal, {action.handler, flags, 0, 0});
+                        : same              ? 0
+                        : IsHandled(action) ? Register(signal, OnSignal, flags, &kernels)
+                                            : KernelSet(signal, &unhandled, &kernels);
     if (IsError(set)) return set;
+    if (!known) old = kernels;
     if (!IsHandled(action)) locked.Store(action);
     if (IsOurs(signal) && action.handler == kIgnore) Discard(block, signal);
   }
-  if (regs.rdx != 0 && !WriteGuest(regs.rdx, old)) return -EFAULT;
+  if (regs.rdx != 0 && !WriteAsked(block, regs.rdx, old)) return -EFAULT;
   return 0;
 }
 
@@ -217,21 +269,6 @@ int64_t SetMask(ThreadBlock* block, ucontext* context) {
 
 namespace {
 
-// Copies for a thread in the gate that may have faults blocked, which a bad pointer must not meet: the kernel is made
-// to look at the pointer first, by a call that blocks what is blocked. What it has read or written is there.
-bool ReadSet(const ThreadBlock* block, SignalSet* set, uint64_t at) {
-  if (block->blocked_faults != 0 && IsError(Native(Nr::rt_sigprocmask, SIG_BLOCK, at, nullptr, sizeof(*set)))) {
-    return false;
-  }
-  return ReadGuest(set, at);
-}
-bool WriteSet(const ThreadBlock* block, uint64_t at, SignalSet set) {
-  if (block->blocked_faults != 0 && IsError(Native(Nr::rt_sigprocmask, SIG_BLOCK, nullptr, at, sizeof(set)))) {
-    return false;
-  }
-  return WriteGuest(at, set);
-}
-
 // With one system call. False: a signal came before it. REQUIRES: the guest blocks neither faults nor SIGSYS.
 bool SetOpenMask(ThreadBlock* block, int64_t* result) {
   const GuestRegs& regs = block->regs;
@@ -272,10 +309,10 @@ bool SetMaskInGate(ThreadBlock* block, int64_t* result) {
   *result = 0;
   if (regs.r10 != sizeof(SignalSet)) {
     *result = -EINVAL;
-  } else if (regs.rsi != 0 && !ReadSet(block, &set, regs.rsi)) {
+  } else if (regs.rsi != 0 && !ReadAsked(block, &set, regs.rsi)) {
     *result = -EFAULT;
   } else if (regs.rsi == 0 || ApplyMask(static_cast<int>(regs.rdi), set, &now)) {
-    if (regs.rdx != 0 && !WriteSet(block, regs.rdx, old)) *result = -EFAULT;
+    if (regs.rdx != 0 && !WriteAsked(block, regs.rdx, old)) *result = -EFAULT;
   } else {
     *result = -EINVAL;
   }
@@ -316,14 +353,14 @@ void TakeAltStack(ThreadBlock* block, const ucontext& frame, uint64_t rsp) {
 
 int64_t SetAltStack(ThreadBlock* block, const GuestRegs& regs) {
   AltStack wanted = {};
-  if (regs.rdi != 0 && !ReadGuest(&wanted, regs.rdi)) return -EFAULT;
+  if (regs.rdi != 0 && !ReadAsked(block, &wanted, regs.rdi)) return -EFAULT;
   AltStack old = block->alt_stack;
   const uint32_t mode = old.size == 0 ? SS_DISABLE : OnAltStack(old, regs.rsp) ? SS_ONSTACK : 0;
   old.flags = static_cast<int32_t>(mode | (static_cast<uint32_t>(old.flags) & SS_AUTODISARM));
   if (regs.rdi != 0) {
     if (const int64_t error = ChangeAltStack(block, wanted, regs.rsp)) return error;
   }
-  if (regs.rsi != 0 && !WriteGuest(regs.rsi, old)) return -EFAULT;
+  if (regs.rsi != 0 && !WriteAsked(block, regs.rsi, old)) return -EFAULT;
   return 0;
 }
 
