@@ -138,9 +138,8 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
 
 void SetCloseOnExec(const ThreadBlock* block, int32_t target, uint32_t flag) {
   const ProcessState& process = *block->process;
-  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd, target}) {
-    if (fd >= 0) Native(Nr::fcntl, fd, F_SETFD, flag);
-  }
+  for (const int32_t fd : SessionFds(process)) Native(Nr::fcntl, fd, F_SETFD, flag);
+  if (target >= 0) Native(Nr::fcntl, target, F_SETFD, flag);
 }
 
 int64_t ReadPath(const ProcessState& process, const ExecRequest& request, char (&path)[kPathSize]) {
@@ -234,7 +233,7 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
   if (LeadsThroughHidden(request.dir_fd, Word(path))) return Outcome::Done(-ENOENT);
   Judged judged;
   Judge({.dir_fd = request.dir_fd,
-         .path = ProcPath(*block->process, path),
+         .path = ProcPath(block, path),
          .flags = request.flags,
          .shown = shown.c_str(),
          .closes = ClosesOnExec(request, path),

@@ -137,7 +137,9 @@ void CloseFdRoutes(const ProcessState* process) { TellBelowGuarded(process, 0); 
 
 void UpdateGuarded(const ProcessState* process) {
   int32_t lowest = process->image_fd;
-  for (const int32_t fd : {process->request_fd, process->reply_fd}) lowest = fd < lowest ? fd : lowest;
+  for (const int32_t fd : GuardedFds(*process)) {
+    if (fd >= 0 && fd < lowest) lowest = fd;
+  }
   TellBelowGuarded(process, -lowest);
 }
 

@@ -109,7 +109,7 @@ TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, const BookedFile& fi
           segment.p_offset & ~kPageMask, file.learns};
 }
 
-// Maps the file, which has been read, and closes it. Its known sites are rewritten.
+// Maps the file, which has been read. Its known sites are rewritten.
 void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
   const BookedFile booked = MayRewrite(block) ? NoteFile(file.status) : BookedFile{};
   const Elf64_Phdr* const text = TextOf(g_elf);
@@ -128,7 +128,6 @@ void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
     RewriteKnown(block, booked, RangeOf(*text, mapped->bias, booked), file.fd);
   }
   NoteKernelNeeded(file.fd, g_elf);
-  Native(Nr::close, file.fd);
 }
 
 void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
@@ -138,6 +137,7 @@ void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
   const int64_t length = ReadInterpreter(fd, &g_elf, &name);
   Check(length, "the program has changed");
   Map(block, file, &loaded->program);
+  KeepProgramFile(block->process, fd, file.status);
   loaded->headers = g_elf.header.e_phnum;
   loaded->has_interpreter = length != 0;
   if (!loaded->has_interpreter) return;
@@ -145,6 +145,7 @@ void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
   Check(file.fd, "the ELF interpreter cannot be opened");
   Read(&file, "the ELF interpreter has changed");
   Map(block, file, &loaded->interpreter);
+  Native(Nr::close, file.fd);
   NoteInterpreter(loaded->interpreter.start_code, loaded->interpreter.end_code);
 }
 
@@ -306,7 +307,8 @@ const void* guise_load(uint64_t* sp) {
   process->image_fd = handover.image_fd;
   process->request_fd = handover.request_fd;
   process->reply_fd = handover.reply_fd;
-  NoteGuardedFiles(*process);
+  process->program_fd = -1;
+  NoteSessionFiles(*process);
   block->mask = (handover.flags & guise::wire::kHandoverFirst) != 0 ? KernelMask() : handover.mask;
   if (handover.target_fd < 0) {
     ExecFirst(block, {.path = handover.path, .argv = stack.argv(), .envp = stack.envp()});

@@ -127,6 +127,7 @@ ProcessState* CopyProcessState(const ProcessState& from) {
   copy->image_fd = from.image_fd;
   copy->request_fd = from.request_fd;
   copy->reply_fd = from.reply_fd;
+  copy->program_fd = from.program_fd;
   for (int signal = 1; signal <= kSignals; ++signal) {
     Disposition& to = copy->dispositions[signal];
     uint32_t sequence;

@@ -27,11 +27,28 @@ struct ProcessState {
   int32_t image_fd;
   int32_t request_fd;
   int32_t reply_fd;
+  int32_t program_fd;  // of the program's file: what /proc/self/exe leads to natively; -1: there was no room for it
   ProcessState* next;
   // Bit(signal): a writer is at its disposition. A fork child forgets the writers that it did not inherit.
   wire::Cell<uint64_t> locked;
   Disposition dispositions[kSignals + 1];
 };
+
+// Descriptors of the shim's. -1 is none.
+template <int kCount>
+struct FdList {
+  int32_t fds[kCount];
+  const int32_t* begin() const { return fds; }
+  const int32_t* end() const { return fds + kCount; }
+};
+// Those that an exec hands over.
+inline FdList<3> SessionFds(const ProcessState& process) {
+  return {{process.image_fd, process.request_fd, process.reply_fd}};
+}
+// All that the guest does not see.
+inline FdList<4> GuardedFds(const ProcessState& process) {
+  return {{process.image_fd, process.request_fd, process.reply_fd, process.program_fd}};
+}
 
 // Takes a free one or maps a new one, used by one block; null when memory is out.
 ProcessState* TakeProcessState();

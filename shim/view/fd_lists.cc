@@ -36,8 +36,8 @@ bool Poll(const ProcessState& process, const GuestCall& call, Outcome* outcome) 
   constexpr int32_t kNobodys = INT32_MAX;
   uint64_t replaced = 0;
   int32_t at = 0;
-  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd}) {
-    replaced += Replace(call, fd, kNobodys - at++);
+  for (const int32_t fd : GuardedFds(process)) {
+    if (fd >= 0) replaced += Replace(call, fd, kNobodys - at++);
   }
   if (replaced == 0) return false;
   const timespec at_once = {};
@@ -45,14 +45,16 @@ bool Poll(const ProcessState& process, const GuestCall& call, Outcome* outcome) 
   if (call.nr == Nr::poll) modern = {Nr::ppoll, {call.args[0], call.args[1], Word(&at_once), 0, sizeof(SignalSet)}};
   *outcome = Outcome::Done(Perform(modern));
   at = 0;
-  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd}) Replace(call, kNobodys - at++, fd);
+  for (const int32_t fd : GuardedFds(process)) {
+    if (fd >= 0) Replace(call, kNobodys - at++, fd);
+  }
   return true;
 }
 
 // A set with an fd that is not open is EBADF.
 bool Select(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
   const auto count = static_cast<int32_t>(call.args[0]);
-  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd}) {
+  for (const int32_t fd : GuardedFds(process)) {
     if (fd < 0 || fd >= count) continue;
     for (int set = 1; set <= 3; ++set) {
       uint64_t word;

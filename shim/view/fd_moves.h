@@ -3,14 +3,17 @@
 #ifndef GUISE_SHIM_VIEW_FD_MOVES_H_
 #define GUISE_SHIM_VIEW_FD_MOVES_H_
 
+#include <asm/stat.h>
 #include <stdint.h>
 
 #include "shim/thread/process.h"
 
 namespace guise::shim {
 
-// Notes which files the guarded fds are. REQUIRES: once, in the loader.
-void NoteGuardedFiles(const ProcessState& process);
+// Notes which files the session's fds are. REQUIRES: once, in the loader.
+void NoteSessionFiles(const ProcessState& process);
+// Keeps the program's file, which `fd` is, for /proc/self/exe, and closes `fd`. REQUIRES: likewise.
+void KeepProgramFile(ProcessState* process, int32_t fd, const struct stat& status);
 
 // Held from before the number is noted until what takes its place is there.
 class FdMove {

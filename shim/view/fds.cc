@@ -25,7 +25,8 @@ using syscall::Nr;
 int64_t MoveAway(ProcessState* process, int32_t fd) {
   int32_t* const held = fd == process->image_fd     ? &process->image_fd
                         : fd == process->request_fd ? &process->request_fd
-                                                    : &process->reply_fd;
+                        : fd == process->reply_fd   ? &process->reply_fd
+                                                    : &process->program_fd;
   // Who wants one of the numbers often wants the next ones too.
   constexpr int32_t kAway = 64;
   // Meanwhile the number may be any.
@@ -43,7 +44,7 @@ int64_t Duplicate(ProcessState* process, const GuestCall& call) {
   const int64_t made = Perform(call);
   if (IsError(made)) return made;
   int32_t lowest = -1;
-  for (const int32_t fd : {process->image_fd, process->request_fd, process->reply_fd}) {
+  for (const int32_t fd : GuardedFds(*process)) {
     const bool free_natively = fd >= static_cast<int32_t>(call.args[2]) && fd < made;
     if (free_natively && (lowest < 0 || fd < lowest)) lowest = fd;
   }
@@ -63,28 +64,20 @@ int64_t CloseRange(const ProcessState& process, const GuestCall& call) {
   const uint64_t flags = call.args[2];
   constexpr uint32_t kKnownFlags = CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC;
   if (first > last || (static_cast<uint32_t>(flags) & ~kKnownFlags) != 0) return -EINVAL;
-  uint32_t guarded[] = {static_cast<uint32_t>(process.image_fd), static_cast<uint32_t>(process.request_fd),
-                        static_cast<uint32_t>(process.reply_fd)};
-  for (int i = 0; i < 3; ++i) {
-    for (int j = i + 1; j < 3; ++j) {
-      if (guarded[j] < guarded[i]) {
-        const uint32_t swapped = guarded[i];
-        guarded[i] = guarded[j];
-        guarded[j] = swapped;
-      }
+  for (uint64_t from = first; from <= last;) {
+    // The next guarded one.
+    uint64_t fence = uint64_t{last} + 1;
+    for (const int32_t fd : GuardedFds(process)) {
+      const auto number = static_cast<uint32_t>(fd);
+      if (fd >= 0 && number >= from && number < fence) fence = number;
     }
-  }
-  uint64_t from = first;
-  for (const uint32_t fd : guarded) {
-    if (fd < from || fd > last) continue;
-    if (fd > from) {
-      const int64_t result = Native(Nr::close_range, from, fd - 1, flags);
+    if (fence > from) {
+      const int64_t result = Native(Nr::close_range, from, fence - 1, flags);
       if (IsError(result)) return result;
     }
-    from = uint64_t{fd} + 1;
+    from = fence + 1;
   }
-  if (from > last) return 0;
-  return Native(Nr::close_range, from, last, flags);
+  return 0;
 }
 
 enum class Listed { kNothing, kOwnFds, kOthersFds };
@@ -108,15 +101,15 @@ Listed ListedIn(const ProcessState& process, int32_t fd) {
 }
 
 // Whether the fd that a process's directory lists is of the session's files, as guests guard them.
-bool IsOfSession(const ProcessState& process, int32_t directory, uint64_t name_at) {
+bool IsOfSession(const ProcessState& process, int32_t directory, int64_t number) {
+  // Where this one has its program, another guest has its own.
+  if (number == process.program_fd) number = process.image_fd;
   Text<32> path;
-  char name[16];
-  if (ReadGuestString(name, name_at, sizeof(name)) < 0) return false;
-  path.Add("../fd/").Add(name);
+  path.Add("../fd/").Add(number);
   struct stat listed;
   // Who may not look is not told either.
   if (IsError(Native(Nr::newfstatat, directory, path.c_str(), &listed, 0))) return false;
-  for (const int32_t fd : {process.image_fd, process.request_fd, process.reply_fd}) {
+  for (const int32_t fd : SessionFds(process)) {
     struct stat own;
     if (IsError(Native(Nr::fstat, fd, &own))) continue;
     if (own.st_ino == listed.st_ino && own.st_dev == listed.st_dev) return true;
@@ -129,13 +122,12 @@ constexpr size_t kEntrySize = 16;
 constexpr size_t NameOffset(Nr nr) { return nr == Nr::getdents64 ? 19 : 18; }
 constexpr size_t kLongestNumber = 11;
 
-bool NamesGuarded(const ProcessState& process, uint64_t name_at) {
+bool NamesGuarded(const ProcessState& process, uint64_t name_at, int64_t* number) {
   char name[kLongestNumber + 1];
   const int64_t length = ReadGuestString(name, name_at, sizeof(name));
   if (length <= 0) return false;
   const char* at = name;
-  int64_t number;
-  return ReadNumber(&at, &number) && *at == 0 && IsGuarded(process, static_cast<int32_t>(number));
+  return ReadNumber(&at, number) && *at == 0 && IsGuarded(process, static_cast<int32_t>(*number));
 }
 
 // Takes guarded fds and what is hidden out of `size` bytes of entries that the call has written; the size that is left.
@@ -151,13 +143,14 @@ int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size)
     uint16_t entry_size;
     if (!ReadGuest(&entry_size, entry + kEntrySize) || entry_size == 0) return size;
     const uint64_t name = entry + NameOffset(call.nr);
-    bool guarded = (!is_known || listed != Listed::kNothing) && NamesGuarded(process, name);
+    int64_t number = 0;
+    bool guarded = (!is_known || listed != Listed::kNothing) && NamesGuarded(process, name, &number);
     if (guarded && !is_known) {
       listed = ListedIn(process, fd);
       is_known = true;
     }
     guarded =
-        guarded && (listed == Listed::kOwnFds || (listed == Listed::kOthersFds && IsOfSession(process, fd, name)));
+        guarded && (listed == Listed::kOwnFds || (listed == Listed::kOthersFds && IsOfSession(process, fd, number)));
     uint64_t ino;
     const bool hidden = guarded || (ReadGuest(&ino, entry) && IsEntryHidden(fd, ino, name));
     if (!hidden) {

@@ -1,6 +1,7 @@
 #include "shim/view/proc.h"
 
 #include <linux/errno.h>
+#include <linux/fcntl.h>
 #include <linux/openat2.h>
 
 #include "shim/gate/looks.h"
@@ -8,6 +9,7 @@
 #include "shim/memory.h"
 #include "shim/view/fds.h"
 #include "shim/view/kernel_look.h"
+#include "shim/view/open_flags.h"
 #include "shim/view/path_use.h"
 #include "shim/view/program.h"
 
@@ -71,10 +73,60 @@ bool RestrictsPath(const GuestCall& call) {
   return call.nr == Nr::openat2 && ReadGuest(&resolve, call.args[2] + offsetof(open_how, resolve)) && resolve != 0;
 }
 
+// As natively while the file is executed. ABI: open(2), ETXTBSY; the permission is looked at first.
+int64_t RefuseToWrite(const char* link) {
+  constexpr uint64_t kWrite = 2;  // W_OK
+  const int64_t may = Native(Nr::faccessat2, AT_FDCWD, link, kWrite, AT_EACCESS);
+  return IsError(may) ? may : -ETXTBSY;
+}
+
+bool OpensToWrite(const GuestCall& call) {
+  uint64_t flags = 0;
+  if (call.nr == Nr::creat) return true;
+  return OpenFlags(call, &flags) && (flags & O_PATH) == 0 && (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
+}
+
+// The program's own path in the place of the link's. False: the call is answered.
+bool NameProgram(GuestCall* call, size_t at, const char* program, Outcome* outcome) {
+  if (call->nr == Nr::readlink) {
+    *outcome = Outcome::Done(ReadLink(program, call->args[1], call->args[2]));
+    return false;
+  }
+  if (call->nr == Nr::readlinkat) {
+    *outcome = Outcome::Done(ReadLink(program, call->args[2], call->args[3]));
+    return false;
+  }
+  if (!RestrictsPath(*call)) call->args[at] = Word(program);
+  return true;
+}
+
+// Gives the call another path that leads to the program. False: it is answered.
+bool LeadToProgram(ThreadBlock* block, GuestCall* call, size_t at, Outcome* outcome) {
+  const bool reads_link = call->nr == Nr::readlink || call->nr == Nr::readlinkat;
+  const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(call->nr));
+  // Those that act on the link itself have none but this.
+  if (!reads_link && UseOfPath(*call, row, at).link != LastLink::kFollowed) return true;
+  // The kernel does not know that the program is executed.
+  if (call->nr == Nr::truncate) {
+    *outcome = Outcome::Done(-ETXTBSY);
+    return false;
+  }
+  const char* const link = ProgramLink(block);
+  if (link == nullptr) return Program()[0] == 0 || NameProgram(call, at, Program(), outcome);
+  if (OpensToWrite(*call)) {
+    *outcome = Outcome::Done(RefuseToWrite(link));
+    return false;
+  }
+  call->args[at] = Word(link);
+  return true;
+}
+
 }  // namespace
 
-const char* ProcPath(const ProcessState& process, const char* path) {
-  if (MeaningOf(process, path) != Meaning::kProgram) return path;
+const char* ProcPath(ThreadBlock* block, const char* path) {
+  if (MeaningOf(*block->process, path) != Meaning::kProgram) return path;
+  const char* const link = ProgramLink(block);
+  if (link != nullptr) return link;
   const char* const program = Program();
   return program[0] != 0 ? program : path;
 }
@@ -95,27 +147,7 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
       case Meaning::kProgram:
         break;
     }
-    const char* const program = Program();
-    if (program[0] == 0) return false;
-    if (call.nr == Nr::readlink) {
-      *outcome = Outcome::Done(ReadLink(program, call.args[1], call.args[2]));
-      return true;
-    }
-    if (call.nr == Nr::readlinkat) {
-      *outcome = Outcome::Done(ReadLink(program, call.args[2], call.args[3]));
-      return true;
-    }
-    // A call that acts on what the link points to can be given the program's own path instead. Those that act on the
-    // link itself cannot.
-    const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(call.nr));
-    if (UseOfPath(call, row, i).link != LastLink::kFollowed || RestrictsPath(call)) return false;
-    // The kernel does not know that the program is executed.
-    if (call.nr == Nr::truncate) {
-      *outcome = Outcome::Done(-ETXTBSY);
-      return true;
-    }
-    edited->args[i] = Word(program);
-    return false;
+    return !LeadToProgram(block, edited, i, outcome);
   });
 }
 

@@ -7,8 +7,9 @@
 
 namespace guise::shim {
 
-// The path that stands for `path`: the program for /proc/self/exe and its other names, else `path` itself.
-const char* ProcPath(const ProcessState& process, const char* path);
+// The path that stands for `path`: one that leads to the program for /proc/self/exe and its other names, the block's;
+// else `path` itself.
+const char* ProcPath(ThreadBlock* block, const char* path);
 
 // Five bytes (guise_prefix) tell nearly all paths apart from those that the view knows.
 constexpr uint64_t PathPrefix(const char (&text)[6]) {

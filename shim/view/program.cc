@@ -32,6 +32,13 @@ void KeepProgram(uint64_t start, uint64_t size) {
   g_page.Release(0);
 }
 
+const char* ProgramLink(ThreadBlock* block) {
+  const int32_t fd = block->process->program_fd;
+  if (fd < 0) return nullptr;
+  block->program_link = {};
+  return block->program_link.Add("/proc/self/fd/").Add(int64_t{fd}).c_str();
+}
+
 const char* Program() {
   const uint64_t page = g_page.Acquire();
   if (page == 0) return g_name;

@@ -1,8 +1,10 @@
-// The name of the program that this process runs: what /proc/self/exe says natively.
+// The program that this process runs: what /proc/self/exe leads to natively, where the kernel's own leads to the image.
 #ifndef GUISE_SHIM_VIEW_PROGRAM_H_
 #define GUISE_SHIM_VIEW_PROGRAM_H_
 
 #include <stdint.h>
+
+#include "shim/thread/block.h"
 
 namespace guise::shim {
 
@@ -13,7 +15,10 @@ void NoteProgram(uint64_t page, const char* path);
 // Before mappings in a range change: the kernel could not be asked any more.
 void KeepProgram(uint64_t start, uint64_t size);
 
-// Empty: not known.
+// A link in /proc like the one that the path stands for, to the file itself, whatever has become of its name; it is the
+// block's. Null: there is no fd of it (KeepProgramFile of fd_moves.h).
+const char* ProgramLink(ThreadBlock* block);
+// By name, where there is no link. Empty: not known.
 const char* Program();
 
 }  // namespace guise::shim
