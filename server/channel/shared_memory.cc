@@ -1,6 +1,7 @@
 #include "server/channel/shared_memory.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,10 +115,21 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
   status = Write(memories->reply, &reply, sizeof(reply), 0, kReplyName);
   if (!status.ok()) return status;
 
-  const std::string path = absl::StrCat("/proc/self/fd/", memories->reply.fd());
-  memories->reply_for_guests = OwnedFd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!memories->reply_for_guests) return Failed("open read-only (is /proc mounted?)", kReplyName);
+  memories->reply_alone_ = memories->OpenReplyForGuests();
+  if (!memories->reply_alone_) return Failed("open read-only (is /proc mounted?)", kReplyName);
+  // Who opens the memory in the moment of a lease has this signal sent here, which is ignored by default.
+  fcntl(memories->reply_alone_.get(), F_SETSIG, SIGURG);
   return memories;
+}
+
+OwnedFd SessionMemories::OpenReplyForGuests() const {
+  return OwnedFd(open(absl::StrCat("/proc/self/fd/", reply.fd()).c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+bool SessionMemories::IsHeldByGuests() const {
+  if (fcntl(reply_alone_.get(), F_SETLEASE, F_WRLCK) != 0) return true;
+  fcntl(reply_alone_.get(), F_SETLEASE, F_UNLCK);
+  return false;
 }
 
 absl::Status SessionMemories::WriteTextRules(const std::string& rules) {

@@ -51,9 +51,17 @@ struct SessionMemories {
   // Before the first guest: as docs/WIRE.md says. REQUIRES: they fit wire::kTextRulesSize.
   absl::Status WriteTextRules(const std::string& rules);
 
+  // Reply memory through a read-only description, one that is not kept here. None, and errno.
+  OwnedFd OpenReplyForGuests() const;
+  // Whether somebody has one of those, open or mapped, in whatever namespace; also when the kernel does not say. ABI:
+  // F_SETLEASE of fcntl(2): a write lease is granted to the only description, and read-only ones are counted.
+  bool IsHeldByGuests() const;
+
   SharedMemory request;  // mapped read-only: the server cannot harm what guests write
   SharedMemory reply;
-  OwnedFd reply_for_guests;  // the same memory through a read-only description
+
+ private:
+  OwnedFd reply_alone_;  // such a description that nobody else has
 };
 
 }  // namespace guise::server

@@ -30,7 +30,9 @@ std::atomic<uint64_t> g_looks_through_proc = 0;
 // ABI: proc(5), fields of /proc/PID/stat counted from the one behind the command's name.
 constexpr size_t kState = 0;
 constexpr size_t kParent = 1;
+constexpr size_t kFlags = 6;
 constexpr size_t kStartTime = 19;
+constexpr uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD of include/linux/sched.h
 
 template <typename Number>
 bool ParseNumber(std::string_view word, Number& number) {
@@ -91,6 +93,7 @@ std::optional<ProcessStatus> ParseProcessStatus(std::string_view stat, int64_t t
   std::string_view rest = stat.substr(name_end + 1);
   ProcessStatus status;
   uint64_t ticks = 0;
+  uint64_t flags = 0;
   for (size_t field = 0; field <= kStartTime; ++field) {
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     const std::string_view word = rest.substr(0, rest.find_first_of(" \n"));
@@ -98,8 +101,10 @@ std::optional<ProcessStatus> ParseProcessStatus(std::string_view stat, int64_t t
     if (word.empty()) return std::nullopt;
     if (field == kState) status.state = word[0];
     if (field == kParent && !ParseNumber(word, status.parent)) return std::nullopt;
+    if (field == kFlags && !ParseNumber(word, flags)) return std::nullopt;
     if (field == kStartTime && !ParseNumber(word, ticks)) return std::nullopt;
   }
+  status.is_kernels = (flags & kKernelThread) != 0;
   status.started_at = ticks * (kSecond / static_cast<uint64_t>(ticks_per_second));
   return status;
 }
@@ -124,7 +129,7 @@ Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd) {
   // In this order: while it has not ended, the pid is the one's whose status is read now.
   const std::optional<ProcessStatus> status = ReadProcessStatus(pid);
   pollfd ended = {.fd = opened.get(), .events = POLLIN, .revents = 0};
-  if (poll(&ended, 1, 0) != 0 || !status.has_value()) return Presence::kNone;
+  if (poll(&ended, 1, 0) != 0 || !status.has_value() || status->is_kernels) return Presence::kNone;
   if (!WasThere(*status, was_there_at)) return Presence::kYounger;
   *pidfd = std::move(opened);
   return Presence::kThere;

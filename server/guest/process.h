@@ -20,6 +20,7 @@ namespace guise::server {
 struct ProcessStatus {
   pid_t parent = 0;
   char state = 0;           // 'Z', 'X': dead
+  bool is_kernels = false;  // a thread of the kernel's
   uint64_t started_at = 0;  // CLOCK_BOOTTIME in ns, rounded down to a clock tick
 };
 // nullopt: no such process, or /proc does not show it.
@@ -33,7 +34,7 @@ bool WasThere(const ProcessStatus& status, uint64_t was_there_at);
 enum class Presence {
   kThere,    // the process that was there then
   kYounger,  // one that has begun since, or so its clock and ours say
-  kNone,     // no such process, or a dead one that waits to be reaped
+  kNone,     // no such process, a dead one that waits to be reaped, or one that never was a program
 };
 // Looks for the process with this pid; kThere: *pidfd is its.
 Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd);

@@ -65,6 +65,8 @@ void Census::LookForLost() {
 
 size_t Census::Remaining() {
   const size_t all = Scan();
+  // Records of guests in namespaces of their own are left alone, whether or not they live.
+  if (!memories_->IsHeldByGuests()) return 0;
   absl::MutexLock lock(&mutex_);
   const auto lies = std::count_if(guests_.begin(), guests_.end(),
                                   [this](const auto& guest) { return UsesMemory(guest.second.pid) == Uses::kNo; });
@@ -140,6 +142,7 @@ Presence Census::Find(const HeldProcess& held, Look& look, Guest* guest) const {
     const Presence presence = OpenGuest(held.pid, held.taken_at, &guest->pidfd);
     const bool there = presence == Presence::kThere;
     if (!look.foreign() || (there && look.UsesMemory(held.pid) != Uses::kNo)) return presence;
+    guest->pidfd = OwnedFd();
   }
   Presence found = Presence::kNone;
   const auto is_there = [&](pid_t pid) {

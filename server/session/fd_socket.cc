@@ -65,7 +65,8 @@ struct FdSocket::State : std::enable_shared_from_this<FdSocket::State> {
   void Close(int fd);
   void CloseAll();
   // Returns 0 or -errno; fills in what the reply carries.
-  int Answer(Connection& connection, const wire::FdMessage& request, std::vector<int>& fds);
+  // `fds`: what goes with the answer; `own` is kept until it has been sent.
+  int Answer(Connection& connection, const wire::FdMessage& request, std::vector<int>& fds, OwnedFd& own);
   bool MayAttach(const ucred& peer, const Session& session) const;
 
   Reactor& reactor;
@@ -126,20 +127,25 @@ void FdSocket::State::Read(int fd) {
   reply.session = request.session;
   reply.pid = getpid();
   std::vector<int> fds;
+  OwnedFd own;
   const bool sound = size == ssize_t{sizeof(request)} && request.magic == wire::kFdSocketMagic;
   reply.error = !sound                                      ? -EINVAL
                 : request.version != wire::kFdSocketVersion ? -EPROTONOSUPPORT
-                                                            : Answer(connection, request, fds);
+                                                            : Answer(connection, request, fds, own);
   if (!SendMessage(fd, reply, fds) || reply.error != 0) Close(fd);
 }
 
-int FdSocket::State::Answer(Connection& connection, const wire::FdMessage& request, std::vector<int>& fds) {
+int FdSocket::State::Answer(Connection& connection, const wire::FdMessage& request, std::vector<int>& fds,
+                            OwnedFd& own) {
   if (request.op != wire::FdOp::kAttach && request.op != wire::FdOp::kGuest) return -EINVAL;
   const std::shared_ptr<Session> session = sessions.Find(request.session);
   if (session == nullptr) return -ESRCH;
   if (!MayAttach(connection.peer, *session)) return -EPERM;
   const bool is_guest = IsInNamespaceBelow(connection.peer.pid) || sessions.IsGuest(connection.peer.pid);
   if (is_guest || !connection.process.Lives()) return -EPERM;
+  const SessionMemories& memories = session->memories();
+  own = memories.OpenReplyForGuests();
+  if (!own) return -errno;
 
   const bool keeper = request.op == wire::FdOp::kAttach;
   const int fd = connection.socket.get();
@@ -157,8 +163,7 @@ int FdSocket::State::Answer(Connection& connection, const wire::FdMessage& reque
   if (!joined.ok()) return absl::IsAlreadyExists(joined.status()) ? -EBUSY : -ESRCH;
   connection.joined = *joined;
   connection.session = session;
-  const SessionMemories& memories = session->memories();
-  fds = {memories.request.fd(), memories.reply_for_guests.get()};
+  fds = {memories.request.fd(), own.get()};
   if (keeper) {
     fds.push_back(memories.reply.fd());
     fds.push_back(session->store_fd());
