@@ -39,6 +39,9 @@
 namespace guise::server {
 namespace {
 
+// Of a server with limits that the next session should not have.
+constexpr absl::Duration kLimitedIdle = absl::Seconds(1);
+
 // Empty: nothing is kept.
 std::string DefaultCacheDirectory() {
   if (const char* const own = getenv("GUISE_CACHE_DIR"); own != nullptr) return *own == '/' ? own : "";
@@ -50,6 +53,7 @@ struct Flags {
   std::string cache_directory = DefaultCacheDirectory();
   std::string log;  // empty: server.log in the runtime directory
   int idle_exit_seconds = 0;
+  std::string kept_limits;  // of whoever started it, LiftLimits()
   bool foreground = false;
   bool io_uring = true;
 };
@@ -133,9 +137,14 @@ absl::Status Serve(const Flags& flags, absl::Span<const api::Registration> perso
     if (read(signals->get(), &info, sizeof(info)) == sizeof(info)) end(absl::StrCat("signal ", info.ssi_signo));
   });
   std::unique_ptr<IdleWatch> idle;
-  if (flags.idle_exit_seconds > 0) {
-    idle = std::make_unique<IdleWatch>(reactor, **sessions, absl::Seconds(flags.idle_exit_seconds),
-                                       [&end] { end("no session for a while"); });
+  absl::Duration idle_exit = absl::Seconds(flags.idle_exit_seconds);
+  if (!flags.kept_limits.empty()) {
+    Log(absl::StrCat("cannot lift the limits that it was started with (ulimit -", flags.kept_limits,
+                     "); ends when it has no session"));
+    idle_exit = kLimitedIdle;
+  }
+  if (idle_exit > absl::ZeroDuration()) {
+    idle = std::make_unique<IdleWatch>(reactor, **sessions, idle_exit, [&end] { end("no session for a while"); });
   }
 
   Log(absl::StrCat("guise ", kVersion, " serves ", directory.path(), ", reactor: ", std::string(reactor.Kind()),
@@ -190,6 +199,7 @@ int DaemonMain(int argc, char** argv, absl::Span<const api::Registration> person
       return 1;
     }
     readiness = *std::move(detached);
+    flags.kept_limits = LiftLimits();
   }
   if (absl::Status status = Serve(flags, personalities, *directory, readiness); !status.ok()) {
     readiness.Failed(status);

@@ -28,7 +28,11 @@ constexpr const char* kReplyName = "guise-reply";
 
 absl::Status Failed(const char* what, const char* name) {
   const int error = errno;
-  const char* remedy = error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "";
+  const char* remedy = error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)"
+                       : error == ENOMEM
+                           ? "; the server has the limits of memory that it was started with (ulimit -v): "
+                             "`guise server stop`, and start it without"
+                           : "";
   return absl::ResourceExhaustedError(absl::StrCat("cannot ", what, " a session's memory ", name, ": ",
                                                    std::generic_category().message(error), remedy));
 }

@@ -1,12 +1,15 @@
 // guise: the command line of Guise.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -65,6 +68,16 @@ constexpr CommandName kCommands[] = {
     {"policy", AddPolicy}, {"stop", AddStop}, {"server", AddServer}, {"doctor", AddDoctor}, {"version", AddVersion},
 };
 
+// What was printed has to have come through. Returns the exit code.
+int Printed(int code) {
+  std::cout.flush();
+  const int error = fflush(stdout) != 0 || ferror(stdout) != 0 ? errno : 0;
+  if (code != 0 || (error == 0 && std::cout.good())) return code;
+  return Fail(absl::DataLossError(absl::StrCat("cannot write to the standard output: ",
+                                               std::generic_category().message(error != 0 ? error : EIO))),
+              kExitFailed);
+}
+
 int Main(int argc, char** argv) {
   Invocation invocation = {SignalState::Capture(), {}, nullptr};
   OccupyStandardFds();
@@ -97,13 +110,13 @@ int Main(int argc, char** argv) {
   try {
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {
-    if (app.exit(error) == 0) return 0;  // --help
+    if (app.exit(error) == 0) return Printed(0);  // --help
     return runs_guest ? kExitOwnFailure : kExitUsage;
   }
   if (!runs_guest && !invocation.trailing.empty()) {
     return Fail(absl::InvalidArgumentError("this command takes nothing behind \"--\""), kExitUsage);
   }
-  return invocation.act();
+  return runs_guest ? invocation.act() : Printed(invocation.act());
 }
 
 }  // namespace

@@ -55,20 +55,23 @@ int ExplainAll(SandboxFlags flags, bool as_json) {
 void AddPolicy(CLI::App& app, Invocation& invocation) {
   CLI::App* policy = app.add_subcommand("policy", "Says what a sandbox's policy means");
   policy->require_subcommand(1);
+  constexpr char kPolicyExamples[] =
+      "Examples:\n"
+      "  guise policy explain --preset build --net loopback\n"
+      "  guise policy check --policy build.textproto";
+  policy->footer(kPolicyExamples);
   auto flags = std::make_shared<SandboxFlags>();
   auto as_json = std::make_shared<bool>(false);
 
   CLI::App* check = policy->add_subcommand("check", "Whether the policy can be enforced here");
   AddSandboxFlags(*check, flags);
+  check->footer(kPolicyExamples);
   check->callback([flags, &invocation] { invocation.act = [flags] { return Check(*flags); }; });
 
   CLI::App* explain = policy->add_subcommand("explain", "Which layer enforces each line of the policy here");
   AddSandboxFlags(*explain, flags);
   explain->add_flag("--json", *as_json, "For scripts");
-  explain->footer(
-      "Examples:\n"
-      "  guise policy explain --preset build --net loopback\n"
-      "  guise policy check --policy build.textproto");
+  explain->footer(kPolicyExamples);
   explain->callback(
       [flags, as_json, &invocation] { invocation.act = [flags, as_json] { return ExplainAll(*flags, *as_json); }; });
 }

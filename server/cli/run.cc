@@ -142,7 +142,7 @@ struct Launcher {
     floor->SetTmpdir(policy, start.environment);
     if (!floor->moved_to().empty()) {
       fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-              here.empty() ? "the working directory, which has no name any more," : here.c_str(),
+              here.empty() ? "the working directory, which has no name any more" : here.c_str(),
               floor->moved_to().c_str());
     }
     return absl::OkStatus();

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -67,6 +70,35 @@ absl::StatusOr<Readiness> Detach() {
   const OwnedFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null || dup2(null.get(), STDIN_FILENO) < 0 || chdir("/") != 0) return ErrnoStatus(errno, "cannot detach");
   return Readiness(std::move(write_end));
+}
+
+std::string LiftLimits() {
+  struct Limited {
+    int resource;
+    char letter;  // of ulimit
+    bool harms;   // a server that lacks it fails, sooner or later
+  };
+  constexpr Limited kLimits[] = {{RLIMIT_AS, 'v', true},      {RLIMIT_DATA, 'd', true},    {RLIMIT_CPU, 't', true},
+                                 {RLIMIT_FSIZE, 'f', true},   {RLIMIT_NOFILE, 'n', false}, {RLIMIT_NPROC, 'u', false},
+                                 {RLIMIT_MEMLOCK, 'l', false}};
+  std::string harmed;
+  for (const Limited& limited : kLimits) {
+    rlimit limit = {};
+    if (getrlimit(limited.resource, &limit) != 0) continue;
+    if (limit.rlim_cur != limit.rlim_max) {
+      limit.rlim_cur = limit.rlim_max;
+      setrlimit(limited.resource, &limit);
+    }
+    if (limit.rlim_max == RLIM_INFINITY) continue;
+    const rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    if (limited.harms && setrlimit(limited.resource, &none) != 0) harmed += limited.letter;
+  }
+  // Refused to those who may not go up; there is nobody to tell.
+  if (getpriority(PRIO_PROCESS, 0) > 0) setpriority(PRIO_PROCESS, 0, 0);
+  cpu_set_t all;
+  memset(&all, 0xff, sizeof(all));
+  sched_setaffinity(0, sizeof(all), &all);
+  return harmed;
 }
 
 void Readiness::Ready() {

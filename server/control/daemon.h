@@ -2,6 +2,8 @@
 #ifndef GUISE_SERVER_CONTROL_DAEMON_H_
 #define GUISE_SERVER_CONTROL_DAEMON_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/reactor/owned_fd.h"
@@ -29,6 +31,11 @@ class Readiness {
 // word and never returns from here.
 // REQUIRES: one thread.
 absl::StatusOr<Readiness> Detach();
+
+// A server is for all sessions of its user, and the process that happens to start it has limits of its own. Lifts what
+// may be lifted: soft limits to the hard ones, a nice value, a choice of CPUs. Returns the limits that stay in its way
+// (ulimit's letters), for which it should not outlive its sessions; empty: none.
+std::string LiftLimits();
 
 }  // namespace guise::server
 

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/reactor/owned_fd.h"
 
 namespace guise::server {
@@ -29,10 +31,11 @@ bool Ended(int connection) {
   return length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-// Closes everything but the two; either may be -1.
-void CloseAllBut(int a, int b) {
+// Closes everything but the three; -1 is none.
+void CloseAllBut(std::array<int, 3> all_kept) {
   unsigned first = 0;
-  for (const int kept : {std::min(a, b), std::max(a, b)}) {
+  std::sort(all_kept.begin(), all_kept.end());
+  for (const int kept : all_kept) {
     if (kept < 0) continue;
     const auto fd = static_cast<unsigned>(kept);
     if (fd > first) syscall(SYS_close_range, first, fd - 1, 0);
@@ -60,6 +63,7 @@ absl::StatusOr<Keeper> Keeper::Start(Attachment attachment) {
   absl::StatusOr<SessionMemory> memory = SessionMemory::Map(attachment);
   if (!memory.ok()) return memory.status();
   Keeper keeper(std::move(attachment), *std::move(memory));
+  keeper.reply_path_ = absl::StrCat("/proc/self/fd/", keeper.attachment_.reply_keeper.get());
   if (keeper.keeps_) {
     keeper.memory_.RaiseGeneration();
     keeper.memory_.SetServerAlive(true);
@@ -95,10 +99,18 @@ const char* Keeper::LossPolicyInWords() const {
   return "they wait for the next server";
 }
 
+bool Keeper::MayHaveGuests() const {
+  const OwnedFd alone(open(reply_path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!alone) return true;
+  // Ignored by default; of who opens the memory in this moment.
+  fcntl(alone.get(), F_SETSIG, SIGURG);
+  return fcntl(alone.get(), F_SETLEASE, F_WRLCK) != 0;
+}
+
 void Keeper::KeepUntilGuestsEnd() {
   for (;;) {
     const pid_t guest = memory_.AnyLivingGuest(0);
-    if (guest == 0) return;
+    if (guest == 0 || (lost_ && !MayHaveGuests())) return;
     // One guest's end is enough to wait for: then the next is looked for.
     const OwnedFd watched(static_cast<int>(syscall(SYS_pidfd_open, guest, 0)));
     pollfd fds[kPollFds + 1];
@@ -121,7 +133,7 @@ bool Keeper::LeaveCopy() {
   setsid();
   const pid_t grandchild = fork();
   if (grandchild != 0) _exit(grandchild > 0 ? 0 : 1);
-  CloseAllBut(attachment_.connection.get(), attachment_.server.get());
+  CloseAllBut({attachment_.connection.get(), attachment_.server.get(), attachment_.reply_keeper.get()});
   OpenNullAsStdio();
   if (chdir("/") != 0) _exit(1);
   prctl(PR_SET_NAME, "guise-keeper", 0, 0, 0);

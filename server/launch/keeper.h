@@ -51,7 +51,8 @@ class Keeper {
   // What the guests' calls do now that the server is gone, for people.
   const char* LossPolicyInWords() const;
 
-  // Keeps until no guest lives. Calls async-signal-safe functions only.
+  // Keeps until no guest lives; of guests in namespaces of their own, until the server, which knows, ends the session, or
+  // has gone and nobody holds the memory. Calls async-signal-safe functions only.
   void KeepUntilGuestsEnd();
 
   // A daemon of a copy of this process that calls KeepUntilGuestsEnd() with no file but what it needs, detached from
@@ -63,8 +64,13 @@ class Keeper {
 
   Keeper(Attachment attachment, SessionMemory memory);
 
+  // Once the server's hold is gone: false if nobody has reply memory as guests have it. REQUIRES: keeps().
+  // ABI: F_SETLEASE of fcntl(2).
+  bool MayHaveGuests() const;
+
   Attachment attachment_;
   SessionMemory memory_;
+  std::string reply_path_;  // of the writable description
   bool keeps_;
   uint64_t panics_at_start_;
   bool lost_ = false;

@@ -4,7 +4,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +51,50 @@ bool PassesBy(const signalfd_siginfo& info, pid_t guest, bool in_own_session) {
   if (sender == getpid()) return true;  // SIGPIPE of a write to a closed stderr
   // A guest that signals its own process group has signalled itself.
   return info.ssi_signo != SIGCONT && DescendsFrom(sender, guest);
+}
+
+// Sees to it that a stopped launcher goes on when its guest has ended, which nobody would tell it: the shell waits for
+// the launcher. A process, for all threads stop.
+class Waker {
+ public:
+  explicit Waker(pid_t guest) {
+    const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, guest, 0));
+    if (pidfd < 0) return;
+    const pid_t launcher = getpid();
+    process_ = fork();
+    if (process_ == 0) Wake(launcher, pidfd);
+    close(pidfd);
+  }
+  ~Waker() {
+    if (process_ <= 0) return;
+    kill(process_, SIGKILL);
+    waitpid(process_, nullptr, 0);
+  }
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+
+ private:
+  // Async-signal-safe: the launcher has threads. All signals are blocked that the terminal sends.
+  [[noreturn]] static void Wake(pid_t launcher, int pidfd) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    pollfd end = {pidfd, POLLIN, 0};
+    while (poll(&end, 1, -1) < 0 && errno == EINTR) {
+    }
+    // It may not have stopped yet.
+    constexpr int kAgainMillis = 50;
+    while (getppid() == launcher) {
+      kill(launcher, SIGCONT);
+      poll(nullptr, 0, kAgainMillis);
+    }
+    _exit(0);
+  }
+
+  pid_t process_ = -1;
+};
+
+void StopAsGuest(pid_t guest) {
+  const Waker waker(guest);
+  kill(getpid(), SIGSTOP);
 }
 
 class Supervisor {
@@ -107,7 +153,7 @@ class Supervisor {
           exit_code_ = 128 + info.si_status;
           return true;
         case CLD_STOPPED:
-          kill(getpid(), SIGSTOP);
+          StopAsGuest(guest_);
           break;
         default:
           break;
@@ -117,7 +163,7 @@ class Supervisor {
 
   void StopToo() {
     char told[64];
-    if (read(stops_, told, sizeof(told)) > 0) kill(getpid(), SIGSTOP);
+    if (read(stops_, told, sizeof(told)) > 0) StopAsGuest(guest_);
   }
 
   void Forward() {

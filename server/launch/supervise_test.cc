@@ -190,6 +190,20 @@ TEST_F(SuperviseTest, StopsWithTheGuestAndContinuesIt) {
   EXPECT_EQ(ExitCode(), 5);
 }
 
+TEST_F(SuperviseTest, AStoppedGuestsEndIsTheLaunchersToo) {
+  Launch([] {
+    dprintf(STDOUT_FILENO, "%d\n", getpid());
+    return kill(getpid(), SIGSTOP);
+  });
+  const pid_t guest = static_cast<pid_t>(std::stoi(ReadLine()));
+  int status = 0;
+  ASSERT_EQ(waitpid(launcher_, &status, WUNTRACED), launcher_);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  // Nobody continues the launcher.
+  ASSERT_EQ(kill(guest, SIGKILL), 0);
+  EXPECT_EQ(ExitCode(), 128 + SIGKILL);
+}
+
 TEST_F(SuperviseTest, SaysOnceThatTheServerDied) {
   Launch(ReportSignals);
   ASSERT_EQ(ReadLine(), "ready");

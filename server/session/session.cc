@@ -238,6 +238,8 @@ bool Session::Deserted() {
     absl::MutexLock lock(&mutex_);
     if (state_ == SessionState::kEnded) return true;
     if (!joined_) return false;
+    // Who has connected and holds no memory is a keeper that waits for the guests' end.
+    if (!memories().IsHeldByGuests()) return true;
     const bool connected = std::any_of(connections_.begin(), connections_.end(), [](const auto& connection) {
       pollfd peer = {connection.second.socket, POLLRDHUP, 0};
       return poll(&peer, 1, 0) == 0;
@@ -310,7 +312,8 @@ void Session::Round() {
 void Session::Reconsider() {
   {
     absl::MutexLock lock(&mutex_);
-    if (state_ == SessionState::kEnded || !connections_.empty()) {
+    const bool kept = !connections_.empty() && memories().IsHeldByGuests();
+    if (state_ == SessionState::kEnded || kept) {
       empty_looks_ = 0;
       return;
     }

@@ -22,9 +22,10 @@ constexpr unsigned MFD_NOEXEC_SEAL = 8;  // since Linux 6.3
 #endif
 
 absl::Status Exhausted(const char* what, uint64_t size) {
-  return absl::ResourceExhaustedError(absl::StrCat("store memory of ", size >> 20, " MiB: ", what, ": ",
-                                                   strerror(errno),
-                                                   "; end other sessions or raise the limits of fds and memory"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("store memory of ", size >> 20, " MiB: ", what, ": ", strerror(errno),
+                   "; end other sessions, or raise the limits of fds and memory that the server was "
+                   "started with (`guise server stop` ends it)"));
 }
 
 }  // namespace

@@ -54,6 +54,19 @@ class DeathTest : public testing::Test {
   std::unique_ptr<Guise> guise_;
 };
 
+// What the guests of a namespace of their own are called there means nothing to the server.
+TEST_F(DeathTest, ASessionEndsWhenANamespacesProcessOneEndsAllOfIts) {
+  Command command = guise_->In(LinuxWay(), {"unshare", "-Urpf", "--mount-proc", "sh", "-c",
+                                            "sleep 1000 & sleep 1000 & id -u > /dev/null; echo up; exit 3"});
+  const RunResult result = RunToEnd(command);
+  if (result.out.empty()) GTEST_SKIP() << "no user namespaces here: " << result.err;
+  EXPECT_EQ(result.exit_code, 3) << result;
+  EXPECT_TRUE(Eventually([&] {
+    const RunResult sessions = RunToEnd(guise_->Cli({"ps", "--json"}));
+    return sessions.ok() && sessions.out.find("\"id\"") == std::string::npos;
+  }));
+}
+
 TEST_F(DeathTest, AKilledServersGuestsGoOnNativelyUnderLinux) {
   for (const Way& way : {LinuxWay(), LinuxAtServerWay()}) {
     SCOPED_TRACE(way.name);

@@ -53,6 +53,24 @@ TEST_F(RuntimeDirectoryTest, IsMadeForItsOwnerAlone) {
   EXPECT_TRUE(guise().StopServer().ok());
 }
 
+// Who starts the server by chance is not whom it serves alone.
+TEST_F(RuntimeDirectoryTest, AServerLeavesTheLimitsOfItsStarterBehind) {
+  Command command = guise().In(LinuxWay(), {"true"});
+  std::string line = "ulimit -S -v 8000000; ulimit -S -t 100; exec";
+  for (const std::string& word : command.argv) line += " '" + word + "'";
+  command.argv = {"sh", "-c", line};
+  const RunResult result = RunToEnd(command);
+  ASSERT_TRUE(result.ok()) << result;
+  const pid_t server = guise().ServerPid();
+  ASSERT_GT(server, 0);
+  const std::string limits = ReadFile("/proc/" + std::to_string(server) + "/limits");
+  for (const char* name : {"Max cpu time", "Max address space"}) {
+    const size_t at = limits.find(name);
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_THAT(limits.substr(at, limits.find('\n', at) - at), HasSubstr("unlimited            unlimited")) << name;
+  }
+}
+
 TEST_F(RuntimeDirectoryTest, OfSomebodyElseIsRefused) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to make a directory of somebody else's";
   MakeRuntimeDirectory(0755, Self());
