@@ -23,6 +23,10 @@
 namespace guise::server {
 namespace {
 
+// One that every host can look up: programs ask for the address of their own.
+constexpr char kHostname[] = "localhost";
+
+
 constexpr uint32_t kMostProcesses = 1u << 20;
 constexpr size_t kLongestHostname = 64;  // ABI: uname(2)
 
@@ -243,7 +247,7 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   if (policy.floor() == v1::FLOOR_UNSPECIFIED || !v1::Floor_IsValid(policy.floor())) {
     complete.set_floor(surroundings.has_namespaces ? v1::FLOOR_NAMESPACES : v1::FLOOR_LANDLOCK);
   }
-  complete.set_hostname(policy.hostname().empty() ? "sandbox" : policy.hostname());
+  complete.set_hostname(policy.hostname().empty() ? kHostname : policy.hostname());
   if (absl::Status status = CheckHostname(complete.hostname()); !status.ok()) return status;
   return complete;
 }

@@ -128,9 +128,26 @@ Outcome UnameWithLook(const GuestCall& call) {
 }
 
 KernelFile KernelFileOf(const char* path) {
-  if (Equal(path, "/proc/version")) return KernelFile::kVersion;
-  if (Equal(path, "/proc/sys/kernel/osrelease")) return KernelFile::kOsRelease;
-  if (Equal(path, "/proc/sys/kernel/version")) return KernelFile::kOsVersion;
+  // The names on the way, each once: with "." and "..", and with more than one slash between.
+  constexpr const char* kNames[] = {"proc", "sys", "kernel"};
+  int depth = 0;
+  while (*path == '/') {
+    while (*path == '/') ++path;
+    const char* const name = path;
+    while (*path != 0 && *path != '/') ++path;
+    const auto size = static_cast<size_t>(path - name);
+    const auto is = [&](const char* other) { return Length(other) == size && memcmp(name, other, size) == 0; };
+    if (is(".")) continue;
+    if (is("..")) {
+      if (depth > 0) --depth;
+      continue;
+    }
+    if (*path == 0 && depth == 1 && is("version")) return KernelFile::kVersion;
+    if (*path == 0 && depth == 3 && is("osrelease")) return KernelFile::kOsRelease;
+    if (*path == 0 && depth == 3 && is("version")) return KernelFile::kOsVersion;
+    if (depth == 3 || !is(kNames[depth])) return KernelFile::kNone;
+    ++depth;
+  }
   return KernelFile::kNone;
 }
 

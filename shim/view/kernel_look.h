@@ -20,7 +20,7 @@ void SayIfKernelIsTooOld(int32_t fd, const char* path);
 // uname(2), with the look that the session shows laid over the native answer.
 Outcome UnameWithLook(const GuestCall& call);
 
-// Whether `path` tells of the kernel, and how.
+// Whether the absolute `path` tells of the kernel, and how; not what links lead there.
 enum class KernelFile { kNone, kVersion, kOsRelease, kOsVersion };
 KernelFile KernelFileOf(const char* path);
 

@@ -35,6 +35,14 @@ int main(void) {
   snprintf(start, sizeof(start), "Linux version %s (", name.release);
   CHECK(strncmp(version, start, strlen(start)) == 0 && strstr(version, name.version) != NULL);
 
+  // However it is written.
+  const char* const paths[] = {"/proc//version", "//proc/./version", "/proc/../proc/version", "/proc/sys/kernel/../../version"};
+  for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); ++i) {
+    CHECK(strncmp(Read(open(paths[i], O_RDONLY)), start, strlen(start)) == 0);
+  }
+  CHECK(IsLine(Read(open("/proc/sys/./kernel//osrelease", O_RDONLY)), name.release));
+  FAILS(open("/proc/version/", O_RDONLY), ENOTDIR);
+
   // Descriptors are as those of any file: the lowest number, closed at an exec if asked.
   const int low = dup(0);
   close(low);
