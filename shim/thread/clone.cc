@@ -186,6 +186,8 @@ void guise_clone_child(ThreadBlock* block) {
   block->dispatch = {};
   // Nor is a trace.
   block->asked_for_trace = false;
+  // The parent counts its own.
+  block->caught = 0;
   block->regs.rax = 0;
   block->blocked_faults = block->mask & kFaults;
   // ABI: user_disable_single_step() in ptrace_init_task(): a debugger that steps the parent does not step the child.

@@ -115,6 +115,23 @@ TEST_F(SiteCountsTest, DirectoriesAreListedWithoutSignals) {
   EXPECT_LT(Counts({}, lists)["caught_calls"].Number(), 500);
 }
 
+TEST_F(SiteCountsTest, ACallWithTwoShortInstructionsBehindItIsRewritten) {
+  const std::string guest = Stage::Get().Guest("tests/guests/site_pairs_dynamic.elf");
+  const Json sites = Counts({}, "GUEST_UID=$(id -u) '" + guest + "' && ");
+  EXPECT_GE(sites["far"].Number(), 2) << "its own two";
+  EXPECT_LT(sites["caught_calls"].Number(), kCalls) << "it makes ten thousand there";
+}
+
+// A child has its parent's block, but not what that has still to count.
+TEST_F(SiteCountsTest, AForkChildCountsItsOwnSignals) {
+  const std::string forks = "n=0; while test $n -lt 100; do (:); n=$((n + 1)); done; ";
+  const Json few = Counts({"--mechanism", "sud"}, "n=0; while test $n -lt 100; do :; n=$((n + 1)); done; ");
+  const Json forked = Counts({"--mechanism", "sud"}, forks);
+  // Some in the child, some in the parent.
+  constexpr double kMostOfOne = 20;
+  EXPECT_LT(forked["caught_calls"].Number() - few["caught_calls"].Number(), 100 * kMostOfOne);
+}
+
 TEST_F(SiteCountsTest, WithDispatchAloneEachCallIsCaught) {
   const Json sites = Counts({"--mechanism", "sud"});
   EXPECT_TRUE(sites.Has("near"));
