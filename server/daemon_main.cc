@@ -40,7 +40,7 @@ namespace guise::server {
 namespace {
 
 // Of a server with limits that the next session should not have.
-constexpr absl::Duration kLimitedIdle = absl::Seconds(1);
+constexpr absl::Duration kLimitedIdle = absl::Seconds(3);
 
 // Empty: nothing is kept.
 std::string DefaultCacheDirectory() {
@@ -138,7 +138,7 @@ absl::Status Serve(const Flags& flags, absl::Span<const api::Registration> perso
   });
   std::unique_ptr<IdleWatch> idle;
   absl::Duration idle_exit = absl::Seconds(flags.idle_exit_seconds);
-  if (!flags.kept_limits.empty()) {
+  if (!flags.kept_limits.empty() && flags.idle_exit_seconds > 0) {
     Log(absl::StrCat("cannot lift the limits that it was started with (ulimit -", flags.kept_limits,
                      "); ends when it has no session"));
     idle_exit = kLimitedIdle;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -71,11 +72,21 @@ constexpr CommandName kCommands[] = {
 // What was printed has to have come through. Returns the exit code.
 int Printed(int code) {
   std::cout.flush();
-  const int error = fflush(stdout) != 0 || ferror(stdout) != 0 ? errno : 0;
-  if (code != 0 || (error == 0 && std::cout.good())) return code;
-  return Fail(absl::DataLossError(absl::StrCat("cannot write to the standard output: ",
-                                               std::generic_category().message(error != 0 ? error : EIO))),
+  const int error = fflush(stdout) != 0 ? errno : ferror(stdout) != 0 || !std::cout.good() ? EIO : 0;
+  if (code != 0 || error == 0) return code;
+  return Fail(absl::DataLossError(
+                  absl::StrCat("cannot write to the standard output: ", std::generic_category().message(error))),
               kExitFailed);
+}
+
+// gRPC waits for ever for threads that it cannot make.
+absl::Status CheckAddressSpace() {
+  constexpr rlim_t kLeast = 112 << 20;
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= kLeast) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the limit of address space is ", limit.rlim_cur >> 10, " KiB (ulimit -v), and `guise` itself needs ",
+      kLeast >> 10, "; raise it here, and lower it inside: guise run -- sh -c 'ulimit -v N; exec PROGRAM'"));
 }
 
 int Main(int argc, char** argv) {
@@ -115,6 +126,9 @@ int Main(int argc, char** argv) {
   }
   if (!runs_guest && !invocation.trailing.empty()) {
     return Fail(absl::InvalidArgumentError("this command takes nothing behind \"--\""), kExitUsage);
+  }
+  if (const absl::Status status = CheckAddressSpace(); !status.ok()) {
+    return Fail(status, runs_guest ? kExitOwnFailure : kExitFailed);
   }
   return runs_guest ? invocation.act() : Printed(invocation.act());
 }

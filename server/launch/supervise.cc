@@ -61,7 +61,7 @@ class Waker {
     const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, guest, 0));
     if (pidfd < 0) return;
     const pid_t launcher = getpid();
-    process_ = fork();
+    process_ = _Fork();
     if (process_ == 0) Wake(launcher, pidfd);
     close(pidfd);
   }

@@ -88,9 +88,9 @@ class Image:
             start = pc & ~0xfff
             code = read(start, pc - start)
         for at in range(len(code) - HEAD_SIZE, -1, -1):
-            index = int.from_bytes(code[at + 8 : at + 10], "little")
+            index = int.from_bytes(code[at + 8 : at + 12], "little")
             after = int.from_bytes(code[at : at + 8], "little")
-            if index >= STUBS or after == 0 or start + at + code[at + 14] <= pc:
+            if index >= STUBS or after == 0 or start + at + code[at + 16] <= pc:
                 continue
             if read_word(self.entries + index * ENTRY_SIZE + KEY) == after:
                 return after

@@ -81,26 +81,6 @@ constexpr uint64_t kJumpSize = 5;
 constexpr uint8_t kTrapBytes[] = {0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7,
                                   0xec, 0xed, 0xee, 0xef, 0xf4, 0xfa, 0xfb};
 
-// The highest byte of a displacement lies sixteen MiB apart from the next: areas for kPair are as far from the text as
-// one of the trap bytes says. From below it, nearest first; above it all, for programs that have nothing below.
-struct Apart {
-  int64_t middle;
-  int64_t reach;  // to both sides
-};
-constexpr int64_t kMiB = 1 << 20;
-constexpr Apart kPairAreas[] = {{-80 * kMiB, 12 * kMiB},
-                                {-184 * kMiB, 4 * kMiB},
-                                {-288 * kMiB, 28 * kMiB},
-                                {-416 * kMiB, 28 * kMiB},
-                                {1760 * kMiB, 28 * kMiB}};
-
-bool IsTrapByte(uint64_t byte) {
-  for (const uint8_t trap : kTrapBytes) {
-    if (byte == trap) return true;
-  }
-  return false;
-}
-
 struct Wanted {
   uint64_t jump;
   JumpPlace where;
@@ -112,7 +92,6 @@ bool Take(const Area& area, uint64_t start, const Wanted& wanted, uint64_t head,
   const uint64_t code = head + sizeof(StubHead);
   const uint64_t distance = code - (wanted.jump + kJumpSize);
   if (head < start || head + wanted.size > start + area.count * kUnit || distance + kReach >= 2 * kReach) return false;
-  if (wanted.where == JumpPlace::kPair && !IsTrapByte(distance >> 24 & 0xff)) return false;
   const uint64_t first = (head - start) / kUnit;
   const uint64_t last = (head - start + wanted.size - 1) / kUnit;
   // A page that holds a stub already spares memory, and a child of fork, another.
@@ -154,39 +133,6 @@ uint64_t TakeIn(uint32_t index, const Wanted& wanted) {
   return head != 0 ? head : TakeIn(area, start, wanted, false);
 }
 
-// An area at this address, or 0. *given_up: others need not be tried either.
-uint64_t MapArea(uint64_t at, bool* given_up) {
-  constexpr uint64_t kFixed = 0x100000;  // MAP_FIXED_NOREPLACE
-  const int64_t mapped =
-      Native(Nr::mmap, at, kFarSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | kFixed, -1, 0);
-  if (mapped == static_cast<int64_t>(at)) {
-    // Readers of /proc/PID/maps take the first text without a name for the program's.
-    Native(Nr::prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, kFarSize, "guise");
-    return at;
-  }
-  // A kernel before 4.17 takes the address for a hint.
-  if (!IsError(mapped)) Native(Nr::munmap, mapped, kFarSize);
-  *given_up = mapped == -ENOMEM || mapped == -EPERM;
-  return 0;
-}
-
-uint64_t MapForPairs(uint64_t site) {
-  constexpr int64_t kStep = 2 * kMiB;
-  constexpr auto kPages = ~static_cast<uint64_t>(kFarSize - 1);
-  bool given_up = false;
-  for (const Apart& apart : kPairAreas) {
-    for (int64_t away = 0; away <= apart.reach; away += kStep) {
-      for (const int64_t at : {apart.middle - away, apart.middle + away}) {
-        // Below address 0 is none.
-        if (at < 0 && site <= static_cast<uint64_t>(-at) + kFarSize) continue;
-        const uint64_t area = MapArea((site + static_cast<uint64_t>(at)) & kPages, &given_up);
-        if (area != 0 || given_up) return area;
-      }
-    }
-  }
-  return 0;
-}
-
 // In front of the text, away from it so that a heap or a neighbour can grow a little.
 uint64_t MapFar(uint64_t site) {
   constexpr uint64_t kStep = uint64_t{1} << 20;
@@ -194,15 +140,23 @@ uint64_t MapFar(uint64_t site) {
   // Above a program at a fixed address is its heap (StartOfBreak). ABI: arch_randomize_brk(): as far as 1 GiB.
   constexpr uint64_t kFixedPrograms = uint64_t{1} << 32;
   constexpr uint64_t kHeapSteps = 1024 + 64;
-  bool given_up = false;
+  constexpr uint64_t kFixed = 0x100000;  // MAP_FIXED_NOREPLACE
   const uint64_t base = site & ~(kStep - 1);
   for (uint64_t i = 1; i < kSteps; ++i) {
     for (const bool above : {false, true}) {
       if (!above && base <= i * kStep) continue;
       if (above && site < kFixedPrograms && i < kHeapSteps) continue;
       const uint64_t at = above ? base + i * kStep : base - i * kStep;
-      const uint64_t area = MapArea(at, &given_up);
-      if (area != 0 || given_up) return area;
+      const int64_t mapped =
+          Native(Nr::mmap, at, kFarSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | kFixed, -1, 0);
+      if (mapped == static_cast<int64_t>(at)) {
+        // Readers of /proc/PID/maps take the first text without a name for the program's.
+        Native(Nr::prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, at, kFarSize, "guise");
+        return at;
+      }
+      // A kernel before 4.17 takes the address for a hint.
+      if (!IsError(mapped)) Native(Nr::munmap, mapped, kFarSize);
+      if (mapped == -ENOMEM || mapped == -EPERM) return 0;
     }
   }
   return 0;
@@ -216,13 +170,11 @@ bool Reaches(uint64_t site, uint64_t start, uint64_t size) {
 
 }  // namespace
 
-bool IsNear(uint64_t jump, JumpPlace where) {
-  return where != JumpPlace::kPair && Reaches(jump, Label(guise_near_area), GUISE_NEAR_AREA);
-}
+bool ReachesImage(uint64_t jump) { return Reaches(jump, Label(guise_near_area), GUISE_NEAR_AREA); }
 
 uint64_t TakePlace(uint64_t jump, JumpPlace where, size_t size) {
   const Wanted wanted = {jump, where, size};
-  if (IsNear(jump, where)) {
+  if (ReachesImage(jump)) {
     // To read a page first that is written then would cost two faults.
     if (g_starts[0].Relaxed() == 0) g_near_units[0].StoreRelaxed(0);
     g_starts[0].Release(Label(guise_near_area));
@@ -231,7 +183,7 @@ uint64_t TakePlace(uint64_t jump, JumpPlace where, size_t size) {
   for (uint32_t index = 1; index < kStubAreas; ++index) {
     uint64_t start = g_starts[index].Acquire();
     if (start == 0) {
-      start = where == JumpPlace::kPair ? MapForPairs(jump) : MapFar(jump);
+      start = MapFar(jump);
       if (start == 0) break;
       g_starts[index].Release(start);
     }

@@ -12,17 +12,16 @@
 
 namespace guise::shim {
 
-// Where the jump's displacement has to be of a certain kind, and where not. kPair: in the place of a site and of two
-// instructions behind it.
-enum class JumpPlace { kSite, kPair, kApart };
+// Where the jump's displacement has to be of a certain kind, and where not.
+enum class JumpPlace { kSite, kApart };
 
 // Whether the stub of a site with its jump there lies in the image, or is a far one.
-bool IsNear(uint64_t jump, JumpPlace where);
+bool ReachesImage(uint64_t jump);
 
 // Takes a place for a stub, head and code of `size` bytes, whose code a jmp rel32 at `jump` reaches, with a
 // displacement of which the lowest byte is that of a syscall instruction, so that jump and syscall differ in their
-// first byte alone, and the next a trap byte, because it comes to lie where the syscall returns to; kPair: the highest,
-// too, which comes to lie where the second instruction begins; kApart: with any displacement. Returns its address, or 0: there is no room. REQUIRES: the caller is the process's one patcher.
+// first byte alone, and the next a trap byte, because it comes to lie where the syscall returns to; kApart: with any
+// displacement. Returns its address, or 0: there is no room. REQUIRES: the caller is the process's one patcher.
 uint64_t TakePlace(uint64_t jump, JumpPlace where, size_t size);
 
 // Areas are sealed, which is executable and not writable, or open, the other way round. An area is open when it is new.

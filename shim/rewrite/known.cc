@@ -27,8 +27,6 @@ constexpr uint64_t kPage = 4096;
 constexpr uint32_t kStubCost = 1;
 constexpr uint32_t kPageCost = 2;
 constexpr uint32_t kCost = 16;
-// And of an area for two instructions that move.
-constexpr uint32_t kPairCost = 12;
 
 bool IsNever(uint32_t caught) { return caught == wire::kBookNever; }
 bool Pays(uint32_t caught) { return caught > kStubCost && !IsNever(caught); }
@@ -49,7 +47,7 @@ void MakeStubs(KnownSites* sites, const TextRange& range) {
   TextWriter writer(true);
   for (auto& [booked, head] : *sites) {
     if (!IsAsBooked(range, booked)) continue;
-    head = MakeStub(writer, SiteIn(range, booked) + kSiteSize, booked.nr, true, booked.caught > kPairCost).head;
+    head = MakeStub(writer, SiteIn(range, booked) + kSiteSize, booked.nr, true).head;
   }
 }
 

@@ -33,7 +33,6 @@ Form FormOf(uint8_t opcode) {
     case 0x8a:
     case 0x8b:  // mov
     case 0x8d:  // lea
-    case 0xf7:  // not, neg
       return Form::kModRm;
     case 0x80:
     case 0x83:
@@ -63,7 +62,7 @@ Form FormOf(uint8_t opcode) {
   }
 }
 
-// Of the opcodes above, /n forms that are no instructions, or not such.
+// Of the opcodes above, /n forms that are no instructions.
 bool IsReserved(uint8_t opcode, uint8_t modrm) {
   const uint8_t n = modrm >> 3 & 7;
   switch (opcode) {
@@ -75,8 +74,6 @@ bool IsReserved(uint8_t opcode, uint8_t modrm) {
       return n == 6;
     case 0x8d:
       return modrm >= 0xc0;  // lea of a register
-    case 0xf7:
-      return n != 2 && n != 3;  // the others have another form, or may trap
     default:
       return false;
   }
@@ -132,12 +129,6 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
   if (form == Form::kModRmImm8 || form == Form::kImm8) at += 1;
   if (form == Form::kModRmImm32 || form == Form::kImm32) at += 4;
   return at <= size && at >= least ? at : 0;
-}
-
-size_t MovablePair(const uint8_t* code, size_t size) {
-  if (MovableSize(code, size, 1) != kFirstOfTwo) return 0;
-  const size_t second = MovableSize(code + kFirstOfTwo, size - kFirstOfTwo, 1);
-  return second == 0 ? 0 : kFirstOfTwo + second;
 }
 
 size_t JumpInNop(const uint8_t* code, size_t size) {

@@ -13,11 +13,6 @@ namespace guise::shim {
 // decoder's.
 size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 
-// The size of two instructions that can be moved so, the first of two bytes, which a jump would end within the second of;
-// 0: others.
-inline constexpr size_t kFirstOfTwo = 2;
-size_t MovablePair(const uint8_t* code, size_t size);
-
 // Where a jump of five bytes fits that nobody meets: in the operand of a long nop behind a return, which `code` begins
 // with. The nop stays one, whatever its operand. The offset from `code`; 0: there is none.
 size_t JumpInNop(const uint8_t* code, size_t size);

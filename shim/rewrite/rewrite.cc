@@ -7,7 +7,6 @@
 #include "shim/rewrite/areas.h"
 #include "shim/rewrite/book.h"
 #include "shim/rewrite/jump.h"
-#include "shim/rewrite/moved.h"
 #include "shim/rewrite/patcher.h"
 #include "shim/rewrite/site_stub.h"
 #include "shim/rewrite/text.h"
@@ -164,10 +163,8 @@ void ForgetStale(uint64_t after) {
 }
 
 uint64_t Landing(uint64_t rip) {
-  if (const StubHead* const head = DisplacedAt(rip)) return CodeOf(head) + head->body_at;
-  const StubHead* const pair = DisplacedAt(rip - kFirstOfTwo);
-  const bool is_second = pair != nullptr && pair->second_at != 0;
-  return is_second ? CodeOf(pair) + pair->body_at + pair->second_at : rip;
+  const StubHead* const head = DisplacedAt(rip);
+  return head == nullptr ? rip : CodeOf(head) + head->body_at;
 }
 
 // By the table, which says so before the text is changed; a look at the text would be too late a moment later, and kill

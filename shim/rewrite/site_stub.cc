@@ -43,8 +43,7 @@ StretchBit BitOfStretch(uint64_t stretch) {
 // REQUIRES: the caller is the process's patcher.
 void NoteStretch(uint64_t address) {
   const auto [word, bit] = BitOfStretch(address / kStretch);
-  // Full: a thread that makes the stretch writable sees this, or who rewrites there sees that its text is none any
-  // more.
+  // Full: a thread that makes the stretch writable sees this, or who rewrites there sees that its text is none any more.
   if ((word.Relaxed() & bit) == 0) word.StoreFull(word.Relaxed() | bit);
 }
 
@@ -69,7 +68,7 @@ bool IsRewritable(uint32_t nr) {
   return nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
 }
 
-MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone, bool pairs) {
+MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
   const uint64_t site = after - kSiteSize;
   // What lies on two pages may lose one of them.
   uint8_t text[kSiteSize + kLongestInstruction + kJumpSize] = {};
@@ -79,10 +78,7 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone, b
   if (size < kJumpSize) return None(SiteKept::kPageEnd);
   if (!may_straddle && !IsText(site, size)) return None(SiteKept::kText);
   if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
-  const uint8_t* const behind = text + kSiteSize;
-  const size_t one = MovableSize(behind, size - kSiteSize, kDisplaced);
-  const size_t two = one == 0 && pairs ? MovablePair(behind, size - kSiteSize) : 0;
-  const size_t body_size = one + two;
+  const size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
   // Two bytes are not one write; with other threads such a site stays.
   const size_t in_nop = body_size == 0 && alone ? JumpInNop(text + kSiteSize, size - kSiteSize) : 0;
   const size_t jump_at = in_nop == 0 ? 0 : kSiteSize + in_nop;
@@ -91,8 +87,7 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone, b
   if (entry_stub == 0) return None(SiteKept::kRoom);
 
   const syscall::Nr number{nr};
-  const JumpPlace where = two != 0 ? JumpPlace::kPair : jump_at == 0 ? JumpPlace::kSite : JumpPlace::kApart;
-  const bool far = !IsNear(site + jump_at, where);
+  const bool far = !ReachesImage(site + jump_at);
   StubPlan plan = {.code = site,
                    .after = after,
                    .index = StubIndex(entry_stub),
@@ -104,12 +99,11 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone, b
                    .far_call = far ? entry_stub : 0,
                    .body = text + kSiteSize,
                    .body_size = body_size,
-                   .second_at = static_cast<uint8_t>(two == 0 ? 0 : kFirstOfTwo),
                    .jump_at = static_cast<uint8_t>(jump_at),
                    .under_jump = jump_at == 0 ? nullptr : text + jump_at};
   uint8_t code[kMaxStub];
   const size_t stub_size = AssembleStub(plan, code);
-  const uint64_t head = TakePlace(site + jump_at, where, stub_size);
+  const uint64_t head = TakePlace(site + jump_at, jump_at == 0 ? JumpPlace::kSite : JumpPlace::kApart, stub_size);
   if (head == 0) return None(SiteKept::kRoom);
   plan.code = head + sizeof(StubHead);
   AssembleStub(plan, code);

@@ -18,8 +18,8 @@ struct MadeStub {
   wire::SiteKept why;    // there is none
 };
 // For the site of which `after` is behind, and the call that it makes. Nothing leads there yet. REQUIRES: the caller
-// is the process's patcher; IsRewritable(nr). `pairs`: also by an area of its own, where two instructions move.
-MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone, bool pairs = true);
+// is the process's patcher; IsRewritable(nr).
+MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone);
 
 // Whether the site's text that a jump takes, or the instruction that moves, lies on two pages: a change of one of them
 // takes the jump away first. A few sites of a process may be so; while it has one thread.

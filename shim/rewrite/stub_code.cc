@@ -61,9 +61,8 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
   const bool far = plan.far_call != 0;
   StubHead head = {};
   head.after = plan.after;
-  head.index = static_cast<uint16_t>(plan.index);
+  head.index = plan.index;
   head.body_size = static_cast<uint8_t>(plan.body_size);
-  head.second_at = plan.second_at;
   head.jump_at = plan.jump_at;
   if (plan.under_jump != nullptr) memcpy(head.under_jump, plan.under_jump, sizeof(head.under_jump));
   Emitter emit(to + sizeof(head), kMaxStub - sizeof(head), plan.code);

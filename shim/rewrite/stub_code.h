@@ -7,7 +7,7 @@
 //                 is the number's placement kKernel? else to the gate
 //                 are the arguments that are fds below the guarded ones? else to the gate
 //                 count; no mask of the call's own; syscall; rcx := behind the site
-//   body          the instruction that the jump displaced, or two; jmp behind it
+//   body          the instruction that the jump displaced; jmp behind it
 //
 // Flags stay as they are, nothing is written below the stack pointer; rcx and r11 are free until the call.
 #ifndef GUISE_SHIM_REWRITE_STUB_CODE_H_
@@ -29,17 +29,15 @@ inline constexpr int kStubLooks = 2;
 // In front of the code. Offsets are from the code's first byte.
 struct StubHead {
   uint64_t after;         // the address behind the site's syscall instruction
-  uint16_t index;         // of the site's entry in the stub table
+  uint32_t index;         // of the site's entry in the stub table
   uint8_t call_at;        // the native call, or the jump to the stub table's
   uint8_t after_at;       // where it comes back
-  uint8_t body_at;        // the displaced instruction, or two
+  uint8_t body_at;        // the displaced instruction
   uint8_t back_at;        // the jump back
   uint8_t size;           // of head and code
-  uint8_t body_size;      // of what is displaced
-  uint8_t second_at;      // of two instructions, where the second begins in the body; 0: one
+  uint8_t body_size;      // of the displaced instruction
   uint8_t jump_at;        // where the jump to here stands, from the site; 0: in the site's place
   uint8_t under_jump[5];  // jump_at != 0: what stood there
-  uint8_t reserved;
 };
 static_assert(sizeof(StubHead) == 24);
 
@@ -55,9 +53,8 @@ struct StubPlan {
   uint8_t paths;              // with kStub: bit i: argument i is a path; at most kStubLooks of both
   uint64_t gate;              // address of guise_gate
   uint64_t far_call;          // where the native call is made; 0: in the stub
-  const uint8_t* body;        // what is displaced
+  const uint8_t* body;        // the displaced instruction
   size_t body_size;           // 0: nothing was displaced
-  uint8_t second_at = 0;      // as in StubHead
   uint8_t jump_at;            // as in StubHead
   const uint8_t* under_jump;  // as in StubHead; null: jump_at is 0
 };

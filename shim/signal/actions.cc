@@ -39,13 +39,6 @@ int64_t Register(int signal, Handler handler, uint64_t flags, KernelAction* old 
   return KernelSet(signal, &action, old);
 }
 
-// Whether the kernel drops what is pending of the signal when it is given the action. ABI: sig_handler_ignored() of
-// kernel/signal.c.
-bool Drops(int signal, const KernelAction& action) {
-  constexpr SignalSet kIgnoredByDefault = Bit(SIGCHLD) | Bit(SIGCONT) | Bit(SIGURG) | Bit(SIGWINCH);
-  return action.handler == kIgnore || (kIgnoredByDefault & Bit(signal)) != 0;
-}
-
 // Excludes other writers of one signal's disposition, so that what is virtual and what the kernel has change as one.
 class Locked {
  public:
@@ -66,17 +59,6 @@ class Locked {
 
   const KernelAction& action() const { return disposition_.actions[disposition_.sequence.Relaxed() & 1]; }
   bool known() const { return disposition_.sequence.Relaxed() != 0; }
-  // What the kernel has, when nothing is known.
-  void Ask(int signal) {
-    if (known()) return;
-    KernelAction action = {};
-    if (!IsError(KernelSet(signal, nullptr, &action))) Store(action);
-  }
-  // Whether the kernel has it, too.
-  bool Has(const KernelAction& unhandled) const {
-    return known() && !IsHandled(action()) && action().handler == unhandled.handler &&
-           (action().flags & kPassedFlags) == unhandled.flags;
-  }
   void Store(const KernelAction& action) {
     const uint32_t next = disposition_.sequence.Relaxed() + 1;
     disposition_.actions[next & 1] = action;
@@ -106,8 +88,8 @@ void Discard(ThreadBlock* block, int signal) {
   for (int round = 0; round < 2; ++round) Native(Nr::rt_sigtimedwait, &set, nullptr, &kNow, sizeof(set));
 }
 
-// Copies for a thread in the gate that may have faults blocked, which a bad pointer must not meet: the kernel is made to
-// look at the pointer first, at both ends. REQUIRES: objects of eight bytes and more, none larger than a page.
+// Copies for a thread in the gate that may have faults blocked, which a bad pointer must not meet: the kernel is made
+// to look at the pointer first, at both ends. REQUIRES: objects of eight bytes and more, none larger than a page.
 bool MustAsk(const ThreadBlock* block) { return block->in_gate && block->blocked_faults != 0; }
 
 // ABI: rt_sigprocmask of kernel/signal.c: the set is read before the way of changing the mask is looked at.
@@ -178,10 +160,7 @@ int64_t SetAction(ThreadBlock* block, const GuestRegs& regs) {
   if (regs.rsi != 0 && (kUnblockable & Bit(signal)) != 0) return -EINVAL;
   KernelAction old = {};
   if (regs.rsi == 0) {
-    // posix_spawn(3) asks for each, and gives it the same then.
-    Locked locked(process, signal);
-    locked.Ask(signal);
-    old = locked.action();
+    old = ActionOf(process, signal);
   } else {
     action.mask &= ~kUnblockable;
     action.flags &= kKnownFlags;
@@ -193,9 +172,7 @@ int64_t SetAction(ThreadBlock* block, const GuestRegs& regs) {
     const uint64_t flags = action.flags & kPassedFlags;
     const KernelAction unhandled = {action.handler, flags, 0, 0};
     KernelAction kernels = {};
-    const bool same = !IsHandled(action) && locked.Has(unhandled) && !Drops(signal, action);
     const int64_t set = IsOurs(signal)      ? RegisterOwn(signal, action)
-                        : same              ? 0
                         : IsHandled(action) ? Register(signal, OnSignal, flags, &kernels)
                                             : KernelSet(signal, &unhandled, &kernels);
     if (IsError(set)) return set;

@@ -33,8 +33,7 @@ Presented PresentStub(const StubHead& head, GuestRegs& regs) {
     regs.rip = head.after - kSiteSize;
     return {.in_shim = false, .after_call = false};
   }
-  const bool is_second = head.second_at != 0 && at >= uint64_t{head.body_at} + head.second_at;
-  regs.rip = at >= head.back_at ? head.after + head.body_size : is_second ? head.after + head.second_at : head.after;
+  regs.rip = at < head.back_at ? head.after : head.after + head.body_size;
   if (at >= head.body_at) return {.in_shim = false, .after_call = false};
   regs.rcx = head.after;
   return {.in_shim = false, .after_call = true};

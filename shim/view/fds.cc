@@ -34,7 +34,13 @@ int64_t MoveAway(ProcessState* process, int32_t fd) {
   int64_t to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + kAway);
   if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
   if (IsError(to)) to = Native(Nr::fcntl, fd, F_DUPFD_CLOEXEC, 3);
-  if (!IsError(to)) *held = static_cast<int32_t>(to);
+  if (!IsError(to)) {
+    *held = static_cast<int32_t>(to);
+  } else if (fd == process->program_fd) {
+    // The one that can be done without.
+    *held = -1;
+    to = 0;
+  }
   UpdateGuarded(process);
   return to;
 }

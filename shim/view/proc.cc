@@ -24,6 +24,21 @@ constexpr size_t kViewSize = 64;
 // What a path in /proc means to the view.
 enum class Meaning { kNothing, kProgram, kGuardedFd };
 
+// Takes out of an absolute path what means nothing: "." and all slashes but one.
+void Simplify(char* path) {
+  char* to = path;
+  for (const char* from = path; *from != 0;) {
+    while (*from == '/') ++from;
+    const char* const name = from;
+    while (*from != 0 && *from != '/') ++from;
+    const bool is_dot = from - name == 1 && *name == '.';
+    if (is_dot && *from != 0) continue;
+    *to++ = '/';
+    for (const char* at = name; at != from; ++at) *to++ = *at;
+  }
+  *to = 0;
+}
+
 // Behind /proc/self/, /proc/thread-self/, /proc/PID/ and /proc/PID/task/TID/ of this process; null: elsewhere.
 const char* BehindSelf(const ProcessState& process, const char* path) {
   if (!StartsWith(path, "/proc/")) return nullptr;
@@ -74,9 +89,9 @@ bool RestrictsPath(const GuestCall& call) {
 }
 
 // As natively while the file is executed. ABI: open(2), ETXTBSY; the permission is looked at first.
-int64_t RefuseToWrite(const char* link) {
+int64_t RefuseToWrite(const char* program) {
   constexpr uint64_t kWrite = 2;  // W_OK
-  const int64_t may = Native(Nr::faccessat2, AT_FDCWD, link, kWrite, AT_EACCESS);
+  const int64_t may = Native(Nr::faccessat2, AT_FDCWD, program, kWrite, AT_EACCESS);
   return IsError(may) ? may : -ETXTBSY;
 }
 
@@ -96,7 +111,7 @@ bool NameProgram(GuestCall* call, size_t at, const char* program, Outcome* outco
     *outcome = Outcome::Done(ReadLink(program, call->args[2], call->args[3]));
     return false;
   }
-  if (!RestrictsPath(*call)) call->args[at] = Word(program);
+  call->args[at] = Word(program);
   return true;
 }
 
@@ -104,19 +119,21 @@ bool NameProgram(GuestCall* call, size_t at, const char* program, Outcome* outco
 bool LeadToProgram(ThreadBlock* block, GuestCall* call, size_t at, Outcome* outcome) {
   const bool reads_link = call->nr == Nr::readlink || call->nr == Nr::readlinkat;
   const syscall::Row& row = *syscall::Find(static_cast<uint32_t>(call->nr));
-  // Those that act on the link itself have none but this.
-  if (!reads_link && UseOfPath(*call, row, at).link != LastLink::kFollowed) return true;
+  // Those that act on the link itself have none but this, and of how the path is to be walked the kernel knows more.
+  if (!reads_link && (UseOfPath(*call, row, at).link != LastLink::kFollowed || RestrictsPath(*call))) return true;
   // The kernel does not know that the program is executed.
   if (call->nr == Nr::truncate) {
     *outcome = Outcome::Done(-ETXTBSY);
     return false;
   }
   const char* const link = ProgramLink(block);
-  if (link == nullptr) return Program()[0] == 0 || NameProgram(call, at, Program(), outcome);
+  const char* const program = link != nullptr ? link : Program();
+  if (program[0] == 0) return true;
   if (OpensToWrite(*call)) {
-    *outcome = Outcome::Done(RefuseToWrite(link));
+    *outcome = Outcome::Done(RefuseToWrite(program));
     return false;
   }
+  if (link == nullptr) return NameProgram(call, at, program, outcome);
   call->args[at] = Word(link);
   return true;
 }
@@ -124,7 +141,11 @@ bool LeadToProgram(ThreadBlock* block, GuestCall* call, size_t at, Outcome* outc
 }  // namespace
 
 const char* ProcPath(ThreadBlock* block, const char* path) {
-  if (MeaningOf(*block->process, path) != Meaning::kProgram) return path;
+  char simple[kViewSize];
+  if (path[0] != '/' || Length(path) >= sizeof(simple)) return path;
+  memcpy(simple, path, Length(path) + 1);
+  Simplify(simple);
+  if (MeaningOf(*block->process, simple) != Meaning::kProgram) return path;
   const char* const link = ProgramLink(block);
   if (link != nullptr) return link;
   const char* const program = Program();
@@ -137,6 +158,7 @@ bool AnswerForProc(ThreadBlock* block, GuestCall* edited, Outcome* outcome) {
     if (!MayBeKnown(guise_prefix(call.args[i]))) return false;
     char path[kViewSize];
     if (ReadGuestString(path, call.args[i], sizeof(path)) < 0) return false;
+    Simplify(path);
     if (OpenKernelFile(call, KernelFileOf(path), outcome)) return true;
     switch (MeaningOf(*block->process, path)) {
       case Meaning::kNothing:

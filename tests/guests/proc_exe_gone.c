@@ -20,7 +20,9 @@ static void IsHere(const char* expected, const char* name) {
   CHECK(fd >= 0 && fstat(fd, &file) == 0);
   snprintf(text, sizeof(text), "%lx:%lx", file.st_dev, file.st_ino);
   CHECK(strcmp(text, expected) == 0 && close(fd) == 0);
-  CHECK(access(LINK, R_OK) == 0);
+  CHECK(access(LINK, R_OK) == 0 && stat("/proc//self/./exe", &file) == 0);
+  snprintf(text, sizeof(text), "%lx:%lx", file.st_dev, file.st_ino);
+  CHECK(strcmp(text, expected) == 0);
   FAILS(open(LINK, O_WRONLY), ETXTBSY);
   const ssize_t length = readlink(LINK, link, sizeof(link) - 1);
   CHECK(length > 0 && strncmp(link, name, strlen(name)) == 0);

@@ -1,4 +1,5 @@
 // Guests look at each other: ptrace reads and writes memory and registers, process_vm_readv and _writev, /proc/PID/mem.
+#include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -6,6 +7,18 @@
 #include "tests/guests/guest.h"
 
 static volatile long word = 1;
+
+// Until the child waits in its read(2): before, it is still about to make the call.
+static void AwaitReader(pid_t child) {
+  char path[64], state = 0;
+  snprintf(path, sizeof(path), "/proc/%d/stat", child);
+  while (state != 'S') {
+    FILE* const file = fopen(path, "r");
+    CHECK(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+    fclose(file);
+    sched_yield();
+  }
+}
 
 int main(void) {
   int go[2], told[2];
@@ -19,6 +32,7 @@ int main(void) {
   char byte;
   int status;
   CHECK(read(told[0], &byte, 1) == 1);
+  AwaitReader(child);
   long seen = 0;
   const struct iovec mine = {&seen, sizeof(seen)};
   const struct iovec theirs = {(void*)&word, sizeof(word)};

@@ -115,13 +115,6 @@ TEST_F(SiteCountsTest, DirectoriesAreListedWithoutSignals) {
   EXPECT_LT(Counts({}, lists)["caught_calls"].Number(), 500);
 }
 
-TEST_F(SiteCountsTest, ACallWithTwoShortInstructionsBehindItIsRewritten) {
-  const std::string guest = Stage::Get().Guest("tests/guests/site_pairs_dynamic.elf");
-  const Json sites = Counts({}, "GUEST_UID=$(id -u) '" + guest + "' && ");
-  EXPECT_GE(sites["far"].Number(), 2) << "its own two";
-  EXPECT_LT(sites["caught_calls"].Number(), kCalls) << "it makes ten thousand there";
-}
-
 // A child has its parent's block, but not what that has still to count.
 TEST_F(SiteCountsTest, AForkChildCountsItsOwnSignals) {
   const std::string forks = "n=0; while test $n -lt 100; do (:); n=$((n + 1)); done; ";

@@ -205,7 +205,7 @@ TEST_P(SandboxTest, WithoutTheShimThereIsTheFloorAlone) {
     return Run({"--no-shim", "--hide", directory_ + "/f"}, {"sh", "-c", script});
   };
   const RunResult result = run("ls; cat f; grep -c guise /proc/self/maps; env | grep GUISE_SHIM; uname -n; exit 7");
-  EXPECT_EQ(result.out, "f\n0\nsandbox\n") << result;
+  EXPECT_EQ(result.out, "f\n0\nlocalhost\n") << result;
   EXPECT_THAT(result.err, HasSubstr("Permission denied"));
   EXPECT_EQ(result.exit_code, 7);
   EXPECT_EQ(run("kill -9 $$").exit_code, 128 + SIGKILL);

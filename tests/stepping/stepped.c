@@ -28,12 +28,6 @@ uint64_t g_told;
 char g_warms;  // without marks
 uint64_t g_rsp;
 
-#ifdef STEPPED_PAIR
-#define BEHIND "  mov %eax, %edx; neg %edx\n"
-#else
-#define BEHIND
-#endif
-
 __asm__(
     ".globl stepped_call, stepped_begin, stepped_syscall, stepped_end, stepped_ret\n"
     "stepped_call:\n"
@@ -50,8 +44,7 @@ __asm__(
     "stepped_begin:\n"
     "  nop\n"
     "stepped_syscall:\n"
-    "  syscall\n"  //
-    BEHIND
+    "  syscall\n"
     "  test %r15, %r15; jz 1f\n"
     "  test %rax, %rax; jz 2f\n"
     "1: nop\n"

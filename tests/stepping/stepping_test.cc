@@ -14,7 +14,6 @@
 #include <optional>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "tests/stepping/stepper.h"
@@ -83,18 +82,17 @@ bool IsOneOf(const std::string& name, std::initializer_list<const char*> names) 
 std::vector<Case> Cases(const std::vector<std::string>& modes) {
   std::vector<Case> cases;
   for (const char* call : {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork",
-                           "unknown", "access", "bad_access", "dup2", "fcntl", "proc_exe", "pair_getppid", "pair_mask",
-                           "pair_write"}) {
+                           "unknown", "access", "bad_access", "dup2", "fcntl", "proc_exe"}) {
     for (const std::string& mode : modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
       // The stack is chosen when a frame is built, which is the same wherever the signal came.
       if (mode == "altstack" && !IsOneOf(call, {"getppid", "write", "raise"})) continue;
       // A way out of each kind: a stub, the gate, a handler, the server.
-      if (mode == "fault" && !IsOneOf(call, {"getppid", "geteuid", "mask", "raise", "proc_exe", "pair_getppid"})) continue;
+      if (mode == "fault" && !IsOneOf(call, {"getppid", "geteuid", "mask", "raise", "proc_exe"})) continue;
       for (const Way& way : Ways()) {
         // Never the server's.
-        if (IsOneOf(call, {"fork", "mask", "pair_mask"}) && way.name == LinuxAtServerWay().name) continue;
+        if (IsOneOf(call, {"fork", "mask"}) && way.name == LinuxAtServerWay().name) continue;
         cases.push_back({call, mode, AtOnce(way)});
       }
       cases.push_back({call, mode, LinuxSudWay()});
@@ -115,11 +113,8 @@ class SteppingTest : public testing::TestWithParam<Case> {
     const Way& way = GetParam().way;
     GUISE_NEEDS(way);
     Guise& guise = Guise::For(way, Self());
-    constexpr std::string_view kPair = "pair_";
-    const bool is_pair = GetParam().call.rfind(kPair, 0) == 0;
-    const std::string program = is_pair ? "tests/stepping/stepped_pair_static.elf" : "tests/stepping/stepped_static.elf";
-    const std::string call = is_pair ? GetParam().call.substr(kPair.size()) : GetParam().call;
-    Command command = guise.In(way, {Stage::Get().Guest(program), call, GetParam().mode});
+    Command command =
+        guise.In(way, {Stage::Get().Guest("tests/stepping/stepped_static.elf"), GetParam().call, GetParam().mode});
     command.keep_stdin_open = true;
     guest_ = Process::Start(command);
     ASSERT_TRUE(guest_->AwaitOutput("pid ") && guest_->AwaitOutput("\n")) << guest_->Wait();
