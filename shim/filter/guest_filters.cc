@@ -52,25 +52,32 @@ void Adopt(ThreadBlock* block, const GuestFilter* filter, uint64_t flags) {
 
 // Put in front of a filter with a listener: what the shim does on its own account is nobody's to answer, least of all
 // before the guest has the listener. The guest's calls are made in stubs and gates. None: the image lies across 4 GiB.
-constexpr uint32_t kOwnCalls = 11;
+constexpr uint32_t kOwnCalls = 15;
 bool AllowOwnCalls(sock_filter* to) {
   const uint64_t start = Label(__ehdr_start);
   if (start >> 32 != Label(etext) >> 32) return false;
   constexpr uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS;
   constexpr uint16_t kFrom = BPF_JMP | BPF_JGE | BPF_K;
+  constexpr uint16_t kAt = BPF_JMP | BPF_JEQ | BPF_K;
   constexpr uint32_t kLow = offsetof(seccomp_data, instruction_pointer);
+  constexpr uint32_t kSyscallSize = 2;
   const auto low = [](const char* label) { return static_cast<uint32_t>(Label(label)); };
-  // Jumps are over so many instructions: if true, if not.
+  // Jumps are over so many instructions: if true, if not. The pointer is behind the call.
   const sock_filter filter[kOwnCalls] = {
       {kLoad, 0, 0, kLow + 4},
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 8, static_cast<uint32_t>(start >> 32)},
+      {kAt, 0, 12, static_cast<uint32_t>(start >> 32)},
       {kLoad, 0, 0, kLow},
-      {kFrom, 0, 6, low(__ehdr_start)},
-      {kFrom, 5, 0, low(etext)},
+      {kFrom, 0, 10, low(__ehdr_start)},
+      {kFrom, 9, 0, low(etext)},
       {kFrom, 0, 1, low(guise_stubs)},
-      {kFrom, 0, 3, low(guise_stubs_end)},
+      {kFrom, 0, 7, low(guise_stubs_end)},
+      // Tail, exec and clone gates.
       {kFrom, 0, 1, low(guise_tail_gate)},
-      {kFrom, 0, 1, low(guise_restorer)},
+      {kFrom, 0, 5, low(guise_exit_gate)},
+      {kAt, 4, 0, low(guise_step_gate_called)},
+      {kAt, 3, 0, low(guise_wait_gate_call) + kSyscallSize},
+      {kAt, 2, 0, low(guise_mask_gate_call) + kSyscallSize},
+      {kAt, 1, 0, low(guise_perform_called)},
       {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
       // As programs find it.
       {BPF_LD | BPF_W | BPF_IMM, 0, 0, 0},

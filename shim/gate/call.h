@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "proto/syscall/table.h"
+#include "shim/arch/x86_64/gates.h"
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/thread/block.h"
 
@@ -26,10 +27,8 @@ inline bool HasTrait(const GuestCall& call, syscall::Trait trait) {
   return row != nullptr && row->Has(trait);
 }
 
-inline int64_t Perform(const GuestCall& call) {
-  return RawSyscall(static_cast<uint64_t>(call.nr), call.args[0], call.args[1], call.args[2], call.args[3],
-                    call.args[4], call.args[5]);
-}
+// A call of the guest's.
+inline int64_t Perform(const GuestCall& call) { return guise_perform(&call); }
 
 // What becomes of a call.
 struct Outcome {

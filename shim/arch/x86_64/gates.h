@@ -20,7 +20,7 @@ extern const char guise_return_gate_after[], guise_return_gate_end[];
 extern const char guise_step_gate_open[], guise_step_gate_call[], guise_step_gate_called[], guise_step_gate_end[];
 extern const char guise_mask_gate_checked[], guise_mask_gate_call[], guise_mask_gate_kept[];
 extern const char guise_wait_gate_checked[], guise_wait_gate_call[], guise_wait_gate_kept[];
-extern const char guise_thread_exit_gate[], guise_restorer[];
+extern const char guise_perform_called[], guise_thread_exit_gate[], guise_restorer[];
 extern const char __ehdr_start[], etext[], _end[];
 
 // See gates.S. `call`: the number in 32 bits, padding, six arguments. Makes the call with the signal mask `open`, and
@@ -34,6 +34,9 @@ int64_t guise_mask_gate(uint64_t how, const uint64_t* set, uint64_t old, const v
 // See gates.S. `call`: as above. Makes the call with the mask that there is; kNotMade: a signal waits in the block.
 // REQUIRES: called from the gate of rewritten sites.
 int64_t guise_wait_gate(const void* call, const void* block);
+
+// See gates.S. `call`: as above. Makes the call, and nothing else.
+int64_t guise_perform(const void* call);
 
 // See gates.S. Goes on with the registers of a block, its mask, and FP state as it is. REQUIRES: %gs is the block;
 // called in a handler of the shim.
