@@ -26,7 +26,6 @@ namespace {
 // One that every host can look up: programs ask for the address of their own.
 constexpr char kHostname[] = "localhost";
 
-
 constexpr uint32_t kMostProcesses = 1u << 20;
 constexpr size_t kLongestHostname = 64;  // ABI: uname(2)
 

@@ -51,8 +51,8 @@ class Keeper {
   // What the guests' calls do now that the server is gone, for people.
   const char* LossPolicyInWords() const;
 
-  // Keeps until no guest lives; of guests in namespaces of their own, until the server, which knows, ends the session, or
-  // has gone and nobody holds the memory. Calls async-signal-safe functions only.
+  // Keeps until no guest lives; of guests in namespaces of their own, until the server, which knows, ends the session,
+  // or has gone and nobody holds the memory. Calls async-signal-safe functions only.
   void KeepUntilGuestsEnd();
 
   // A daemon of a copy of this process that calls KeepUntilGuestsEnd() with no file but what it needs, detached from

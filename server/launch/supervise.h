@@ -2,8 +2,8 @@
 //
 // The guest stays in the launcher's process group, so what the terminal sends (^C, ^\, ^Z, hang-up) reaches the guest
 // from the kernel; the launcher lets it pass by. What is sent to the launcher alone it sends on. When the guest stops,
-// the launcher stops too, so that the shell sees its job stop; continued, it continues the guest. It goes on by itself when
-// the guest has ended meanwhile.
+// the launcher stops too, so that the shell sees its job stop; continued, it continues the guest. It goes on by itself
+// when the guest has ended meanwhile.
 #ifndef GUISE_SERVER_LAUNCH_SUPERVISE_H_
 #define GUISE_SERVER_LAUNCH_SUPERVISE_H_
 

@@ -43,7 +43,8 @@ StretchBit BitOfStretch(uint64_t stretch) {
 // REQUIRES: the caller is the process's patcher.
 void NoteStretch(uint64_t address) {
   const auto [word, bit] = BitOfStretch(address / kStretch);
-  // Full: a thread that makes the stretch writable sees this, or who rewrites there sees that its text is none any more.
+  // Full: a thread that makes the stretch writable sees this, or who rewrites there sees that its text is none any
+  // more.
   if ((word.Relaxed() & bit) == 0) word.StoreFull(word.Relaxed() | bit);
 }
 

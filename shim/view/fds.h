@@ -1,5 +1,5 @@
-// The guarded fds: the descriptors of the shim's, three of the session and the program's, which the guest does not see. A guest that wants one of the numbers
-// gets it: the shim moves away.
+// The guarded fds: the descriptors of the shim's, three of the session and the program's, which the guest does not see.
+// A guest that wants one of the numbers gets it: the shim moves away.
 #ifndef GUISE_SHIM_VIEW_FDS_H_
 #define GUISE_SHIM_VIEW_FDS_H_
 
@@ -8,8 +8,8 @@
 namespace guise::shim {
 
 inline bool IsGuarded(const ProcessState& process, int32_t fd) {
-  return fd >= 0 && (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd ||
-                     fd == process.program_fd);
+  return fd >= 0 &&
+         (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd || fd == process.program_fd);
 }
 
 // Answers calls that name a guarded fd, and those that would take one's number. False: not concerned.

@@ -36,7 +36,8 @@ int main(void) {
   CHECK(strncmp(version, start, strlen(start)) == 0 && strstr(version, name.version) != NULL);
 
   // However it is written.
-  const char* const paths[] = {"/proc//version", "/proc/./version", "/proc/../proc/version", "/proc/sys/kernel/../../version"};
+  const char* const paths[] = {"/proc//version", "/proc/./version", "/proc/../proc/version",
+                               "/proc/sys/kernel/../../version"};
   for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); ++i) {
     CHECK(strncmp(Read(open(paths[i], O_RDONLY)), start, strlen(start)) == 0);
   }

@@ -16,7 +16,8 @@ enum { kAll = -1 };
 static int Listen(int nr) {
   const struct sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr == kAll ? SYS_sendmsg : (unsigned)nr, nr == kAll ? 0 : 1, nr == kAll ? 1 : 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr == kAll ? SYS_sendmsg : (unsigned)nr, nr == kAll ? 0 : 1,
+               nr == kAll ? 1 : 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
   };
@@ -28,7 +29,8 @@ static int Listen(int nr) {
 static void Send(int socket, int fd) {
   char control[CMSG_SPACE(sizeof(int))] = {0};
   struct iovec byte = {"x", 1};
-  struct msghdr message = {.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+  struct msghdr message = {
+      .msg_iov = &byte, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
   struct cmsghdr* const rights = CMSG_FIRSTHDR(&message);
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
@@ -40,7 +42,8 @@ static void Send(int socket, int fd) {
 static int Receive(int socket) {
   char control[CMSG_SPACE(sizeof(int))], x;
   struct iovec byte = {&x, 1};
-  struct msghdr message = {.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+  struct msghdr message = {
+      .msg_iov = &byte, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
   int fd;
   if (recvmsg(socket, &message, 0) != 1) return -1;
   memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
