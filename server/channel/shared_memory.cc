@@ -1,7 +1,6 @@
 #include "server/channel/shared_memory.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "proto/wire/published.h"
 #include "proto/wire/request.h"
 #include "proto/wire/version.h"
+#include "server/reactor/read_only_file.h"
 
 namespace guise::server {
 namespace {
@@ -121,20 +121,12 @@ absl::StatusOr<std::unique_ptr<SessionMemories>> SessionMemories::Create(uint32_
 
   memories->reply_alone_ = memories->OpenReplyForGuests();
   if (!memories->reply_alone_) return Failed("open read-only (is /proc mounted?)", kReplyName);
-  // Who opens the memory in the moment of a lease has this signal sent here, which is ignored by default.
-  fcntl(memories->reply_alone_.get(), F_SETSIG, SIGURG);
   return memories;
 }
 
-OwnedFd SessionMemories::OpenReplyForGuests() const {
-  return OwnedFd(open(absl::StrCat("/proc/self/fd/", reply.fd()).c_str(), O_RDONLY | O_CLOEXEC));
-}
+OwnedFd SessionMemories::OpenReplyForGuests() const { return OpenReadOnly(absl::StrCat("/proc/self/fd/", reply.fd())); }
 
-bool SessionMemories::IsHeldByGuests() const {
-  if (fcntl(reply_alone_.get(), F_SETLEASE, F_WRLCK) != 0) return true;
-  fcntl(reply_alone_.get(), F_SETLEASE, F_UNLCK);
-  return false;
-}
+bool SessionMemories::IsHeldByGuests() const { return !IsOnlyReader(reply_alone_.get()); }
 
 absl::Status SessionMemories::WriteTextRules(const std::string& rules) {
   return Write(reply, rules.data(), rules.size(), wire::kTextRulesOffset, kReplyName);

@@ -53,8 +53,7 @@ struct SessionMemories {
 
   // Reply memory through a read-only description, one that is not kept here. None, and errno.
   OwnedFd OpenReplyForGuests() const;
-  // Whether somebody has one of those, open or mapped, in whatever namespace; also when the kernel does not say. ABI:
-  // F_SETLEASE of fcntl(2): a write lease is granted to the only description, and read-only ones are counted.
+  // Whether somebody has one of those, open or mapped, in whatever namespace; also when the kernel does not say.
   bool IsHeldByGuests() const;
 
   SharedMemory request;  // mapped read-only: the server cannot harm what guests write

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/reactor/owned_fd.h"
+#include "server/reactor/read_only_file.h"
 
 namespace guise::server {
 namespace {
@@ -100,11 +101,8 @@ const char* Keeper::LossPolicyInWords() const {
 }
 
 bool Keeper::MayHaveGuests() const {
-  const OwnedFd alone(open(reply_path_.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!alone) return true;
-  // Ignored by default; of who opens the memory in this moment.
-  fcntl(alone.get(), F_SETSIG, SIGURG);
-  return fcntl(alone.get(), F_SETLEASE, F_WRLCK) != 0;
+  const OwnedFd alone = OpenReadOnly(reply_path_);
+  return !alone || !IsOnlyReader(alone.get());
 }
 
 void Keeper::KeepUntilGuestsEnd() {

@@ -65,7 +65,6 @@ class Keeper {
   Keeper(Attachment attachment, SessionMemory memory);
 
   // Once the server's hold is gone: false if nobody has reply memory as guests have it. REQUIRES: keeps().
-  // ABI: F_SETLEASE of fcntl(2).
   bool MayHaveGuests() const;
 
   Attachment attachment_;

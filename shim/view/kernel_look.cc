@@ -129,7 +129,7 @@ Outcome UnameWithLook(const GuestCall& call) {
 
 KernelFile KernelFileOf(const char* path) {
   // The names on the way, each once: with "." and "..", and with more than one slash between.
-  constexpr const char* kNames[] = {"proc", "sys", "kernel"};
+  constexpr int kMostDepth = 3;
   int depth = 0;
   while (*path == '/') {
     while (*path == '/') ++path;
@@ -143,9 +143,9 @@ KernelFile KernelFileOf(const char* path) {
       continue;
     }
     if (*path == 0 && depth == 1 && is("version")) return KernelFile::kVersion;
-    if (*path == 0 && depth == 3 && is("osrelease")) return KernelFile::kOsRelease;
-    if (*path == 0 && depth == 3 && is("version")) return KernelFile::kOsVersion;
-    if (depth == 3 || !is(kNames[depth])) return KernelFile::kNone;
+    if (*path == 0 && depth == kMostDepth && is("osrelease")) return KernelFile::kOsRelease;
+    if (*path == 0 && depth == kMostDepth && is("version")) return KernelFile::kOsVersion;
+    if (depth == kMostDepth || !is(depth == 0 ? "proc" : depth == 1 ? "sys" : "kernel")) return KernelFile::kNone;
     ++depth;
   }
   return KernelFile::kNone;
