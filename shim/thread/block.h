@@ -93,7 +93,7 @@ struct ThreadBlock {
   wire::Cell<uint64_t> exec_scratch_size;
   wire::Cell<const GuestFilter*> filters;  // the guest's own seccomp filters, or null
   GuestDispatch dispatch;
-  Text<32> program_link;   // ProgramPath()'s
+  Text<32> program_link;   // ProgramLink()'s
   uint32_t caught;         // calls that took a signal, not yet counted for all to see
   uint64_t made_by;        // flags of the clone that made this thread; 0: the program's first
   uint64_t clone_flags;    // of the clone under way; in a child's block, of the one that made it

@@ -128,16 +128,14 @@ Outcome UnameWithLook(const GuestCall& call) {
 }
 
 KernelFile KernelFileOf(const char* path) {
-  // The names on the way, each once: with "." and "..", and with more than one slash between.
+  // The names on the way, with ".." among them.
   constexpr int kMostDepth = 3;
   int depth = 0;
   while (*path == '/') {
-    while (*path == '/') ++path;
-    const char* const name = path;
+    const char* const name = ++path;
     while (*path != 0 && *path != '/') ++path;
     const auto size = static_cast<size_t>(path - name);
     const auto is = [&](const char* other) { return Length(other) == size && memcmp(name, other, size) == 0; };
-    if (is(".")) continue;
     if (is("..")) {
       if (depth > 0) --depth;
       continue;

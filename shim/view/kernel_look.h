@@ -20,7 +20,8 @@ void SayIfKernelIsTooOld(int32_t fd, const char* path);
 // uname(2), with the look that the session shows laid over the native answer.
 Outcome UnameWithLook(const GuestCall& call);
 
-// Whether the absolute `path` tells of the kernel, and how; not what links lead there.
+// Whether `path`, absolute, with single slashes and without ".", tells of the kernel, and how; not what links lead
+// there.
 enum class KernelFile { kNone, kVersion, kOsRelease, kOsVersion };
 KernelFile KernelFileOf(const char* path);
 

@@ -73,9 +73,11 @@ Meaning MeaningOf(const ProcessState& process, const char* path) {
   return IsGuarded(process, static_cast<int32_t>(number)) ? Meaning::kGuardedFd : Meaning::kNothing;
 }
 
-// ABI: readlinkat(2): the size is an int; of what stands above its 32 bits the kernel sees nothing.
-int64_t ReadLink(const char* program, uint64_t buffer, uint64_t size_argument) {
-  const auto size = static_cast<int32_t>(size_argument);
+// What a readlink(2), or one of its kin, is told whose path is argument `at`: buffer and size are behind that. ABI:
+// readlinkat(2): the size is an int; of what stands above its 32 bits the kernel sees nothing.
+int64_t ReadName(const char* program, const GuestCall& call, size_t at) {
+  const uint64_t buffer = call.args[at + 1];
+  const auto size = static_cast<int32_t>(call.args[at + 2]);
   if (size <= 0) return -EINVAL;
   const uint64_t length = Length(program);
   const uint64_t told = static_cast<uint64_t>(size) < length ? static_cast<uint64_t>(size) : length;
@@ -86,6 +88,12 @@ int64_t ReadLink(const char* program, uint64_t buffer, uint64_t size_argument) {
 bool RestrictsPath(const GuestCall& call) {
   uint64_t resolve = 0;
   return call.nr == Nr::openat2 && ReadGuest(&resolve, call.args[2] + offsetof(open_how, resolve)) && resolve != 0;
+}
+
+// Empty: not known.
+const char* PathOfProgram(ThreadBlock* block) {
+  const char* const link = ProgramLink(block);
+  return link != nullptr ? link : Program();
 }
 
 // As natively while the file is executed. ABI: open(2), ETXTBSY; the permission is looked at first.
@@ -101,20 +109,6 @@ bool OpensToWrite(const GuestCall& call) {
   return OpenFlags(call, &flags) && (flags & O_PATH) == 0 && (flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY;
 }
 
-// The program's own path in the place of the link's. False: the call is answered.
-bool NameProgram(GuestCall* call, size_t at, const char* program, Outcome* outcome) {
-  if (call->nr == Nr::readlink) {
-    *outcome = Outcome::Done(ReadLink(program, call->args[1], call->args[2]));
-    return false;
-  }
-  if (call->nr == Nr::readlinkat) {
-    *outcome = Outcome::Done(ReadLink(program, call->args[2], call->args[3]));
-    return false;
-  }
-  call->args[at] = Word(program);
-  return true;
-}
-
 // Gives the call another path that leads to the program. False: it is answered.
 bool LeadToProgram(ThreadBlock* block, GuestCall* call, size_t at, Outcome* outcome) {
   const bool reads_link = call->nr == Nr::readlink || call->nr == Nr::readlinkat;
@@ -126,15 +120,18 @@ bool LeadToProgram(ThreadBlock* block, GuestCall* call, size_t at, Outcome* outc
     *outcome = Outcome::Done(-ETXTBSY);
     return false;
   }
-  const char* const link = ProgramLink(block);
-  const char* const program = link != nullptr ? link : Program();
+  const char* const program = PathOfProgram(block);
   if (program[0] == 0) return true;
   if (OpensToWrite(*call)) {
     *outcome = Outcome::Done(RefuseToWrite(program));
     return false;
   }
-  if (link == nullptr) return NameProgram(call, at, program, outcome);
-  call->args[at] = Word(link);
+  const bool is_name = program != block->program_link.c_str();
+  if (reads_link && is_name) {
+    *outcome = Outcome::Done(ReadName(program, *call, at));
+    return false;
+  }
+  call->args[at] = Word(program);
   return true;
 }
 
@@ -146,9 +143,7 @@ const char* ProcPath(ThreadBlock* block, const char* path) {
   memcpy(simple, path, Length(path) + 1);
   Simplify(simple);
   if (MeaningOf(*block->process, simple) != Meaning::kProgram) return path;
-  const char* const link = ProgramLink(block);
-  if (link != nullptr) return link;
-  const char* const program = Program();
+  const char* const program = PathOfProgram(block);
   return program[0] != 0 ? program : path;
 }
 

@@ -34,6 +34,17 @@
     mov GUISE_RBX(%rbx), %rbx
     .endm
 
+// A call, as gates.h has it, from where a register points; that may be %rdi, which comes last.
+    .macro load_call from
+    mov (\from), %eax
+    mov 16(\from), %rsi
+    mov 24(\from), %rdx
+    mov 32(\from), %r10
+    mov 40(\from), %r8
+    mov 48(\from), %r9
+    mov 8(\from), %rdi
+    .endm
+
 // To where the guest goes on, with each register. REQUIRES: %gs is the block.
     .macro load_all
     load_guest GUISE_R11, GUISE_RCX
@@ -381,13 +392,7 @@ gate guise_step_gate
     mov $8, %r10d
     syscall
 gate guise_step_gate_open
-    mov (%rbx), %eax
-    mov 8(%rbx), %rdi
-    mov 16(%rbx), %rsi
-    mov 24(%rbx), %rdx
-    mov 32(%rbx), %r10
-    mov 40(%rbx), %r8
-    mov 48(%rbx), %r9
+    load_call %rbx
 gate guise_step_gate_call
     syscall
 gate guise_step_gate_called
@@ -425,14 +430,7 @@ gate guise_mask_gate_kept
 // signal/interrupt.h).
 gate guise_wait_gate
     mov %rsi, %rcx
-    mov %rdi, %r11
-    mov (%r11), %eax
-    mov 8(%r11), %rdi
-    mov 16(%r11), %rsi
-    mov 24(%r11), %rdx
-    mov 32(%r11), %r10
-    mov 40(%r11), %r8
-    mov 48(%r11), %r9
+    load_call %rdi
     cmpb $0, GUISE_HAS_INTERRUPTION(%rcx)
 gate guise_wait_gate_checked
     jne guise_wait_gate_kept
@@ -446,13 +444,7 @@ gate guise_wait_gate_kept
 // A call of the guest's, made for it in the shim (see gates.h). Here, and not in C++, so that a seccomp listener can tell
 // it from the shim's own.
 gate guise_perform
-    mov (%rdi), %eax
-    mov 16(%rdi), %rsi
-    mov 24(%rdi), %rdx
-    mov 32(%rdi), %r10
-    mov 40(%rdi), %r8
-    mov 48(%rdi), %r9
-    mov 8(%rdi), %rdi
+    load_call %rdi
     syscall
 gate guise_perform_called
     ret
