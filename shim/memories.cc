@@ -91,8 +91,8 @@ const Cell<uint64_t>* DirectTable() {
 
 const char* TextRules() { return g_reply.base.Relaxed() + wire::kTextRulesOffset; }
 
-const wire::BookFile* SitesBefore() {
-  return reinterpret_cast<const wire::BookFile*>(g_reply.base.Relaxed() + wire::kBookOffset);
+const wire::Book& SitesBefore() {
+  return *reinterpret_cast<const wire::Book*>(g_reply.base.Relaxed() + wire::kBookOffset);
 }
 
 const Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2) {

@@ -34,7 +34,7 @@ const wire::Action& ActionAt(uint32_t index);
 const wire::Cell<uint64_t>* DirectTable();
 const char* TextRules();
 // What the server knows of call sites from sessions before.
-const wire::BookFile* SitesBefore();
+const wire::Book& SitesBefore();
 
 // An overlay table of 2^log2 entries at `offset` of the reply memory; null when it cannot be mapped.
 const wire::Cell<uint8_t>* OverlayTable(const ProcessState& process, uint64_t offset, uint32_t log2);

@@ -1,5 +1,6 @@
 // The site book: which call sites of which files take so many signals that a process is spared them, its sites being
-// rewritten while it maps the file. There are two, of the same form. Guests write the session's, in request memory,
+// rewritten while it maps the file. Of a library each program makes other calls: it has an entry for each. There are two
+// books, of the same form. Guests write the session's, in request memory,
 // without locks; what a half-written entry says, or a forged one, is compared with the file's text before it is
 // believed, and costs speed at most. The server writes what it knows from sessions before, in reply memory.
 #ifndef GUISE_PROTO_WIRE_BOOK_H_
@@ -29,13 +30,13 @@ constexpr uint32_t BookNumber(uint64_t place) {
 inline constexpr uint32_t kBookNever = 0xffffffff;
 // So many processes learn of a file before others believe the book, and one in so many ever after: what it says of a
 // site is how often a process that is spared nothing calls it, on average.
-inline constexpr uint32_t kBookLearners = 8;
+inline constexpr uint32_t kBookLearners = 4;
 inline constexpr uint32_t kBookLearnsOneIn = 16;
 
 inline constexpr uint32_t kBookSites = 76;
 inline constexpr uint32_t kBookPath = 192;
 struct BookFile {
-  Cell<uint64_t> identity;        // BookIdentity; 0: free
+  Cell<uint64_t> identity;        // BookIdentity; 0: not yet known
   Cell<uint32_t> learners;        // processes that have mapped it and learn
   Cell<uint32_t> named;           // request memory: 1 when its name has been asked for
   Cell<uint64_t> device;          // reply memory; no two files that there are have the same, and the same inode
@@ -44,9 +45,17 @@ struct BookFile {
   BookSite sites[kBookSites];
 };
 static_assert(sizeof(BookFile) == 2048);
-inline constexpr uint32_t kBookFiles = 32;
-// A file is in one of so many from its identity modulo kBookFiles on.
+inline constexpr uint32_t kBookFiles = 256;
+// A file is in one of so many from its key modulo kBookFiles on.
 inline constexpr uint32_t kBookProbes = 4;
+
+// The keys lie apart, on one page: most libraries make no calls, and are in no book.
+struct Book {
+  Cell<uint64_t> keys[kBookFiles];  // BookKey; 0: free
+  uint64_t reserved[256];
+  BookFile files[kBookFiles];
+};
+static_assert(sizeof(Book) == 4096 + kBookFiles * sizeof(BookFile));
 
 // By what the kernel tells a file by, and whether it has changed; never 0.
 struct BookedStatus {
@@ -56,16 +65,24 @@ struct BookedStatus {
   uint64_t modified, modified_nanos;
   uint64_t changed, changed_nanos;
 };
-constexpr uint64_t BookIdentity(const BookedStatus& status) {
+constexpr uint64_t BookHash(uint64_t hash, uint64_t word) {
   constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
+  hash = (hash ^ word) * kMultiplier;
+  return hash ^ hash >> 29;
+}
+constexpr uint64_t BookIdentity(const BookedStatus& status) {
   uint64_t hash = 1;
   const uint64_t words[] = {status.device,         status.inode,   status.size,         status.modified,
                             status.modified_nanos, status.changed, status.changed_nanos};
-  for (const uint64_t word : words) {
-    hash = (hash ^ word) * kMultiplier;
-    hash ^= hash >> 29;
-  }
+  for (const uint64_t word : words) hash = BookHash(hash, word);
   return hash != 0 ? hash : 1;
+}
+// What an entry is found by, never 0: of a library in the program that is `program`, both by their identities; of a
+// program's own file, and of its ELF interpreter, which makes the same calls for all of them, `program` is 0.
+constexpr uint64_t BookKey(uint64_t identity, uint64_t program) {
+  if (program == 0) return identity;
+  const uint64_t key = BookHash(program, identity);
+  return key != 0 ? key : 1;
 }
 
 }  // namespace guise::wire

@@ -7,9 +7,9 @@
 //   480 pages panic records, 64 KiB                 action table
 //   481 pages                                       direct table, two pages
 //   483 pages                                       text rules, 16 KiB
-//   496 pages the site book, 64 KiB                 the site book of sessions before
-//   2 MiB     inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
-//   62 MiB    unused                                identities, one a process record
+//   511 pages the site book, 129 pages              the site book of sessions before
+//   2.5 MiB   inbound payload, 16 KiB a slot        outbound payload, 16 KiB a slot
+//   62.5 MiB  unused                                identities, one a process record
 //   64 MiB    end                                   overlay tables, up to the session's limit
 #ifndef GUISE_PROTO_WIRE_LAYOUT_H_
 #define GUISE_PROTO_WIRE_LAYOUT_H_
@@ -44,10 +44,10 @@ inline constexpr uint64_t kDirectSize = 2 * kPageSize;
 inline constexpr uint64_t kTextRulesOffset = kDirectOffset + kDirectSize;  // reply
 inline constexpr uint64_t kTextRulesSize = 4 * kPageSize;
 inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;  // request: inside every guest's first window
-inline constexpr uint64_t kPayloadOffset = uint64_t{2} << 20;
-inline constexpr uint64_t kBookOffset = kPayloadOffset - kBookFiles * sizeof(BookFile);  // of both; there too
-inline constexpr uint64_t kIdentityOffset = uint64_t{62} << 20;                          // reply
-inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;                            // reply
+inline constexpr uint64_t kPayloadOffset = uint64_t{5} << 19;
+inline constexpr uint64_t kBookOffset = kPayloadOffset - sizeof(Book);  // of both
+inline constexpr uint64_t kIdentityOffset = kPayloadOffset + (uint64_t{60} << 20);  // reply
+inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;                       // reply
 
 inline constexpr uint64_t kRequestSize = uint64_t{64} << 20;
 inline constexpr uint64_t kReplySizeDefault = uint64_t{256} << 20;

@@ -57,7 +57,7 @@ inline constexpr LayoutStruct kLayoutStructs[] = {
     GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),    GUISE_STRUCT(RunLine),      GUISE_STRUCT(RequestSlot),
     GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord),  GUISE_STRUCT(RequestGroup), GUISE_STRUCT(PanicRecord),
     GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),     GUISE_STRUCT(Published),    GUISE_STRUCT(ReplyLine),
-    GUISE_STRUCT(BookSite),      GUISE_STRUCT(BookFile),       GUISE_STRUCT(SiteTotals),   GUISE_STRUCT(Action),
+    GUISE_STRUCT(BookSite),      GUISE_STRUCT(BookFile),       GUISE_STRUCT(Book),       GUISE_STRUCT(SiteTotals),   GUISE_STRUCT(Action),
     GUISE_STRUCT(DirectWord),    GUISE_STRUCT(ReplyGroup),     GUISE_STRUCT(KernelLook),   GUISE_STRUCT(Hiding),
     GUISE_STRUCT(Identity),      GUISE_STRUCT(OverlayEntry),   GUISE_STRUCT(InodeKey),     GUISE_STRUCT(OverlayValue),
     GUISE_STRUCT(StoreHeader),   GUISE_STRUCT(IdentityValue),  GUISE_STRUCT(Change),       GUISE_STRUCT(LoggedStep),
@@ -129,6 +129,9 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(BookSite, caught),
     GUISE_FIELD(BookSite, reserved),
 
+    GUISE_FIELD(Book, keys),
+    GUISE_FIELD(Book, reserved),
+    GUISE_FIELD(Book, files),
     GUISE_FIELD(BookFile, identity),
     GUISE_FIELD(BookFile, learners),
     GUISE_FIELD(BookFile, named),

@@ -19,7 +19,7 @@ namespace {
 
 constexpr char kName[] = "sites";
 constexpr char kNewName[] = "sites.new";
-constexpr char kMagic[] = "guise sites 1\n";
+constexpr char kMagic[] = "guise sites 2\n";
 constexpr size_t kMagicSize = sizeof(kMagic) - 1;
 constexpr off_t kMostBytes = 4 << 20;
 

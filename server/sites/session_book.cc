@@ -9,6 +9,7 @@
 namespace guise::server {
 namespace {
 
+using wire::Book;
 using wire::BookFile;
 using wire::BookSite;
 
@@ -16,10 +17,7 @@ using wire::BookSite;
 constexpr uint64_t kMostLearners = 1u << 12;
 
 // SAFETY: the book lies within both memories, at a page's offset.
-template <typename File>
-File* BookIn(const SharedMemory& memory) {
-  return reinterpret_cast<File*>(memory.data() + wire::kBookOffset);
-}
+Book& BookIn(const SharedMemory& memory) { return *reinterpret_cast<Book*>(memory.data() + wire::kBookOffset); }
 
 std::string PathIn(const BookFile& file) {
   std::string path;
@@ -35,15 +33,17 @@ std::string PathIn(const BookFile& file) {
 
 std::vector<sites::File> LearnedIn(const SharedMemory& request) {
   std::vector<sites::File> learned;
-  const auto* const book = BookIn<const BookFile>(request);
+  const Book& book = BookIn(request);
   for (uint32_t i = 0; i < wire::kBookFiles; ++i) {
     sites::File file;
-    file.set_identity(book[i].identity.Acquire());
-    file.set_path(PathIn(book[i]));
-    const uint64_t all = book[i].learners.Relaxed();
+    const BookFile& told = book.files[i];
+    file.set_key(book.keys[i].Acquire());
+    file.set_identity(told.identity.Relaxed());
+    file.set_path(PathIn(told));
+    const uint64_t all = told.learners.Relaxed();
     file.set_learners(std::min(all, kMostLearners));
-    if (file.identity() == 0 || all == 0) continue;
-    for (const BookSite& entry : book[i].sites) {
+    if (file.key() == 0 || file.identity() == 0 || all == 0) continue;
+    for (const BookSite& entry : told.sites) {
       const uint64_t place = entry.place.Relaxed();
       if (place == 0) break;
       const uint32_t caught = entry.caught.Relaxed();
@@ -59,26 +59,29 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
 }
 
 void WriteKnown(const SharedMemory& reply, const sites::File& file) {
-  auto* const book = BookIn<BookFile>(reply);
-  BookFile* free = nullptr;
-  for (uint32_t i = 0; i < wire::kBookProbes && free == nullptr; ++i) {
-    BookFile& at = book[(file.identity() + i) % wire::kBookFiles];
-    if (at.identity.Relaxed() == 0) free = &at;
+  Book& book = BookIn(reply);
+  uint64_t at = 0;
+  bool has_room = false;
+  for (uint32_t i = 0; i < wire::kBookProbes && !has_room; ++i) {
+    at = (file.key() + i) % wire::kBookFiles;
+    has_room = book.keys[at].Relaxed() == 0;
   }
-  if (free == nullptr) return;
+  if (!has_room) return;
+  BookFile& known = book.files[at];
   uint32_t used = 0;
   for (const sites::Site& site : file.sites()) {
     if (used == wire::kBookSites) break;
     if (site.caught() == kStruckOut) continue;
-    BookSite& entry = free->sites[used++];
+    BookSite& entry = known.sites[used++];
     entry.text.StoreRelaxed(site.text());
     entry.caught.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(site.caught(), wire::kBookNever - 1)));
     entry.place.StoreRelaxed(wire::BookPlace(site.offset(), site.nr()));
   }
-  free->device.StoreRelaxed(file.device());
-  free->inode.StoreRelaxed(file.inode());
-  free->learners.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(file.learners(), UINT32_MAX)));
-  free->identity.Release(file.identity());
+  known.device.StoreRelaxed(file.device());
+  known.inode.StoreRelaxed(file.inode());
+  known.learners.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(file.learners(), UINT32_MAX)));
+  known.identity.StoreRelaxed(file.identity());
+  book.keys[at].Release(file.key());
   // SAFETY: the root group is at the memory's beginning.
   auto& root = *reinterpret_cast<wire::ReplyGroup*>(reply.data() + wire::kGroupsOffset);
   root.books_before.Release(root.books_before.Relaxed() + 1);

@@ -5,13 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "proto/wire/book.h"
-#include "proto/wire/layout.h"
-#include "server/sites/elf_text.h"
 #include "server/sites/library_file.h"
 #include "server/sites/session_book.h"
 
@@ -24,30 +21,6 @@ constexpr uint64_t kMostLearners = 4096;
 
 bool IsSame(const sites::Site& a, const sites::Site& b) {
   return a.offset() == b.offset() && a.nr() == b.nr() && a.text() == b.text();
-}
-
-enum class Proof { kSome, kNone, kLater };
-
-// Leaves the sites that are in the file. kLater: it cannot be read now, and they are left as they are.
-Proof Prove(sites::File& file) {
-  absl::StatusOr<ElfText> text = ElfText::Open(file.path(), file.identity());
-  auto* const all = file.mutable_sites();
-  if (!text.ok()) {
-    if (!absl::IsNotFound(text.status()) && !absl::IsInvalidArgument(text.status())) return Proof::kLater;
-    all->Clear();
-    return Proof::kNone;
-  }
-  file.set_device(text->device());
-  file.set_inode(text->inode());
-  // What has no room in a session's book is nothing that a guest has said.
-  constexpr uint64_t kOffsets = uint64_t{1} << (64 - wire::kBookNumberBits);
-  all->erase(std::remove_if(all->begin(), all->end(),
-                            [&](const sites::Site& site) {
-                              return site.nr() >= wire::kTableNumbers || site.offset() >= kOffsets ||
-                                     !text->HasSyscall(site.offset(), site.text());
-                            }),
-             all->end());
-  return all->empty() ? Proof::kNone : Proof::kSome;
 }
 
 // Adds a site, if need be in the place of the one that takes fewest signals.
@@ -66,7 +39,7 @@ void AddSite(sites::File& file, const sites::Site& site) {
 // What both know of a file.
 void AddCounts(sites::File& file, const sites::File& learned) {
   file.set_learners(file.learners() + learned.learners());
-  file.set_used(absl::ToUnixSeconds(absl::Now()));
+  file.set_used(absl::ToUnixNanos(absl::Now()));
   auto* const all = file.mutable_sites();
   for (const sites::Site& site : learned.sites()) {
     const auto at = std::find_if(all->begin(), all->end(), [&](const sites::Site& one) { return IsSame(one, site); });
@@ -154,7 +127,7 @@ void SiteLibrary::Load() {
   // One that is damaged, or of another version, is written anew.
   if (!library.ok()) return;
   for (const sites::File& file : library->files()) {
-    if (gone_.count(file.identity()) == 0) files_.try_emplace(file.identity(), Entry{file, false});
+    if (gone_.count(file.key()) == 0) files_.try_emplace(file.key(), Entry{file, false});
   }
 }
 
@@ -164,20 +137,20 @@ void SiteLibrary::Save() {
   Load();
   Prune();
   sites::Library library;
-  for (const auto& [identity, entry] : files_) *library.add_files() = entry.file;
+  for (const auto& [key, entry] : files_) *library.add_files() = entry.file;
   // Where it fails it costs speed, and there is nobody to tell who could do something about it.
   WriteLibrary(directory_, library).IgnoreError();
 }
 
 void SiteLibrary::FillNow(const SessionMemories& memories) {
   std::vector<Entry*> latest;
-  for (auto& [identity, entry] : files_) latest.push_back(&entry);
+  for (auto& [key, entry] : files_) latest.push_back(&entry);
   std::sort(latest.begin(), latest.end(),
             [](const Entry* a, const Entry* b) { return a->file.used() > b->file.used(); });
   // Each as soon as it is proven: guests run already.
   for (Entry* const entry : latest) {
     if (!entry->proven) {
-      const Proof proof = Prove(entry->file);
+      const Proof proof = prover_.Prove(entry->file);
       if (proof == Proof::kNone) changed_ = true;
       entry->proven = proof == Proof::kSome;
     }
@@ -197,28 +170,30 @@ void SiteLibrary::LearnNow(const SessionMemories& memories) {
 }
 
 bool SiteLibrary::Merge(const sites::File& learned) {
-  const auto found = files_.find(learned.identity());
-  if (found != files_.end() && !found->second.proven) return false;
+  const auto found = files_.find(learned.key());
+  const bool is_known = found != files_.end();
+  // A key that is forged stays what it was.
+  if (is_known && (!found->second.proven || found->second.file.identity() != learned.identity())) return false;
   // What is to be proven: of a file that is known, in that, whatever name it is given now.
   sites::File fresh = learned;
-  if (found != files_.end()) fresh.set_path(found->second.file.path());
+  if (is_known) fresh.set_path(found->second.file.path());
   if (fresh.path().empty() || fresh.path()[0] != '/') return false;
   auto* const claimed = fresh.mutable_sites();
   claimed->erase(std::remove_if(claimed->begin(), claimed->end(),
                                 [&](const sites::Site& site) {
                                   if (site.caught() == kStruckOut) return true;
-                                  if (found == files_.end()) return false;
+                                  if (!is_known) return false;
                                   const auto& known = found->second.file.sites();
                                   return std::any_of(known.begin(), known.end(),
                                                      [&](const sites::Site& other) { return IsSame(site, other); });
                                 }),
                  claimed->end());
-  const bool proven = !claimed->empty() && Prove(fresh) == Proof::kSome;
-  if (found == files_.end()) {
+  const bool proven = !claimed->empty() && prover_.Prove(fresh) == Proof::kSome;
+  if (!is_known) {
     if (!proven) return false;
-    fresh.set_used(absl::ToUnixSeconds(absl::Now()));
-    files_[fresh.identity()] = {fresh, true};
-    gone_.erase(fresh.identity());
+    fresh.set_used(absl::ToUnixNanos(absl::Now()));
+    files_[fresh.key()] = {fresh, true};
+    gone_.erase(fresh.key());
     return true;
   }
   sites::File& file = found->second.file;
@@ -232,17 +207,20 @@ bool SiteLibrary::Merge(const sites::File& learned) {
 
 // Of files that have changed, the one that is there now; and not too many.
 void SiteLibrary::Prune() {
-  std::map<std::string, uint64_t> latest;
-  for (auto at = files_.begin(); at != files_.end();) {
-    const auto [other, is_first] = latest.try_emplace(at->second.file.path(), at->first);
-    if (is_first) {
-      ++at;
-      continue;
+  struct Latest {
+    uint64_t identity = 0;
+    int64_t used = 0;
+  };
+  std::map<std::string, Latest> latest;
+  for (const auto& [key, entry] : files_) {
+    Latest& of_path = latest[entry.file.path()];
+    if (of_path.identity == 0 || entry.file.used() >= of_path.used) {
+      of_path = {entry.file.identity(), entry.file.used()};
     }
-    const bool is_newer = at->second.file.used() >= files_[other->second].file.used();
-    const uint64_t goes = is_newer ? std::exchange(other->second, at->first) : at->first;
-    ++at;
-    files_.erase(goes);
+  }
+  for (auto at = files_.begin(); at != files_.end();) {
+    const bool stays = latest[at->second.file.path()].identity == at->second.file.identity();
+    at = stays ? std::next(at) : files_.erase(at);
   }
   while (files_.size() > kMostFiles) {
     files_.erase(std::min_element(files_.begin(), files_.end(), [](const auto& a, const auto& b) {

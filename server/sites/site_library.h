@@ -22,6 +22,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/channel/shared_memory.h"
+#include "server/sites/prover.h"
 #include "server/sites/sites.pb.h"
 
 namespace guise::server {
@@ -63,8 +64,9 @@ class SiteLibrary {
   const std::string directory_;
   bool loaded_ = false;
   bool changed_ = false;             // since it was written down
-  std::map<uint64_t, Entry> files_;  // by identity
-  std::set<uint64_t> gone_;          // what may still be on disk
+  std::map<uint64_t, Entry> files_;  // by key
+  Prover prover_;
+  std::set<uint64_t> gone_;  // keys that may still be on disk
 
   absl::Mutex mutex_;
   std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);

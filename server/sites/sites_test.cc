@@ -167,6 +167,7 @@ sites::Library OneFile(const Place& site) {
   sites::File* const file = library.add_files();
   file->set_path(site.path);
   file->set_identity(IdentityOf(site.path));
+  file->set_key(IdentityOf(site.path));
   file->set_learners(8);
   sites::Site* const one = file->add_sites();
   one->set_offset(site.offset);
@@ -225,11 +226,14 @@ class FakeSession {
 
   std::shared_ptr<const SessionMemories> memories() const { return memories_; }
 
-  wire::BookFile& Claim(uint64_t identity, const std::string& path, uint32_t learners) {
-    auto* const book = reinterpret_cast<wire::BookFile*>(guest_ + wire::kBookOffset);
-    uint64_t at = identity % wire::kBookFiles;
-    while (book[at].identity.Relaxed() != 0) at = (at + 1) % wire::kBookFiles;
-    wire::BookFile& file = book[at];
+  // As the program does whose file's identity is `program`; 0: of its own file.
+  wire::BookFile& Claim(uint64_t identity, const std::string& path, uint32_t learners, uint64_t program = 0) {
+    auto* const book = reinterpret_cast<wire::Book*>(guest_ + wire::kBookOffset);
+    const uint64_t key = wire::BookKey(identity, program);
+    uint64_t at = key % wire::kBookFiles;
+    while (book->keys[at].Relaxed() != 0) at = (at + 1) % wire::kBookFiles;
+    book->keys[at].StoreRelaxed(key);
+    wire::BookFile& file = book->files[at];
     file.identity.StoreRelaxed(identity);
     file.learners.StoreRelaxed(learners);
     for (size_t i = 0; i < path.size() && i < wire::kBookPath; ++i) {
@@ -244,10 +248,10 @@ class FakeSession {
   }
 
   // What the server has written; null: nothing of the file.
-  const wire::BookFile* Known(uint64_t identity) const {
-    const auto* const book = reinterpret_cast<const wire::BookFile*>(memories_->reply.data() + wire::kBookOffset);
+  const wire::BookFile* Known(uint64_t identity, uint64_t program = 0) const {
+    const auto* const book = reinterpret_cast<const wire::Book*>(memories_->reply.data() + wire::kBookOffset);
     for (uint32_t i = 0; i < wire::kBookFiles; ++i) {
-      if (book[i].identity.Acquire() == identity) return &book[i];
+      if (book->keys[i].Acquire() == wire::BookKey(identity, program)) return &book->files[i];
     }
     return nullptr;
   }
@@ -292,6 +296,41 @@ TEST_F(SiteLibraryTest, WhatOneSessionLearnsTheNextOneKnows) {
   ASSERT_EQ(stat(site_.path.c_str(), &status), 0);
   EXPECT_EQ(known->device.Relaxed(), status.st_dev);
   EXPECT_EQ(known->inode.Relaxed(), status.st_ino);
+}
+
+// Each program calls other functions of a library, and others of it again when the library has changed.
+TEST_F(SiteLibraryTest, AProgramIsToldWhatItsOwnProcessesCall) {
+  constexpr uint64_t kCopies = 5, kWaits = 6;
+  const std::string library_path = directory_ + "/elf";
+  Write(library_path, Contents(site_.path));
+  const uint64_t before = IdentityOf(library_path);
+  SiteLibrary library(book_);
+  {
+    FakeSession session;
+    FakeSession::Add(session.Claim(before, library_path, 4, kCopies), 0, site_, 400);
+    FakeSession::Add(session.Claim(before, library_path, 4, kWaits), 0, site_, 4);
+    library.Learn(session.memories());
+    library.Settle();
+  }
+  const FakeSession session;
+  library.Fill(session.memories());
+  library.Settle();
+  ASSERT_NE(session.Known(before, kCopies), nullptr);
+  EXPECT_EQ(session.Known(before, kCopies)->sites[0].caught.Relaxed(), 400u);
+  ASSERT_NE(session.Known(before, kWaits), nullptr);
+  EXPECT_EQ(session.Known(before, kWaits)->sites[0].caught.Relaxed(), 4u);
+  EXPECT_EQ(session.Known(before), nullptr);
+
+  Write(library_path, Contents(site_.path) + "newer");
+  const uint64_t now = IdentityOf(library_path);
+  {
+    FakeSession later;
+    FakeSession::Add(later.Claim(now, library_path, 4, kCopies), 0, site_, 40);
+    library.Learn(later.memories());
+    library.Settle();
+  }
+  ASSERT_TRUE(ReadLibrary(book_).ok());
+  EXPECT_EQ(ReadLibrary(book_)->files_size(), 1) << "what is not there any more needs no room";
 }
 
 TEST_F(SiteLibraryTest, AveragesOfManyProcessesStayWhatTheyAre) {

@@ -105,13 +105,13 @@ const Elf64_Phdr* TextOf(const ElfHead& elf) {
 
 TextRange RangeOf(const Elf64_Phdr& segment, uint64_t bias, const BookedFile& file) {
   const uint64_t start = bias + segment.p_vaddr;
-  return {start & ~kPageMask, (start + segment.p_filesz + kPageMask) & ~kPageMask, file.identity,
-          segment.p_offset & ~kPageMask, file.learns};
+  return TextIn(file, start & ~kPageMask, (start + segment.p_filesz + kPageMask) & ~kPageMask,
+                segment.p_offset & ~kPageMask);
 }
 
 // Maps the file, which has been read. Its known sites are rewritten.
-void Map(ThreadBlock* block, const OpenFile& file, Mapped* mapped) {
-  const BookedFile booked = MayRewrite(block) ? NoteFile(file.status) : BookedFile{};
+void Map(ThreadBlock* block, const OpenFile& file, Role role, Mapped* mapped) {
+  const BookedFile booked = MayRewrite(block) ? NoteFile(file.status, role) : BookedFile{};
   const Elf64_Phdr* const text = TextOf(g_elf);
   const TextRange unmapped = text == nullptr ? TextRange{} : RangeOf(*text, 0, booked);
   KnownSites sites;
@@ -136,7 +136,7 @@ void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
   const char* name = nullptr;
   const int64_t length = ReadInterpreter(fd, &g_elf, &name);
   Check(length, "the program has changed");
-  Map(block, file, &loaded->program);
+  Map(block, file, Role::kProgram, &loaded->program);
   KeepProgramFile(block->process, fd, file.status);
   loaded->headers = g_elf.header.e_phnum;
   loaded->has_interpreter = length != 0;
@@ -144,7 +144,7 @@ void Load(ThreadBlock* block, int32_t fd, Loaded* loaded) {
   file.fd = static_cast<int32_t>(Native(Nr::openat, kCwd, name, O_RDONLY | O_CLOEXEC, 0));
   Check(file.fd, "the ELF interpreter cannot be opened");
   Read(&file, "the ELF interpreter has changed");
-  Map(block, file, &loaded->interpreter);
+  Map(block, file, Role::kInterpreter, &loaded->interpreter);
   Native(Nr::close, file.fd);
   NoteInterpreter(loaded->interpreter.start_code, loaded->interpreter.end_code);
 }

@@ -9,10 +9,13 @@ namespace guise::shim {
 namespace {
 
 using syscall::Nr;
+using wire::Book;
 using wire::BookFile;
 using wire::BookSite;
+using wire::Cell;
 
 uint8_t g_chance;
+uint64_t g_program;  // its identity
 
 uint64_t IdentityOf(const struct stat& status) {
   return wire::BookIdentity({.device = status.st_dev,
@@ -24,16 +27,15 @@ uint64_t IdentityOf(const struct stat& status) {
                              .changed_nanos = status.st_ctime_nsec});
 }
 
-template <typename File>
-File* Find(File* book, uint64_t file) {
+const BookFile* Find(const Book& book, uint64_t key) {
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
-    File& at = book[(file + i) % wire::kBookFiles];
-    if (at.identity.Relaxed() == file) return &at;
+    const uint64_t at = (key + i) % wire::kBookFiles;
+    if (book.keys[at].Relaxed() == key) return &book.files[at];
   }
   return nullptr;
 }
 
-BookFile* Own() { return reinterpret_cast<BookFile*>(reinterpret_cast<char*>(&RootRequest()) + wire::kBookOffset); }
+Book& Own() { return *reinterpret_cast<Book*>(reinterpret_cast<char*>(&RootRequest()) + wire::kBookOffset); }
 
 // The file's name, for the server, which knows better than to believe it.
 void Name(BookFile* file, uint64_t address) {
@@ -45,13 +47,18 @@ void Name(BookFile* file, uint64_t address) {
   }
 }
 
-// The file's in this session, a new one if need be; null: there is no room.
-BookFile* Claim(uint64_t file) {
-  BookFile* const book = Own();
+// The file's entry in this session, a new one if need be; null: there is no room.
+BookFile* Claim(uint64_t key, uint64_t identity) {
+  Book& book = Own();
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
-    BookFile& at = book[(file + i) % wire::kBookFiles];
-    if (at.identity.Relaxed() == 0 && at.identity.CompareSwap(0, file)) at.learners.Add(1);
-    if (at.identity.Relaxed() == file) return &at;
+    const uint64_t at = (key + i) % wire::kBookFiles;
+    Cell<uint64_t>& owner = book.keys[at];
+    BookFile& file = book.files[at];
+    if (owner.Relaxed() == 0 && owner.CompareSwap(0, key)) {
+      file.identity.StoreRelaxed(identity);
+      file.learners.Add(1);
+    }
+    if (owner.Relaxed() == key) return &file;
   }
   return nullptr;
 }
@@ -67,40 +74,47 @@ BookSite* EntryOf(BookFile* book, const BookedSite& site) {
 }
 
 BookSite* ClaimSite(const CaughtAt& at, const BookedSite& site) {
-  BookFile* const book = Claim(at.file);
+  BookFile* const book = Claim(at.key, at.file);
   if (book == nullptr) return nullptr;
   if (at.alone && book->named.Relaxed() == 0) Name(book, at.address);
   return EntryOf(book, site);
 }
 
-}  // namespace
-
-void SetChance(uint8_t chance) { g_chance = chance; }
-
-BookedFile NoteFile(const struct stat& status) {
-  BookedFile file = {IdentityOf(status), status.st_dev, status.st_ino, true};
+// Of a file in `program`; 0: it is that, or makes the same calls for all of them.
+BookedFile Note(const struct stat& status, uint64_t program) {
+  const uint64_t identity = IdentityOf(status);
+  BookedFile file = {wire::BookKey(identity, program), identity, status.st_dev, status.st_ino, true};
   const Books books = FindInBooks(file);
   file.learns = books.learners() < wire::kBookLearners || g_chance % wire::kBookLearnsOneIn == 0;
   if (!file.learns) return file;
   // SAFETY: of this session's, which is writable.
   if (books.session != nullptr) const_cast<BookFile*>(books.session)->learners.Add(1);
   // What is known takes no signals, perhaps, which would claim it.
-  if (books.session == nullptr && books.before != nullptr) Claim(file.identity);
+  if (books.session == nullptr && books.before != nullptr) Claim(file.key, identity);
   return file;
 }
 
-BookedFile NoteFile(int32_t fd) {
+}  // namespace
+
+void SetChance(uint8_t chance) { g_chance = chance; }
+
+BookedFile NoteFile(const struct stat& status, Role role) {
+  if (role == Role::kProgram) g_program = IdentityOf(status);
+  return Note(status, 0);
+}
+
+BookedFile NoteLibrary(int32_t fd) {
   struct stat status;
-  return IsError(Native(Nr::fstat, fd, &status)) ? BookedFile{} : NoteFile(status);
+  return IsError(Native(Nr::fstat, fd, &status)) ? BookedFile{} : Note(status, g_program);
 }
 
 Books FindInBooks(const BookedFile& file) {
-  Books books = {nullptr, Find<const BookFile>(Own(), file.identity)};
+  Books books = {nullptr, Find(Own(), file.key)};
   // Where nothing is known, its pages are not touched.
   if (RootReply().books_before.Acquire() == 0) return books;
-  books.before = Find<const BookFile>(SitesBefore(), file.identity);
+  books.before = Find(SitesBefore(), file.key);
   if (books.before == nullptr) return books;
-  // Who has forged the identity has not this file.
+  // Who has forged the key has not this file.
   const bool same = books.before->device.Relaxed() == file.device && books.before->inode.Relaxed() == file.inode;
   if (!same) books.before = nullptr;
   return books;

@@ -9,20 +9,30 @@
 #include <initializer_list>
 
 #include "proto/wire/book.h"
+#include "shim/rewrite/text.h"
 
 namespace guise::shim {
 
-// A file that is being mapped. The book is told if this process learns of it.
+// A file that is being mapped.
 struct BookedFile {
-  uint64_t identity;  // what the books know it by; 0: nothing
+  uint64_t key;  // of its entry in the books; 0: none
+  uint64_t identity;
   uint64_t device;
   uint64_t inode;
-  bool learns;
+  bool learns;  // this process
 };
-BookedFile NoteFile(const struct stat& status);
-BookedFile NoteFile(int32_t fd);
+// A program's own file, or its ELF interpreter; a file that is mapped later, in the program whose file was noted last
+// as such. The book is told if this process learns of it.
+enum class Role { kProgram, kInterpreter };
+BookedFile NoteFile(const struct stat& status, Role role);
+BookedFile NoteLibrary(int32_t fd);
 
-// Any number, by which chance says whether this process learns. REQUIRES: NoteFile has not been called.
+// Of the file, from `offset` on.
+constexpr TextRange TextIn(const BookedFile& file, uint64_t start, uint64_t end, uint64_t offset) {
+  return {.start = start, .end = end, .key = file.key, .file = file.identity, .offset = offset, .learns = file.learns};
+}
+
+// Any number, by which chance says whether this process learns. REQUIRES: no file has been noted.
 void SetChance(uint8_t chance);
 
 struct BookedSite {
@@ -33,6 +43,7 @@ struct BookedSite {
 };
 // Where a site was caught.
 struct CaughtAt {
+  uint64_t key;      // of the file's entry
   uint64_t file;     // its identity
   uint64_t address;  //
   bool alone;        // the process has one thread: only then the file's name is asked for

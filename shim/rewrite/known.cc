@@ -70,7 +70,7 @@ void SealText(const TextRange& range, int32_t fd) {
 }  // namespace
 
 bool KnownSites::Look(const ThreadBlock* block, const BookedFile& file, uint64_t start, uint64_t end) {
-  if (file.identity == 0 || file.learns || !MayRewrite(block) || !IsAlone(block)) return false;
+  if (file.key == 0 || file.learns || !MayRewrite(block) || !IsAlone(block)) return false;
   ForBookedSites(file, start, end, [&](const BookedSite& booked) { Add(booked); });
   return KeepWorthwhile();
 }

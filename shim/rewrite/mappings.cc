@@ -57,8 +57,8 @@ void NoteMapped(ThreadBlock* block, const GuestCall& call, int64_t result) {
   if (IsError(result)) return;
   const auto start = static_cast<uint64_t>(result);
   const auto fd = static_cast<int32_t>(call.args[4]);
-  const BookedFile file = MayRewrite(block) ? NoteFile(fd) : BookedFile{};
-  const TextRange range = {start, start + Rounded(call.args[1]), file.identity, call.args[5], file.learns};
+  const BookedFile file = MayRewrite(block) ? NoteLibrary(fd) : BookedFile{};
+  const TextRange range = TextIn(file, start, start + Rounded(call.args[1]), call.args[5]);
   NoteText(range);
   if ((call.args[2] & PROT_READ) != 0 && LoaderCalls(block)) RewriteKnown(block, file, range, fd);
   if (HasRewritten() && block->cookie == 0) TakeGs(block);

@@ -12,6 +12,7 @@ struct Range {
   Cell<uint64_t> start;  // 0: free
   Cell<uint64_t> end;    // 0: being filled or emptied; stored last, cleared first
   Cell<uint64_t> offset;
+  Cell<uint64_t> key;
   Cell<uint64_t> file;
   Cell<uint64_t> learns;
 };
@@ -27,6 +28,7 @@ Range& RangeAt(uint32_t index) { return index < kFirstRanges ? g_first[index] : 
 bool Fill(Range& range, const TextRange& text) {
   if (range.start.Relaxed() != 0 || !range.start.CompareSwap(0, text.start)) return false;
   range.offset.StoreRelaxed(text.offset);
+  range.key.StoreRelaxed(text.key);
   range.file.StoreRelaxed(text.file);
   range.learns.StoreRelaxed(text.learns ? 1 : 0);
   range.end.Release(text.end);
@@ -40,7 +42,12 @@ uint32_t Used() {
 
 bool Read(const Range& range, TextRange* text) {
   const uint64_t end = range.end.Acquire();
-  *text = {range.start.Relaxed(), end, range.file.Relaxed(), range.offset.Relaxed(), range.learns.Relaxed() != 0};
+  *text = {.start = range.start.Relaxed(),
+           .end = end,
+           .key = range.key.Relaxed(),
+           .file = range.file.Relaxed(),
+           .offset = range.offset.Relaxed(),
+           .learns = range.learns.Relaxed() != 0};
   return end != 0;
 }
 

@@ -5,7 +5,7 @@
 #include "tests/guests/guest.h"
 
 // The session's memory, as docs/WIRE.md describes it.
-enum { kBookOffset = 1984 << 10, kFiles = 32, kPath = 192, kSites = 76 };
+enum { kBookOffset = 2044 << 10, kFiles = 256, kPath = 192, kSites = 76 };
 struct Site {
   uint64_t place;
   uint64_t text;
@@ -20,6 +20,11 @@ struct File {
   uint64_t inode;
   char path[kPath];
   struct Site sites[kSites];
+};
+struct Book {
+  uint64_t keys[kFiles];
+  uint64_t reserved[256];
+  struct File files[kFiles];
 };
 
 enum { kPage = 4096, kCall = 64, kNumber = 256, kUses = 100 };
@@ -42,7 +47,7 @@ static void Use(const char* page) {
   CHECK(((Code)(uintptr_t)(page + kNumber))() == kNumberValue);
 }
 
-static struct File* FindBook(void) {
+static struct Book* FindBook(void) {
   FILE* const maps = fopen("/proc/self/maps", "r");
   CHECK(maps != NULL);
   char line[4096 + 128];
@@ -51,14 +56,14 @@ static struct File* FindBook(void) {
     if (strstr(line, "guise-request") != NULL) start = strtoul(line, NULL, 16);
   }
   fclose(maps);
-  return start == 0 ? NULL : (struct File*)(start + kBookOffset);
+  return start == 0 ? NULL : (struct Book*)(start + kBookOffset);
 }
 
 // Behind the last site of the file that has the call.
-static struct Site* FindEnd(struct File* book) {
+static struct Site* FindEnd(struct Book* book) {
   const uint64_t place = (uint64_t)(kCall + 5) << 16 | SYS_getppid;
   for (int file = 0; file < kFiles; ++file) {
-    for (struct Site* site = book[file].sites; site->place != 0; ++site) {
+    for (struct Site* site = book->files[file].sites; site->place != 0; ++site) {
       if (site->place != place) continue;
       while (site->place != 0) ++site;
       return site;
@@ -74,8 +79,10 @@ int main(void) {
   CHECK(pwrite(fd, kCallCode, sizeof(kCallCode), kCall) == (ssize_t)sizeof(kCallCode));
   CHECK(pwrite(fd, kNumberCode, sizeof(kNumberCode), kNumber) == (ssize_t)sizeof(kNumberCode));
   Use(Map(fd));
-  struct File* const book = FindBook();
+  struct Book* const book = FindBook();
   struct Site* const end = book == NULL ? NULL : FindEnd(book);
+  // A session that notes anything has noted this file.
+  for (int file = 0; book != NULL && file < kFiles; ++file) CHECK(book->keys[file] == 0 || end != NULL);
   if (end != NULL) {
     const uint64_t offsets[] = {kNumber + 2, kNumber + 2, kPage - 2, kPage - 8, kPage, (uint64_t)1 << 40};
     const uint64_t numbers[] = {SYS_getppid, 0xffff, SYS_getppid, SYS_getppid, SYS_getppid, 1023};
