@@ -81,7 +81,7 @@ constexpr uint64_t BookIdentity(const BookedStatus& status) {
 // program's own file, and of its ELF interpreter, which makes the same calls for all of them, `program` is 0.
 constexpr uint64_t BookKey(uint64_t identity, uint64_t program) {
   if (program == 0) return identity;
-  const uint64_t key = BookHash(program, identity);
+  const uint64_t key = BookHash(BookHash(1, program), identity);
   return key != 0 ? key : 1;
 }
 

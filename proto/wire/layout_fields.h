@@ -211,6 +211,7 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(KernelLook, vsyscall),
     GUISE_FIELD(Hiding, device),
     GUISE_FIELD(Hiding, inodes),
+    GUISE_FIELD(Hiding, names),
     GUISE_FIELD(Identity, sequence),
     GUISE_FIELD(Identity, generation),
     GUISE_FIELD(Identity, uid),

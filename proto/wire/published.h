@@ -112,16 +112,26 @@ static_assert(sizeof(KernelLook) == 136);
 // guest, by the keeper.
 struct Hiding {
   static constexpr uint32_t kBits = 4096;
+  static constexpr uint32_t kNameBits = 1024;
 
   Cell<uint64_t> device;  // EncodeDev of that file system; 0: nothing is hidden
   // A Bloom filter of the inode numbers that directories list for what is hidden (HidingBit).
   Cell<uint64_t> inodes[kBits / 64];
+  // And one of the names that what is hidden has in its directories (HidingNameBit).
+  Cell<uint64_t> names[kNameBits / 64];
 };
-static_assert(sizeof(Hiding) == 520);
+static_assert(sizeof(Hiding) == 648);
 
 // By the high bits of the product with 2^64 divided by the golden ratio: inode numbers are often neighbours.
 constexpr uint32_t HidingBit(uint64_t ino) { return static_cast<uint32_t>(ino * 0x9e3779b97f4a7c15 >> 52); }
 static_assert(Hiding::kBits == 1u << (64 - 52));
+// By FNV-1a's high bits.
+constexpr uint32_t HidingNameBit(const char* name, uint64_t size) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (uint64_t i = 0; i < size; ++i) hash = (hash ^ static_cast<uint8_t>(name[i])) * 0x100000001b3;
+  return static_cast<uint32_t>(hash >> 54);
+}
+static_assert(Hiding::kNameBits == 1u << (64 - 54));
 
 // What the shim does for a number whose placement is kShim.
 enum class ActionVerb : uint8_t {
@@ -196,7 +206,7 @@ struct ReplyGroup {
   KernelLook kernel;            // group 0
   Hiding hiding;                // group 0; its writer is the keeper
   Cell<uint32_t> books_before;  // group 0: how many files the site book of sessions before knows (book.h)
-  uint8_t reserved_too[228];
+  uint8_t reserved_too[100];
 };
 static_assert(sizeof(ReplyGroup) == kPageSize);
 static_assert(offsetof(ReplyGroup, keeper) == 64);
@@ -211,7 +221,7 @@ static_assert(offsetof(ReplyGroup, action) == 2176);
 static_assert(offsetof(ReplyGroup, reclaims) == 3200);
 static_assert(offsetof(ReplyGroup, kernel) == 3208);
 static_assert(offsetof(ReplyGroup, hiding) == 3344);
-static_assert(offsetof(ReplyGroup, books_before) == 3864);
+static_assert(offsetof(ReplyGroup, books_before) == 3992);
 
 // The fake credentials of a process, indexed by process record. Reserved for answering get*id of processes whose
 // identity differs from the stack's constants; a stack publishes kServer placements for those numbers meanwhile.

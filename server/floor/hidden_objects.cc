@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,10 @@ bool MakeIn(int mount) {
   close(file);
   // Whatever the umask.
   return mkdirat(mount, kDirectory, 0) == 0 && fchmodat(mount, kDirectory, kDirectoryMode, 0) == 0;
+}
+
+void SetBit(wire::Cell<uint64_t>* words, uint32_t bit) {
+  words[bit / 64].StoreRelaxed(words[bit / 64].Relaxed() | uint64_t{1} << (bit % 64));
 }
 
 }  // namespace
@@ -43,15 +48,21 @@ bool HiddenObjects::Make(const char* place) {
       move_mount(mount_, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
     return false;
   }
+  NoteName(place);
   if (hiding_ != nullptr) hiding_->device.StoreRelaxed(status.st_dev);
   return true;
 }
 
 void HiddenObjects::Note(ino_t ino) const {
   if (hiding_ == nullptr || ino == 0) return;
-  const uint32_t bit = wire::HidingBit(ino);
-  wire::Cell<uint64_t>& word = hiding_->inodes[bit / 64];
-  word.StoreRelaxed(word.Relaxed() | uint64_t{1} << (bit % 64));
+  SetBit(hiding_->inodes, wire::HidingBit(ino));
+}
+
+void HiddenObjects::NoteName(const char* path) const {
+  if (hiding_ == nullptr) return;
+  const char* const slash = strrchr(path, '/');
+  const char* const name = slash == nullptr ? path : slash + 1;
+  SetBit(hiding_->names, wire::HidingNameBit(name, strlen(name)));
 }
 
 bool HiddenObjects::Cover(const char* path, bool is_directory, ino_t listed_as) const {
@@ -59,6 +70,7 @@ bool HiddenObjects::Cover(const char* path, bool is_directory, ino_t listed_as) 
   if (stat(path, &status) != 0) return false;
   Note(status.st_ino);
   Note(listed_as);
+  NoteName(path);
   const int object =
       open_tree(mount_, is_directory ? kDirectory : kFile, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
   if (object < 0) return false;

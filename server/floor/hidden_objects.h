@@ -29,6 +29,7 @@ class HiddenObjects {
 
  private:
   void Note(ino_t ino) const;
+  void NoteName(const char* path) const;
 
   wire::Hiding* const hiding_;
   int mount_ = -1;

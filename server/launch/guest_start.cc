@@ -219,6 +219,7 @@ absl::Status RefusedNamespaces(int error) {
 void Copy(const wire::Hiding& from, wire::Hiding* to) {
   to->device.StoreRelaxed(from.device.Relaxed());
   for (size_t i = 0; i < std::size(from.inodes); ++i) to->inodes[i].StoreRelaxed(from.inodes[i].Relaxed());
+  for (size_t i = 0; i < std::size(from.names); ++i) to->names[i].StoreRelaxed(from.names[i].Relaxed());
 }
 
 }  // namespace

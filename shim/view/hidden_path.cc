@@ -40,6 +40,21 @@ bool IsHidden(int32_t dir_fd, uint64_t path, bool follows) {
   return Look(dir_fd, path, follows, &status) && IsHiddenStatus(status);
 }
 
+bool MayEndHidden(uint64_t path) {
+  char text[HiddenPath::kSize];
+  const int64_t length = ReadGuestString(text, path, sizeof(text));
+  if (length <= 0) return true;
+  size_t at = static_cast<size_t>(length);
+  while (at > 0 && text[at - 1] != '/') --at;
+  const char* const name = text + at;
+  const size_t size = static_cast<size_t>(length) - at;
+  // A slash behind a link follows it, and dots are no name.
+  const bool dots = size <= 2 && name[0] == '.' && (size == 1 || name[1] == '.');
+  if (size == 0 || dots) return true;
+  const uint32_t bit = wire::HidingNameBit(name, size);
+  return (RootReply().hiding.names[bit / 64].Relaxed() >> (bit % 64) & 1) != 0;
+}
+
 bool HiddenPath::Append(const char* text, size_t size) {
   if (size >= kSize - done_size_) return false;
   memcpy(done_ + done_size_, text, size);

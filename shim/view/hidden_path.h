@@ -10,6 +10,10 @@ namespace guise::shim {
 // Whether the object that the path leads to is hidden; what it leads through is not looked at.
 bool IsHidden(int32_t dir_fd, uint64_t path, bool follows);
 
+// Whether the object that the path leads to may be hidden, by the path's last name alone, links not followed there.
+// False: it is not.
+bool MayEndHidden(uint64_t path);
+
 // What a call does with a link that its path ends with.
 enum class LastLink {
   kFollowed,
