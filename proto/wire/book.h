@@ -46,13 +46,16 @@ struct BookFile {
 };
 static_assert(sizeof(BookFile) == 2048);
 inline constexpr uint32_t kBookFiles = 256;
-// A file is in one of so many from its key modulo kBookFiles on.
+// A key is in one of so many places from its value modulo kBookFiles on.
 inline constexpr uint32_t kBookProbes = 4;
 
-// The keys lie apart, on one page: most libraries make no calls, and are in no book.
+// The keys lie apart, on one page: most libraries make no calls, and are in no book. The files stand in the order in
+// which they came, so that those of a session with few programs are on few pages.
 struct Book {
-  Cell<uint64_t> keys[kBookFiles];  // BookKey; 0: free
-  uint64_t reserved[256];
+  Cell<uint64_t> keys[kBookFiles];    // BookKey; 0: free
+  Cell<uint32_t> places[kBookFiles];  // of the key's file, plus one; 0: not yet known
+  Cell<uint32_t> used;                // files; at most kBookFiles of them are there
+  uint8_t reserved[1020];
   BookFile files[kBookFiles];
 };
 static_assert(sizeof(Book) == 4096 + kBookFiles * sizeof(BookFile));

@@ -130,6 +130,8 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(BookSite, reserved),
 
     GUISE_FIELD(Book, keys),
+    GUISE_FIELD(Book, places),
+    GUISE_FIELD(Book, used),
     GUISE_FIELD(Book, reserved),
     GUISE_FIELD(Book, files),
     GUISE_FIELD(BookFile, identity),

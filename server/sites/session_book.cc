@@ -36,8 +36,10 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
   const Book& book = BookIn(request);
   for (uint32_t i = 0; i < wire::kBookFiles; ++i) {
     sites::File file;
-    const BookFile& told = book.files[i];
-    file.set_key(book.keys[i].Acquire());
+    const uint32_t place = book.places[i].Acquire();
+    if (place == 0 || place > wire::kBookFiles) continue;
+    const BookFile& told = book.files[place - 1];
+    file.set_key(book.keys[i].Relaxed());
     file.set_identity(told.identity.Relaxed());
     file.set_path(PathIn(told));
     const uint64_t all = told.learners.Relaxed();
@@ -66,8 +68,9 @@ void WriteKnown(const SharedMemory& reply, const sites::File& file) {
     at = (file.key() + i) % wire::kBookFiles;
     has_room = book.keys[at].Relaxed() == 0;
   }
-  if (!has_room) return;
-  BookFile& known = book.files[at];
+  const uint32_t place = book.used.Relaxed();
+  if (!has_room || place == wire::kBookFiles) return;
+  BookFile& known = book.files[place];
   uint32_t used = 0;
   for (const sites::Site& site : file.sites()) {
     if (used == wire::kBookSites) break;
@@ -81,6 +84,8 @@ void WriteKnown(const SharedMemory& reply, const sites::File& file) {
   known.inode.StoreRelaxed(file.inode());
   known.learners.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(file.learners(), UINT32_MAX)));
   known.identity.StoreRelaxed(file.identity());
+  book.used.StoreRelaxed(place + 1);
+  book.places[at].Release(place + 1);
   book.keys[at].Release(file.key());
   // SAFETY: the root group is at the memory's beginning.
   auto& root = *reinterpret_cast<wire::ReplyGroup*>(reply.data() + wire::kGroupsOffset);

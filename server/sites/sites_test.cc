@@ -233,7 +233,9 @@ class FakeSession {
     uint64_t at = key % wire::kBookFiles;
     while (book->keys[at].Relaxed() != 0) at = (at + 1) % wire::kBookFiles;
     book->keys[at].StoreRelaxed(key);
-    wire::BookFile& file = book->files[at];
+    const uint32_t place = book->used.Add(1);
+    book->places[at].StoreRelaxed(place + 1);
+    wire::BookFile& file = book->files[place];
     file.identity.StoreRelaxed(identity);
     file.learners.StoreRelaxed(learners);
     for (size_t i = 0; i < path.size() && i < wire::kBookPath; ++i) {
@@ -251,7 +253,9 @@ class FakeSession {
   const wire::BookFile* Known(uint64_t identity, uint64_t program = 0) const {
     const auto* const book = reinterpret_cast<const wire::Book*>(memories_->reply.data() + wire::kBookOffset);
     for (uint32_t i = 0; i < wire::kBookFiles; ++i) {
-      if (book->keys[i].Acquire() == wire::BookKey(identity, program)) return &book->files[i];
+      if (book->keys[i].Acquire() == wire::BookKey(identity, program)) {
+        return &book->files[book->places[i].Relaxed() - 1];
+      }
     }
     return nullptr;
   }

@@ -27,10 +27,16 @@ uint64_t IdentityOf(const struct stat& status) {
                              .changed_nanos = status.st_ctime_nsec});
 }
 
+// What a key's place says, which may be anything; null: nothing yet.
+template <typename File>
+File* FileAt(File* files, uint32_t place) {
+  return place == 0 || place > wire::kBookFiles ? nullptr : &files[place - 1];
+}
+
 const BookFile* Find(const Book& book, uint64_t key) {
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
     const uint64_t at = (key + i) % wire::kBookFiles;
-    if (book.keys[at].Relaxed() == key) return &book.files[at];
+    if (book.keys[at].Relaxed() == key) return FileAt(book.files, book.places[at].Acquire());
   }
   return nullptr;
 }
@@ -53,12 +59,15 @@ BookFile* Claim(uint64_t key, uint64_t identity) {
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
     const uint64_t at = (key + i) % wire::kBookFiles;
     Cell<uint64_t>& owner = book.keys[at];
-    BookFile& file = book.files[at];
     if (owner.Relaxed() == 0 && owner.CompareSwap(0, key)) {
-      file.identity.StoreRelaxed(identity);
-      file.learners.Add(1);
+      const uint32_t place = book.used.Add(1) + 1;
+      BookFile* const file = FileAt(book.files, place);
+      if (file == nullptr) return nullptr;
+      file->identity.StoreRelaxed(identity);
+      file->learners.Add(1);
+      book.places[at].Release(place);
     }
-    if (owner.Relaxed() == key) return &file;
+    if (owner.Relaxed() == key) return FileAt(book.files, book.places[at].Acquire());
   }
   return nullptr;
 }

@@ -23,7 +23,9 @@ struct File {
 };
 struct Book {
   uint64_t keys[kFiles];
-  uint64_t reserved[256];
+  uint32_t places[kFiles];
+  uint32_t used;
+  char reserved[1020];
   struct File files[kFiles];
 };
 
