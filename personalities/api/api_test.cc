@@ -66,15 +66,16 @@ TEST(ArgumentTest, NumbersAreSignExtended) {
 
 TEST(FrameArenaTest, IsAStackWithTheHeapBehindIt) {
   FrameArena arena;
-  void* first = arena.Allocate(1000);
-  void* second = arena.Allocate(1000);
-  void* third = arena.Allocate(1000);
+  constexpr size_t kHalf = FrameArena::kBytes / 2 - 16;
+  void* first = arena.Allocate(kHalf);
+  void* second = arena.Allocate(kHalf);
+  void* third = arena.Allocate(kHalf);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(first) % 16, 0u);
   EXPECT_EQ(arena.heap_frames(), 1u);
   EXPECT_EQ(arena.live(), 3u);
   FrameArena::Free(third);
   FrameArena::Free(second);
-  void* again = arena.Allocate(900);
+  void* again = arena.Allocate(kHalf - 100);
   EXPECT_EQ(again, second);
   EXPECT_EQ(arena.heap_frames(), 1u);
   // Out of order: the hole is given back with the last frame.

@@ -6,7 +6,7 @@ namespace {
 
 FileStatus StatusFrom(const Call& call, Room<struct statx> room) {
   const struct statx status = call.Read(room);
-  return {InodeOf(status), {status.stx_uid, status.stx_gid}, status.stx_mode};
+  return {InodeOf(status), {status.stx_uid, status.stx_gid}, status.stx_mode, status.stx_attributes};
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ namespace guise::api {
 struct FileStatus {
   Inode inode;
   Owner native;       // the owner that the host knows
-  uint32_t mode = 0;  // type and permission bits
+  uint32_t mode = 0;        // type and permission bits
+  uint64_t attributes = 0;  // STATX_ATTR_* of statx(2), as far as the file system tells
 };
 
 // What names a file is made of. The birth time counts when the file system told it.

@@ -17,11 +17,11 @@ namespace guise::api {
 
 class Call;
 
-// Memory for the coroutine frames of one slot: a stack of 2 KiB. What does not fit goes to the heap and is counted.
+// Memory for the coroutine frames of one slot: a stack of 2.5 KiB. What does not fit goes to the heap and is counted.
 // Frames are freed in the reverse order of their making, or all at once; a hole stays until all are gone.
 class FrameArena {
  public:
-  static constexpr size_t kBytes = 2048;
+  static constexpr size_t kBytes = 2560;
 
   FrameArena() = default;
   FrameArena(const FrameArena&) = delete;

@@ -2,7 +2,8 @@
 //
 // Two native calls on the guest's thread: statx tells which file it is; then a chown that keeps both owners (-1, -1)
 // makes Linux do all of a chown but the change: it finds the file read-only or not changeable, clears set-user-ID and
-// set-group-ID bits and file capabilities, sets the change time. Then the owner is kept by the session.
+// set-group-ID bits and file capabilities, sets the change time. Then the owner is kept by the session. On overlayfs
+// the second call may copy the file up, which makes it another to the session: a third says which.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -43,7 +44,17 @@ bool LosesBits(const Identity& caller, const FileStatus& file, const Owner& owne
   return (file.mode & S_ISGID) != 0 && ((file.mode & S_IXGRP) != 0 || !caller.InGroup(owner.gid));
 }
 
+// ABI: fs/attr.c, may_setattr(); without an owner nothing is set that an append-only file refuses.
+bool IsProtected(const FileStatus& file, const Wanted& wanted) {
+  const bool sets = wanted.uid.has_value() || wanted.gid.has_value();
+  return (file.attributes & STATX_ATTR_IMMUTABLE) != 0 || (sets && (file.attributes & STATX_ATTR_APPEND) != 0);
+}
+
+// Whether a change may make it another inode: overlayfs has no block device of its own, and few others have none.
+bool MayMove(const api::Inode& inode) { return inode.device_major == 0; }
+
 bool MayChange(const Identity& caller, const FileStatus& file, const Owner& owner, const Wanted& wanted) {
+  if (IsProtected(file, wanted)) return false;
   if (caller.MayChown()) return true;
   const bool owns = caller.uid.filesystem == owner.uid;
   if (!owns && LosesBits(caller, file, owner)) return false;
@@ -51,21 +62,26 @@ bool MayChange(const Identity& caller, const FileStatus& file, const Owner& owne
   return !wanted.gid.has_value() || (owns && (*wanted.gid == owner.gid || caller.InGroup(*wanted.gid)));
 }
 
-// `file` is shown as `owner`'s; commits what is different from now on.
-void CommitOwner(Call& call, const FileStatus& file, const Wanted& wanted) {
+// Commits what is different from now on. The file was `file` before the native call.
+Task<SysResult> Commit(Call& call, Argument directory, Argument path, int flags, FileStatus file, Wanted wanted) {
   const Owner owner = call.ShownOwner(file.inode, file.native);
   const Owner next = {wanted.uid.value_or(owner.uid), wanted.gid.value_or(owner.gid)};
-  if (!(next == owner)) call.Commit(api::SetOwner{file.inode, wanted.uid, wanted.gid});
+  if (next == owner) co_return SysResult::Ok();
+  if (MayMove(file.inode)) {
+    const SysResultOr<FileStatus> now = co_await StatusOf(call, directory, path, flags);
+    if (now.ok()) file = now.value();
+  }
+  call.Commit(api::SetOwner{file.inode, wanted.uid, wanted.gid});
+  co_return SysResult::Ok();
 }
 
-// `keep`: the native call that changes nothing.
-Task<SysResult> ChangeOwner(Call& call, Below below, FileStatus file, Wanted wanted, Call keep) {
+// Does of the change what Linux does. `keep`: the native call that changes nothing.
+Task<SysResult> KeepOwner(Call& call, Below below, FileStatus file, Wanted wanted, Call keep) {
   const Owner owner = call.ShownOwner(file.inode, file.native);
   if (!MayChange(call.Credentials(), file, owner, wanted)) co_return SysResult::Error(EPERM);
   const SysResult kept = co_await below(keep);
   // EPERM: the bits cannot be cleared, for natively the file is another's. Its owner can still be pretended.
   if (!kept.ok() && !kept.Is(EPERM)) co_return kept;
-  CommitOwner(call, file, wanted);
   co_return SysResult::Ok();
 }
 
@@ -75,7 +91,9 @@ Task<SysResult> ChownAt(Call& call, Below below, Argument directory, Argument pa
   if (!file.ok()) co_return file.failure();
   const FileStatus status = file.value();
   const Call keep = call.As(Nr::fchownat, directory, path, -1, -1, flags);
-  const SysResult result = co_await ChangeOwner(call, below, status, wanted, keep);
+  const SysResult kept = co_await KeepOwner(call, below, status, wanted, keep);
+  if (!kept.ok()) co_return kept;
+  const SysResult result = co_await Commit(call, directory, path, flags, status, wanted);
   co_return result;
 }
 
@@ -111,7 +129,9 @@ SysTask Fakeroot::Fchown(Call& call, Below below) const {
   if (!open_flags.ok()) co_return open_flags;
   if ((open_flags.value() & O_PATH) != 0) co_return SysResult::Error(EBADF);
   const Call keep = call.As(Nr::fchown, fd, -1, -1);
-  const SysResult result = co_await ChangeOwner(call, below, status, wanted, keep);
+  const SysResult kept = co_await KeepOwner(call, below, status, wanted, keep);
+  if (!kept.ok()) co_return kept;
+  const SysResult result = co_await Commit(call, fd, empty, AT_EMPTY_PATH, status, wanted);
   co_return result;
 }
 

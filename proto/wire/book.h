@@ -1,8 +1,8 @@
 // The site book: which call sites of which files take so many signals that a process is spared them, its sites being
-// rewritten while it maps the file. Of a library each program makes other calls: it has an entry for each. There are two
-// books, of the same form. Guests write the session's, in request memory,
-// without locks; what a half-written entry says, or a forged one, is compared with the file's text before it is
-// believed, and costs speed at most. The server writes what it knows from sessions before, in reply memory.
+// rewritten while it maps the file. Of a library each program makes other calls: it has an entry for each. There are
+// two books, of the same form. Guests write the session's, in request memory, without locks; what a half-written entry
+// says, or a forged one, is compared with the file's text before it is believed, and costs speed at most. The server
+// writes what it knows from sessions before, in reply memory.
 #ifndef GUISE_PROTO_WIRE_BOOK_H_
 #define GUISE_PROTO_WIRE_BOOK_H_
 

@@ -28,6 +28,7 @@ enum HandoverFlag : uint32_t {
   kHandoverIgnoresSigsys = 1u << 2,
   kHandoverIgnoresSegv = 1u << 3,
   kHandoverIgnoresBus = 1u << 4,
+  kHandoverLandlocked = 1u << 5,  // ProcessState::landlocked
 };
 // The process record that the pid keeps over the exec, + 1; 0: none.
 inline constexpr uint32_t kHandoverRecordShift = 8;

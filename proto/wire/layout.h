@@ -45,7 +45,7 @@ inline constexpr uint64_t kTextRulesOffset = kDirectOffset + kDirectSize;  // re
 inline constexpr uint64_t kTextRulesSize = 4 * kPageSize;
 inline constexpr uint64_t kPanicOffset = uint64_t{kGroups} * kPageSize;  // request: inside every guest's first window
 inline constexpr uint64_t kPayloadOffset = uint64_t{5} << 19;
-inline constexpr uint64_t kBookOffset = kPayloadOffset - sizeof(Book);  // of both
+inline constexpr uint64_t kBookOffset = kPayloadOffset - sizeof(Book);              // of both
 inline constexpr uint64_t kIdentityOffset = kPayloadOffset + (uint64_t{60} << 20);  // reply
 inline constexpr uint64_t kTablesOffset = uint64_t{64} << 20;                       // reply
 

@@ -53,15 +53,15 @@ struct LayoutConstant {
   LayoutConstant { #name, static_cast < uint64_t>(name) }
 
 inline constexpr LayoutStruct kLayoutStructs[] = {
-    GUISE_STRUCT(RequestHeader), GUISE_STRUCT(Totals),         GUISE_STRUCT(Bell),         GUISE_STRUCT(RequestRoot),
-    GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),    GUISE_STRUCT(RunLine),      GUISE_STRUCT(RequestSlot),
-    GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord),  GUISE_STRUCT(RequestGroup), GUISE_STRUCT(PanicRecord),
-    GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),     GUISE_STRUCT(Published),    GUISE_STRUCT(ReplyLine),
-    GUISE_STRUCT(BookSite),      GUISE_STRUCT(BookFile),       GUISE_STRUCT(Book),       GUISE_STRUCT(SiteTotals),   GUISE_STRUCT(Action),
-    GUISE_STRUCT(DirectWord),    GUISE_STRUCT(ReplyGroup),     GUISE_STRUCT(KernelLook),   GUISE_STRUCT(Hiding),
-    GUISE_STRUCT(Identity),      GUISE_STRUCT(OverlayEntry),   GUISE_STRUCT(InodeKey),     GUISE_STRUCT(OverlayValue),
-    GUISE_STRUCT(StoreHeader),   GUISE_STRUCT(IdentityValue),  GUISE_STRUCT(Change),       GUISE_STRUCT(LoggedStep),
-    GUISE_STRUCT(SlotLog),       GUISE_STRUCT(StoredIdentity), GUISE_STRUCT(FdMessage),
+    GUISE_STRUCT(RequestHeader), GUISE_STRUCT(Totals),        GUISE_STRUCT(Bell),           GUISE_STRUCT(RequestRoot),
+    GUISE_STRUCT(GroupHeader),   GUISE_STRUCT(RequestLine),   GUISE_STRUCT(RunLine),        GUISE_STRUCT(RequestSlot),
+    GUISE_STRUCT(ThreadRecord),  GUISE_STRUCT(ProcessRecord), GUISE_STRUCT(RequestGroup),   GUISE_STRUCT(PanicRecord),
+    GUISE_STRUCT(ReplyHeader),   GUISE_STRUCT(KeeperLine),    GUISE_STRUCT(Published),      GUISE_STRUCT(ReplyLine),
+    GUISE_STRUCT(BookSite),      GUISE_STRUCT(BookFile),      GUISE_STRUCT(Book),           GUISE_STRUCT(SiteTotals),
+    GUISE_STRUCT(Action),        GUISE_STRUCT(DirectWord),    GUISE_STRUCT(ReplyGroup),     GUISE_STRUCT(KernelLook),
+    GUISE_STRUCT(Hiding),        GUISE_STRUCT(Identity),      GUISE_STRUCT(OverlayEntry),   GUISE_STRUCT(InodeKey),
+    GUISE_STRUCT(OverlayValue),  GUISE_STRUCT(StoreHeader),   GUISE_STRUCT(IdentityValue),  GUISE_STRUCT(Change),
+    GUISE_STRUCT(LoggedStep),    GUISE_STRUCT(SlotLog),       GUISE_STRUCT(StoredIdentity), GUISE_STRUCT(FdMessage),
 };
 
 inline constexpr LayoutField kLayoutFields[] = {
@@ -352,6 +352,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kShowKernel),
     GUISE_CONSTANT(kHiddenIsAbsent),
     GUISE_CONSTANT(kHasTextRules),
+    GUISE_CONSTANT(kKeepsIdentities),
     GUISE_CONSTANT(TextRule::kKeep),
     GUISE_CONSTANT(TextRule::kRewrite),
     GUISE_CONSTANT(kOverlayUid),
@@ -372,6 +373,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kHandoverIgnoresSigsys),
     GUISE_CONSTANT(kHandoverIgnoresSegv),
     GUISE_CONSTANT(kHandoverIgnoresBus),
+    GUISE_CONSTANT(kHandoverLandlocked),
     GUISE_CONSTANT(kHandoverRecordShift),
     GUISE_CONSTANT(kHandoverRecordMask),
     GUISE_CONSTANT(kHandoverFilterShift),

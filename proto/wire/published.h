@@ -86,6 +86,9 @@ enum PublishedFlag : uint32_t {
   kHiddenIsAbsent = 1u << 5,
   // There are text rules.
   kHasTextRules = 1u << 6,
+  // Processes may change their identities. A fork takes the child's process record before it makes the child: what the
+  // parent changes afterwards is not the child's.
+  kKeepsIdentities = 1u << 7,
 };
 
 // Text rules: in which programs call sites are rewritten, where any are (Published::rewrite_after). Strings that end

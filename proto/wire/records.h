@@ -16,7 +16,8 @@ inline constexpr uint32_t kPlacements = 3;
 inline constexpr uint32_t kParities = 2;
 
 // One process. Taken by the loader and by fork children, given back at exit_group or by the server when the pidfd
-// fires. An exec keeps the record: the loader finds the one that holds its pid.
+// fires. An exec keeps the record: the loader finds the one that holds its pid. With kKeepsIdentities the parent takes
+// a fork child's, in its own name; the child puts its pid there, and stays of the same generation.
 struct ProcessRecord {
   // Owner(generation, pid in the pid namespace of the guest): held or free, see slot.h invariant 3. A holder that dies
   // right after it has taken the record has left its name.

@@ -114,6 +114,7 @@ class Epoch::Compiler {
   uint64_t vsyscall_ = 0;
   bool speaks_for_sandbox_ = false;
   bool hidden_is_absent_ = false;
+  bool keeps_identities_ = false;
   struct Moved {
     std::optional<Placement> to;
     bool by_name = false;  // not by "all": an impossible placement is an error
@@ -144,6 +145,7 @@ absl::Status Epoch::Compiler::MakeLayers() {
     api::Claims claims;
     (*personality)->Claim(claims);
     if (absl::Status status = AddClaims(layer, **personality, claims); !status.ok()) return status;
+    keeps_identities_ |= claims.start_identity().has_value();
     if (!start.has_value()) start = claims.start_identity();
     if (!own_files_.has_value()) own_files_ = claims.own_files();
     if (claims.kernel().has_value() &&
@@ -315,6 +317,7 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
     tables.kernel_version = kernel_->version;
   }
   if (hidden_is_absent_) tables.flags |= wire::kHiddenIsAbsent;
+  if (keeps_identities_) tables.flags |= wire::kKeepsIdentities;
   tables.vsyscall = vsyscall_;
   if (own_files_.has_value()) {
     tables.flags |= wire::kMapOwner;

@@ -201,7 +201,7 @@ TEST_F(EpochTest, FakerootPublishesConstantsOverlaysAndItsOwnerMap) {
   EXPECT_EQ(ActionOf(tables, Nr::statx).verb, ActionVerb::kOverlay);
   EXPECT_EQ(tables.placement[Number(Nr::fchownat)], Placement::kServer);
   EXPECT_EQ(tables.placement[Number(Nr::read)], Placement::kKernel);
-  EXPECT_EQ(tables.flags, uint32_t{wire::kMapOwner});
+  EXPECT_EQ(tables.flags, wire::kMapOwner | wire::kKeepsIdentities);
   EXPECT_EQ(tables.owner_from, 1000u);
   EXPECT_EQ(tables.group_from, 1001u);
   EXPECT_EQ(tables.owner_to, 0u);

@@ -7,8 +7,8 @@ namespace guise::server {
 
 namespace {
 
-// A guest can write a ring of parents into its records.
-constexpr uint32_t kMaxAncestors = 256;
+// A guest can write a ring of parents into its records; no line of them is longer.
+constexpr uint32_t kMaxAncestors = wire::kProcesses;
 
 std::optional<ProcessFacts> FactsOf(SessionParts& parts, uint32_t process, uint32_t generation) {
   std::optional<ProcessFacts> facts = parts.processes->Facts(process);

@@ -24,6 +24,12 @@ struct GuestRegs {
 };
 
 inline constexpr uint32_t kNoRecord = 0xffffffff;
+// A process record that was taken, and its generation since.
+struct TakenRecord {
+  uint32_t record;
+  uint32_t generation;
+};
+inline constexpr TakenRecord kNoneTaken = {kNoRecord, 0};
 
 // Signals whose handlers are the shim's own: one of each may be held back.
 inline constexpr uint32_t kHeldSignals = 3;
@@ -101,6 +107,7 @@ struct ThreadBlock {
   uint64_t fd_moves;       // FdMoves() before it
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
+  TakenRecord unborn;         // of the fork under way: the child's
   uint64_t clone_args[11];    // clone3's, edited
   _fpx_sw_bytes fp_software;  // of the kernel's last frame whose FP state the guest was given
   SiteCalls site_calls[256];  // by a hash of the site; kept for the next thread, which may live as shortly

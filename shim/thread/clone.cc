@@ -127,6 +127,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
     if (child == nullptr) return Outcome::Done(-ENOMEM);
   }
   if ((made.flags & CLONE_SIGHAND) == 0) block->process->may_have_children = true;
+  if (!SharesMemory(made.flags)) block->unborn = TakeUnborn(*block->process);
   block->clone_flags = made.flags;
   block->child = child == block ? nullptr : child;
   block->regs = regs;
@@ -169,6 +170,7 @@ void guise_clone_parent(ThreadBlock* block, int64_t result) {
   block->resume = AfterCall(block->regs.rip);
   ThreadBlock* const child = block->child;
   block->child = nullptr;
+  if (IsError(result) && !SharesMemory(block->clone_flags)) GiveBackUnborn(*block->process, block->unborn);
   // A vfork child has rewritten a site, perhaps.
   if (block->cookie == 0 && HasRewritten()) TakeGs(block);
   if (child == nullptr) return;
@@ -206,15 +208,13 @@ void guise_clone_child(ThreadBlock* block) {
     FindGuardedFds(process, block->fd_moves, !SharesMemory(flags));
   }
   if (!SharesMemory(flags)) {
-    const uint32_t parent = process->record;
-    const uint32_t generation = process->generation;
     // Blocks of other processes in this memory (vfork children) speak of other fd tables.
     ForOtherBlocks(block, [block](ThreadBlock* other) {
       if (other->process == block->process) CloseExecFds(other);
     });
     KeepOnly(block);
     ForgetPatcher();
-    TakeProcessRecord(process, parent, generation);
+    AdoptProcessRecord(process, block->unborn);
   } else if ((flags & CLONE_SIGHAND) == 0) {
     TakeProcessRecord(process, block->parent_record, block->parent_generation);
   }

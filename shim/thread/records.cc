@@ -29,11 +29,11 @@ bool IsGone(uint32_t id) { return id != 0 && Native(Nr::kill, id, 0) == -ESRCH; 
 
 // The first pass takes what is free; the second, of processes that ended without a word and that the server never got
 // to know, too.
-uint32_t FirstFreeProcess(ProcessState* process, uint32_t groups, bool also_gone) {
+TakenRecord FirstFreeProcess(const ProcessState& process, uint32_t groups, bool also_gone) {
   for (uint32_t g = 0; g < groups; ++g) {
-    wire::RequestGroup* const request = RequestGroupAt(*process, g);
-    const wire::ReplyGroup* const reply = ReplyGroupAt(*process, g);
-    if (request == nullptr || reply == nullptr) return kNoRecord;
+    wire::RequestGroup* const request = RequestGroupAt(process, g);
+    const wire::ReplyGroup* const reply = ReplyGroupAt(process, g);
+    if (request == nullptr || reply == nullptr) return kNoneTaken;
     for (uint32_t i = 0; i < wire::kProcessesPerGroup; ++i) {
       wire::ProcessRecord& record = request->processes[i];
       const uint64_t owner = record.owner.Acquire();
@@ -41,13 +41,13 @@ uint32_t FirstFreeProcess(ProcessState* process, uint32_t groups, bool also_gone
           !(also_gone && IsGone(wire::HolderOf(owner)))) {
         continue;
       }
-      if (!record.owner.CompareSwap(owner, wire::NextOwner(owner, static_cast<uint32_t>(process->pid)))) continue;
-      process->generation = wire::GenerationOf(owner) + 1;
+      const uint64_t next = wire::NextOwner(owner, static_cast<uint32_t>(process.pid));
+      if (!record.owner.CompareSwap(owner, next)) continue;
       NoteGroup(g);
-      return g * wire::kProcessesPerGroup + i;
+      return {g * wire::kProcessesPerGroup + i, wire::GenerationOf(next)};
     }
   }
-  return kNoRecord;
+  return kNoneTaken;
 }
 
 void Harvest(wire::ThreadRecord& record) {
@@ -67,24 +67,70 @@ uint32_t GroupsInUse() {
   return used == 0 ? 1 : used < wire::kGroups ? used : wire::kGroups;
 }
 
+// ns, of CLOCK_BOOTTIME.
+uint64_t Now() {
+  __kernel_timespec now = {};
+  Native(Nr::clock_gettime, 7 /* CLOCK_BOOTTIME */, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// In the process's name.
+TakenRecord TakeRecord(const ProcessState& process, uint32_t parent, uint32_t parent_generation) {
+  const uint64_t now = Now();
+  const uint32_t groups = GroupsInUse();
+  TakenRecord taken = FirstFreeProcess(process, groups, false);
+  if (taken.record == kNoRecord) taken = FirstFreeProcess(process, groups, true);
+  if (taken.record == kNoRecord) taken = FirstFreeProcess(process, wire::kGroups, false);
+  if (taken.record == kNoRecord) return taken;
+  wire::ProcessRecord& record = *ProcessAt(process, taken.record);
+  record.taken_at.StoreRelaxed(now);
+  record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
+  record.parent_generation.StoreRelaxed(parent_generation);
+  record.execs.StoreRelaxed(0);
+  return taken;
+}
+
 }  // namespace
+
+TakenRecord TakeUnborn(const ProcessState& process) {
+  if ((RootReply().published.flags.Relaxed() & wire::kKeepsIdentities) == 0) return kNoneTaken;
+  return TakeRecord(process, process.record, process.generation);
+}
+
+void AdoptProcessRecord(ProcessState* process, const TakenRecord& unborn) {
+  const auto parent = static_cast<uint32_t>(process->pid);
+  const uint32_t parent_record = process->record;
+  if (unborn.record != kNoRecord) {
+    process->pid = static_cast<int32_t>(Native(Nr::getpid));
+    const uint64_t taken = wire::Owner(unborn.generation, parent);
+    const uint64_t own = wire::Owner(unborn.generation, static_cast<uint32_t>(process->pid));
+    wire::ProcessRecord& record = *ProcessAt(*process, unborn.record);
+    const wire::ReplyGroup* const reply = ReplyGroupAt(*process, unborn.record / wire::kProcessesPerGroup);
+    const wire::Cell<uint64_t>& reclaimed = reply->reclaimed_processes[unborn.record % wire::kProcessesPerGroup];
+    // The server may have taken it for one of a parent that has ended meanwhile.
+    if (reclaimed.Acquire() != taken && record.owner.CompareSwap(taken, own)) {
+      record.taken_at.StoreRelaxed(Now());
+      process->record = unborn.record;
+      process->generation = unborn.generation;
+      process->may_have_children = false;
+      return;
+    }
+  }
+  TakeProcessRecord(process, parent_record, process->generation);
+}
+
+void GiveBackUnborn(const ProcessState& process, const TakenRecord& unborn) {
+  if (unborn.record == kNoRecord) return;
+  const uint64_t taken = wire::Owner(unborn.generation, static_cast<uint32_t>(process.pid));
+  ProcessAt(process, unborn.record)->owner.CompareSwap(taken, wire::FreeOf(taken));
+}
 
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation) {
   process->pid = static_cast<int32_t>(Native(Nr::getpid));
   process->may_have_children = false;
-  __kernel_timespec now = {};
-  Native(Nr::clock_gettime, 7 /* CLOCK_BOOTTIME */, &now);
-  const uint32_t groups = GroupsInUse();
-  uint32_t index = FirstFreeProcess(process, groups, false);
-  if (index == kNoRecord) index = FirstFreeProcess(process, groups, true);
-  if (index == kNoRecord) index = FirstFreeProcess(process, wire::kGroups, false);
-  process->record = index;
-  if (index == kNoRecord) return;
-  wire::ProcessRecord& record = *ProcessAt(*process, index);
-  record.taken_at.StoreRelaxed(static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec));
-  record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
-  record.parent_generation.StoreRelaxed(parent_generation);
-  record.execs.StoreRelaxed(0);
+  const TakenRecord taken = TakeRecord(*process, parent, parent_generation);
+  process->record = taken.record;
+  process->generation = taken.generation;
 }
 
 void GiveBackProcessRecord(ProcessState* process) {

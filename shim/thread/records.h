@@ -12,6 +12,13 @@ void KeepProcessRecord(ProcessState* process, uint32_t record);
 // Takes a process record. parent: a record or kNoRecord. Without a free record the process stays unknown to the server;
 // its calls are served all the same.
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation);
+// For a child that is to be forked: takes its record in this process's name. kNoRecord: there is none free, or nobody
+// asks whose identity a child inherits.
+TakenRecord TakeUnborn(const ProcessState& process);
+// In the child, whose `process` is still its parent's: goes on with that record, if it has one.
+void AdoptProcessRecord(ProcessState* process, const TakenRecord& unborn);
+// In the parent: there is no child.
+void GiveBackUnborn(const ProcessState& process, const TakenRecord& unborn);
 // Leaves it to the server, which sees the process die, when children may still inherit an identity by it.
 void GiveBackProcessRecord(ProcessState* process);
 // Says to people what the process runs.

@@ -1,6 +1,11 @@
 // fakeroot as an ordinary user meets it: root to look at, and nothing of the host has changed.
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "tests/support/guise.h"
 #include "tests/support/stage.h"
@@ -82,6 +87,30 @@ TEST_P(FakerootTest, TenThousandFilesGetAndKeepOwnersOfTheirOwn) {
   ExpectUnchangedOnTheHost("f9999");
 }
 
+// A change copies a file up to the upper layer, and with that it may be another by number and birth time.
+TEST_P(FakerootTest, FilesOfALowerLayerGetAndKeepOwners) {
+  if (geteuid() != 0) GTEST_SKIP() << "mounting needs root";
+  const auto at = [&](const char* name) { return directory_ + "/" + name; };
+  for (const char* name : {"lower", "upper", "work", "merged", "lower/d"}) {
+    ASSERT_EQ(mkdir(at(name).c_str(), 0755), 0) << name;
+    ASSERT_EQ(chown(at(name).c_str(), GetParam().uid, GetParam().gid), 0) << name;
+  }
+  const Command make = Fake({"sh", "-c", "touch lower/f lower/d/g; ln lower/f lower/hard"});
+  ASSERT_TRUE(RunToEnd(make).ok());
+  const std::string layers = "lowerdir=" + at("lower") + ",upperdir=" + at("upper") + ",workdir=" + at("work");
+  if (mount("overlay", at("merged").c_str(), "overlay", 0, layers.c_str()) != 0) {
+    GTEST_SKIP() << "overlayfs cannot be mounted: " << strerror(errno);
+  }
+  Command command = Fake({"sh", "-c",
+                          "chown 5:6 f d d/g; stat -c %u:%g f d d/g; chown -h 7:8 hard; stat -c %u:%g hard f; "
+                          "python3 -c 'import os; f = os.open(\"f\", os.O_RDONLY); os.fchown(f, 9, 10); "
+                          "print(os.fstat(f).st_uid)'"});
+  command.cwd = at("merged");
+  const RunResult result = RunToEnd(command);
+  EXPECT_EQ(umount2(at("merged").c_str(), MNT_DETACH), 0);
+  EXPECT_EQ(result.out, "5:6\n5:6\n5:6\n7:8\n5:6\n9\n") << result;
+}
+
 TEST_P(FakerootTest, AHundredProcessesChownAtOnce) {
   const RunResult result = RunToEnd(
       Fake({"sh", "-c",
@@ -112,6 +141,10 @@ TEST_P(RootOrFakerootTest, OwnersBehaveAsForRealRootInAStaticProgram) {
   ExpectPasses("tests/fakeroot/owners_static.elf");
 }
 TEST_P(RootOrFakerootTest, IdentitiesBehaveAsForRealRoot) { ExpectPasses("tests/fakeroot/identity_dynamic.elf"); }
+TEST_P(RootOrFakerootTest, ChildrenHaveTheIdentityOfTheirFork) { ExpectPasses("tests/fakeroot/children_dynamic.elf"); }
+TEST_P(RootOrFakerootTest, ChildrenHaveTheIdentityOfTheirForkInAStaticProgram) {
+  ExpectPasses("tests/fakeroot/children_static.elf");
+}
 TEST_P(RootOrFakerootTest, OrphansKeepTheIdentityThatTheyInherited) {
   ExpectPasses("tests/fakeroot/orphans_dynamic.elf");
 }

@@ -1,5 +1,7 @@
 // What root may do with owners. Real root passes this natively; fakeroot must look the same to an ordinary user.
+#include <linux/fs.h>
 #include <linux/stat.h>
+#include <sys/ioctl.h>
 
 #include "tests/guests/guest.h"
 
@@ -32,6 +34,27 @@ static void Is(const char* path, int flags, uid_t uid, gid_t gid) {
 }
 
 static void Make(const char* path) { CHECK(close(open(path, O_CREAT | O_EXCL | O_WRONLY, 0644)) == 0); }
+
+// Of a file that is not to be changed; where this file system and this user can have one.
+static void Protected(int flag, int is_append) {
+  Make("protected");
+  const int fd = open("protected", O_RDONLY | O_CLOEXEC);
+  const int none = 0;
+  CHECK(fd >= 0);
+  if (ioctl(fd, FS_IOC_SETFLAGS, &flag) == 0) {
+    FAILS(chown("protected", 1, 2), EPERM);
+    FAILS(fchown(fd, 1, (gid_t)-1), EPERM);
+    if (is_append) {
+      CHECK(chown("protected", (uid_t)-1, (gid_t)-1) == 0);
+    } else {
+      FAILS(chown("protected", (uid_t)-1, (gid_t)-1), EPERM);
+    }
+    Is("protected", 0, 0, 0);
+    CHECK(ioctl(fd, FS_IOC_SETFLAGS, &none) == 0);
+  }
+  close(fd);
+  CHECK(unlink("protected") == 0);
+}
 
 int main(void) {
   Make("f");
@@ -85,6 +108,8 @@ int main(void) {
     Is("again", 0, 100 + (uid_t)i, 5);
     CHECK(unlink("again") == 0);
   }
+  Protected(FS_IMMUTABLE_FL, 0);
+  Protected(FS_APPEND_FL, 1);
   FAILS(chown("nothing", 1, 2), ENOENT);
   FAILS(chown("hard/x", 1, 2), ENOTDIR);
   FAILS(fchown(999, 1, 2), EBADF);
