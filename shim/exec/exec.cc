@@ -61,6 +61,7 @@ uint32_t HandoverFlags(const ThreadBlock* block) {
   flags |= CountFilters(block->filters.Relaxed()) << wire::kHandoverFilterShift;
   const SignalSet ignored = IgnoredOfOurs(block->process);
   if (block->asked_for_trace) flags |= wire::kHandoverTraced;
+  if (block->process->landlocked) flags |= wire::kHandoverLandlocked;
   if ((ignored & Bit(SIGSYS)) != 0) flags |= wire::kHandoverIgnoresSigsys;
   if ((ignored & Bit(SIGSEGV)) != 0) flags |= wire::kHandoverIgnoresSegv;
   if ((ignored & Bit(SIGBUS)) != 0) flags |= wire::kHandoverIgnoresBus;
@@ -237,7 +238,8 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
          .flags = request.flags,
          .shown = shown.c_str(),
          .closes = ClosesOnExec(request, path),
-         .is_absent = &IsAbsent},
+         .is_absent = &IsAbsent,
+         .landlocked = block->process->landlocked},
         &judged);
   if (judged.unshimmed != nullptr && MayRunOutside()) {
     return Outcome::Done(RunOutside(block, request, path, judged.unshimmed));

@@ -11,6 +11,10 @@
 #include "shim/loader/elf.h"
 #include "shim/memory.h"
 
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000
+#endif
+
 namespace guise::shim {
 namespace {
 
@@ -44,6 +48,14 @@ Verdict JudgeRaising(int32_t fd, const struct stat& status) {
   if (IsError(Native(Nr::fstatfs, fd, &mount)) || (static_cast<uint64_t>(mount.f_flags) & kNoSuid) != 0) return kGood;
   if (Native(Nr::prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) return kGood;
   return {-EPERM, by_uid ? "it is set-uid" : by_gid ? "it is set-gid" : "it has file capabilities", true};
+}
+
+// Whether the process has forbidden itself to run the open file. Linux before 6.14 does not say. ABI: fs/exec.c,
+// do_open_execat(): the check is of the file alone.
+bool ForbidsItself(int32_t fd) {
+  const char* const words[] = {"", nullptr};
+  const char* const* const none = words + 1;
+  return Native(Nr::execveat, fd, "", words, none, AT_EMPTY_PATH | AT_EXECVE_CHECK) == -EACCES;
 }
 
 bool IsRegular(int32_t dir_fd, const char* path, uint64_t flags) {
@@ -89,7 +101,8 @@ int64_t OpenExecutable(const Candidate& candidate, int32_t dir_fd, const char* p
     *verdict = {-EACCES, "it is not a regular file"};
   } else {
     // Permission as for the effective user, and the mount's noexec.
-    const int64_t may = Native(Nr::faccessat2, fd, "", kExecute, AT_EMPTY_PATH | AT_EACCESS);
+    int64_t may = Native(Nr::faccessat2, fd, "", kExecute, AT_EMPTY_PATH | AT_EACCESS);
+    if (!IsError(may) && candidate.landlocked && ForbidsItself(static_cast<int32_t>(fd))) may = -EACCES;
     if (!IsError(may)) return fd;
     *verdict = {may, "permission to execute it is missing"};
   }

@@ -32,6 +32,7 @@ struct Candidate {
   bool closes;        // `shown` names an fd that the exec closes. ABI: BINPRM_FLAGS_PATH_INACCESSIBLE
   // Whether a file that cannot be opened is not to be there: of the program, and of each interpreter.
   bool (*is_absent)(int32_t dir_fd, const char* path, bool follows) = nullptr;
+  bool landlocked = false;  // as ProcessState's
 };
 
 // Opens and judges. The fd is open when `error` is 0.

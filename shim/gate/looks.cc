@@ -13,6 +13,7 @@ constexpr bool IsCaught(const syscall::Row& row) {
     case Nr::prctl:
     case Nr::seccomp:
     case Nr::arch_prctl:
+    case Nr::landlock_restrict_self:
       return true;
     // No more than a note in the kernel.
     case Nr::set_robust_list:
@@ -56,8 +57,7 @@ constexpr Looks Make(const syscall::Row& row) {
   looks.paths = positions.paths;
   // Its source is a path where one is bound to another.
   if (row.nr == Nr::mount) looks.paths |= 1;
-  // A mapping without a file ignores its fd.
-  if (row.nr != Nr::mmap) looks.fds = positions.fds;
+  looks.fds = positions.fds;
   return looks;
 }
 

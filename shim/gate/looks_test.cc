@@ -23,9 +23,7 @@ TEST(LooksTest, EachArgumentOfTheTableThatIsAnFdOrAPathIsLookedAt) {
       const bool is_source = row.nr == syscall::Nr::mount && i == 0;
       EXPECT_EQ((looks.paths >> i & 1) != 0, kind == syscall::ArgKind::Path || is_source)
           << static_cast<uint32_t>(row.nr);
-      // A mapping without a file ignores its fd.
-      const bool looked_at = fd && row.nr != Nr::mmap;
-      EXPECT_EQ((looks.fds >> i & 1) != 0, looked_at) << static_cast<uint32_t>(row.nr);
+      EXPECT_EQ((looks.fds >> i & 1) != 0, fd) << static_cast<uint32_t>(row.nr);
     }
   }
 }

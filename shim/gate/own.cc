@@ -6,6 +6,7 @@
 
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/exec.h"
+#include "shim/exec/landlock.h"
 #include "shim/filter/guest_dispatch.h"
 #include "shim/filter/guest_filters.h"
 #include "shim/gate/published.h"
@@ -113,6 +114,9 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       count(wire::Placement::kShim);
       *outcome = Outcome::Done(AskForTrace(block));
       return true;
+    case Nr::landlock_restrict_self:
+      LetImageRun(block->process, static_cast<int32_t>(call.args[0]));
+      break;
     case Nr::arch_prctl:
       if (!AnswerBases(block, call, outcome)) break;
       count(wire::Placement::kShim);

@@ -319,6 +319,7 @@ const void* guise_load(uint64_t* sp) {
     Native(Nr::fcntl, fd, F_SETFD, FD_CLOEXEC);
   }
 
+  process->landlocked = (handover.flags & guise::wire::kHandoverLandlocked) != 0;
   process->keeps_text = KeepsTextOf(handover.target_fd, handover.path);
   Loaded loaded = {};
   Load(block, handover.target_fd, &loaded);

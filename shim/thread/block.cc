@@ -124,6 +124,7 @@ ProcessState* CopyProcessState(const ProcessState& from) {
   copy->pid = 0;
   copy->locked.StoreRelaxed(0);
   copy->keeps_text = from.keeps_text;
+  copy->landlocked = from.landlocked;
   copy->image_fd = from.image_fd;
   copy->request_fd = from.request_fd;
   copy->reply_fd = from.reply_fd;

@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/magic.h>
+#include <linux/mman.h>
 
 #include <initializer_list>
 
@@ -207,6 +208,9 @@ bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
       *outcome = Outcome::Done(Duplicate(&process, call));
       return true;
     }
+    case Nr::mmap:
+      if ((call.args[3] & MAP_ANONYMOUS) != 0) return false;  // it ignores its fd
+      break;
     default:
       break;
   }

@@ -1,0 +1,25 @@
+#include "shim/exec/landlock.h"
+
+#include <linux/landlock.h>
+
+#include <initializer_list>
+
+#include "shim/arch/x86_64/syscall.h"
+#include "shim/kernel.h"
+
+namespace guise::shim {
+
+using syscall::Nr;
+
+void LetImageRun(ProcessState* process, int32_t ruleset) {
+  process->landlocked = true;
+  // A rule may name only what its ruleset handles; of the two, an exec needs what is handled.
+  constexpr uint64_t kExecute = LANDLOCK_ACCESS_FS_EXECUTE;
+  constexpr uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE;
+  for (const uint64_t access : {kExecute | kRead, kExecute, kRead}) {
+    const landlock_path_beneath_attr image = {.allowed_access = access, .parent_fd = process->image_fd};
+    if (!IsError(Native(Nr::landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &image, 0))) return;
+  }
+}
+
+}  // namespace guise::shim
