@@ -29,6 +29,7 @@ enum HandoverFlag : uint32_t {
   kHandoverIgnoresSegv = 1u << 3,
   kHandoverIgnoresBus = 1u << 4,
   kHandoverLandlocked = 1u << 5,  // ProcessState::landlocked
+  kHandoverByFd = 1u << 6,        // execveat(2) was given an fd and no path
 };
 // The process record that the pid keeps over the exec, + 1; 0: none.
 inline constexpr uint32_t kHandoverRecordShift = 8;

@@ -89,7 +89,13 @@ enum PublishedFlag : uint32_t {
   // Processes may change their identities. A fork takes the child's process record before it makes the child: what the
   // parent changes afterwards is not the child's.
   kKeepsIdentities = 1u << 7,
+  // With kMapOwner: what belongs to ids that the session's user namespace has no name for (kOverflowId) is shown as
+  // `owner_to`'s and `group_to`'s, too.
+  kMapOverflow = 1u << 8,
 };
+
+// ABI: /proc/sys/kernel/overflowuid and overflowgid, user_namespaces(7).
+inline constexpr uint32_t kOverflowId = 65534;
 
 // Text rules: in which programs call sites are rewritten, where any are (Published::rewrite_after). Strings that end
 // with a NUL, an empty one behind the last: a TextRule, and the absolute path of a program, or of a directory with all

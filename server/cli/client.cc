@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/launch/server_start.h"
+#include "server/launch/surroundings.h"
 
 namespace guise::server {
 
@@ -19,6 +20,16 @@ Client::Client(RuntimeDirectory directory, int connection) : directory_(std::mov
 }
 
 absl::StatusOr<Client> Client::Connect() {
+  absl::StatusOr<Client> client = ConnectFromOutside();
+  // A guest that believes to be another user looks for that one's server, which says nothing.
+  if (!client.ok() && !CheckNotAGuest().ok()) {
+    return absl::PermissionDeniedError(
+        "this process is inside a session, and a session does not command its server; call `guise` from outside");
+  }
+  return client;
+}
+
+absl::StatusOr<Client> Client::ConnectFromOutside() {
   absl::StatusOr<RuntimeDirectory> directory = RuntimeDirectory::Open(RuntimeDirectory::DefaultPath());
   if (absl::IsNotFound(directory.status())) {
     return absl::UnavailableError("no server runs (there is no runtime directory " + RuntimeDirectory::DefaultPath() +

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
@@ -158,6 +160,8 @@ uint64_t SessionMemory::PanicCount() const { return request_group(0)->root.total
 
 std::vector<std::string> SessionMemory::Panics(uint64_t from) const {
   std::vector<std::string> lines;
+  // Notices of the same words: by these, the line of the first, and how many there are.
+  std::map<std::string, std::pair<size_t, int>> noticed;
   const uint64_t count = PanicCount();
   if (count - from > wire::kPanics) from = count - wire::kPanics;
   for (uint64_t i = from; i < count; ++i) {
@@ -171,6 +175,10 @@ std::vector<std::string> SessionMemory::Panics(uint64_t from) const {
       if (isprint(static_cast<unsigned char>(*c)) == 0) *c = '?';
     }
     const bool notice = kind == static_cast<uint32_t>(wire::PanicKind::kNotice);
+    if (notice) {
+      const auto place = noticed.try_emplace(text, lines.size(), 0).first;
+      if (++place->second.second > 1) continue;
+    }
     std::string line =
         notice ? absl::StrFormat("process %d: %s", record.pid, text)
                : absl::StrFormat("process %d, thread %d: %s: %s", record.pid, record.tid, PanicKindName(kind), text);
@@ -180,6 +188,10 @@ std::vector<std::string> SessionMemory::Panics(uint64_t from) const {
                             record.rsp, record.address);
     }
     lines.push_back(std::move(line));
+  }
+  for (const auto& [text, place] : noticed) {
+    const auto [line, times] = place;
+    if (times > 1) absl::StrAppendFormat(&lines[line], " (%d times)", times);
   }
   return lines;
 }

@@ -82,6 +82,11 @@ EpochSpec Session::Spec(uint32_t number, std::vector<std::string> layers, std::v
   if (options_.session.exact_guest_seccomp) spec.flags |= wire::kExactSeccomp;
   if (options_.session.refuse_unshimmed) spec.flags |= wire::kRefuseUnshimmed;
   if (!options_.session.text_rules.empty()) spec.flags |= wire::kHasTextRules;
+  // An ordinary user's namespace has names for that user's ids alone; what else there is belongs to root, mostly.
+  const std::optional<v1::SandboxPolicy>& sandbox = options_.session.sandbox;
+  if (sandbox.has_value() && sandbox->floor() != v1::FLOOR_LANDLOCK && spec.owner_uid != 0) {
+    spec.flags |= wire::kMapOverflow;
+  }
   spec.rewrite_after = options_.session.rewrite_after;
   spec.generic_kernel = options_.session.generic_kernel;
   spec.sandboxed = options_.session.sandbox.has_value();

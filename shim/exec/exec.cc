@@ -50,18 +50,25 @@ int64_t CountStrings(uint64_t vector) {
   return -E2BIG;
 }
 
+// What the guest calls the program.
+struct Called {
+  const char* path;
+  bool by_fd;  // by an fd alone, which the path tells
+};
+
 struct Vectors {
   uint64_t* argv;
   uint64_t* envp;
 };
 
-uint32_t HandoverFlags(const ThreadBlock* block) {
+uint32_t HandoverFlags(const ThreadBlock* block, bool by_fd) {
   const uint32_t record = block->process->record;
   uint32_t flags = record == kNoRecord ? 0 : (record + 1) << wire::kHandoverRecordShift;
   flags |= CountFilters(block->filters.Relaxed()) << wire::kHandoverFilterShift;
   const SignalSet ignored = IgnoredOfOurs(block->process);
   if (block->asked_for_trace) flags |= wire::kHandoverTraced;
   if (block->process->landlocked) flags |= wire::kHandoverLandlocked;
+  if (by_fd) flags |= wire::kHandoverByFd;
   if ((ignored & Bit(SIGSYS)) != 0) flags |= wire::kHandoverIgnoresSigsys;
   if ((ignored & Bit(SIGSEGV)) != 0) flags |= wire::kHandoverIgnoresSegv;
   if ((ignored & Bit(SIGBUS)) != 0) flags |= wire::kHandoverIgnoresBus;
@@ -69,17 +76,17 @@ uint32_t HandoverFlags(const ThreadBlock* block) {
 }
 
 // The private variable.
-void WriteHandover(const ThreadBlock* block, int32_t target, const char* path, char* to, size_t size) {
+void WriteHandover(const ThreadBlock* block, int32_t target, const Called& called, char* to, size_t size) {
   const ProcessState& process = *block->process;
   Text<kNumbersSize> numbers;
   numbers.Add(wire::kHandoverName).Add(int64_t{wire::kAbiMax}).Add(":").Add(int64_t{process.image_fd}).Add(":");
   numbers.Add(int64_t{process.request_fd}).Add(":").Add(int64_t{process.reply_fd}).Add(":");
   const SignalSet mask = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
-  numbers.Add(int64_t{HandoverFlags(block)}).Add(":").Add(static_cast<int64_t>(mask)).Add(":");
+  numbers.Add(int64_t{HandoverFlags(block, called.by_fd)}).Add(":").Add(static_cast<int64_t>(mask)).Add(":");
   numbers.Add(int64_t{target}).Add(":");
   memcpy(to, numbers.c_str(), numbers.size());
   size_t used = numbers.size();
-  for (; *path != 0 && used + 1 < size; ++path) to[used++] = *path;
+  for (const char* path = called.path; *path != 0 && used + 1 < size; ++path) to[used++] = *path;
   to[used] = 0;
 }
 
@@ -95,7 +102,7 @@ int64_t TakeExecMemory(ThreadBlock* block, size_t size) {
 
 // The image's arguments, in memory of their own: argv as the interpreters want it, envp with the private variable last.
 // The strings of the guest stay where they are. -errno, or 0.
-int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path, uint64_t argv, uint64_t envp,
+int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const Called& called, uint64_t argv, uint64_t envp,
                      Vectors* vectors) {
   const int64_t argc = CountStrings(argv);
   if (argc < 0) return argc;
@@ -131,7 +138,7 @@ int64_t BuildVectors(ThreadBlock* block, const Judged& judged, const char* path,
   pointer += envc;
   pointer += filter_count;
   text = WriteFilters(filters, pointer, text);
-  WriteHandover(block, judged.fd, path, text, kNumbersSize + kPathSize);
+  WriteHandover(block, judged.fd, called, text, kNumbersSize + kPathSize);
   *pointer++ = Word(text);
   *pointer = 0;
   return 0;
@@ -247,7 +254,8 @@ Outcome StartExec(ThreadBlock* block, ucontext* context, const ExecRequest& requ
   if (judged.error != 0) return Outcome::Done(judged.error);
   block->exec_fd = judged.fd;
   Vectors vectors;
-  if (const int64_t error = BuildVectors(block, judged, shown.c_str(), request.argv, request.envp, &vectors)) {
+  const Called called = {shown.c_str(), path[0] == 0};
+  if (const int64_t error = BuildVectors(block, judged, called, request.argv, request.envp, &vectors)) {
     CleanUp(block);
     return Outcome::Done(error);
   }
@@ -301,7 +309,8 @@ void ExecFirst(ThreadBlock* block, const FirstProgram& program) {
   } else if (error == 0) {
     SayIfKernelIsTooOld(judged.fd, program.path);
     Vectors vectors;
-    error = BuildVectors(block, judged, program.path, Word(program.argv), Word(program.envp), &vectors);
+    const Called called = {program.path, false};
+    error = BuildVectors(block, judged, called, Word(program.argv), Word(program.envp), &vectors);
     if (error == 0) {
       SetCloseOnExec(block, judged.fd, 0);
       error = Native(Nr::execveat, block->process->image_fd, kNoPath, vectors.argv, vectors.envp, AT_EMPTY_PATH);

@@ -53,9 +53,9 @@ Verdict JudgeRaising(int32_t fd, const struct stat& status) {
 // Whether the process has forbidden itself to run the open file. Linux before 6.14 does not say. ABI: fs/exec.c,
 // do_open_execat(): the check is of the file alone.
 bool ForbidsItself(int32_t fd) {
-  const char* const words[] = {"", nullptr};
-  const char* const* const none = words + 1;
-  return Native(Nr::execveat, fd, "", words, none, AT_EMPTY_PATH | AT_EXECVE_CHECK) == -EACCES;
+  const char name = 0;
+  const uint64_t words[] = {Word(&name), 0};
+  return Native(Nr::execveat, fd, &name, words, words + 1, AT_EMPTY_PATH | AT_EXECVE_CHECK) == -EACCES;
 }
 
 bool IsRegular(int32_t dir_fd, const char* path, uint64_t flags) {

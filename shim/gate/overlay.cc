@@ -42,8 +42,11 @@ wire::Lookup Find(ThreadBlock* block, const OverlayView& view, const wire::Inode
 
 void Lay(ThreadBlock* block, const OverlayView& view, struct statx* stat) {
   if (view.maps_owner) {
-    if (stat->stx_uid == view.owner_from) stat->stx_uid = view.owner_to;
-    if (stat->stx_gid == view.group_from) stat->stx_gid = view.group_to;
+    const auto is = [&view](uint32_t id, uint32_t from) {
+      return id == from || (view.maps_overflow && id == wire::kOverflowId);
+    };
+    if (is(stat->stx_uid, view.owner_from)) stat->stx_uid = view.owner_to;
+    if (is(stat->stx_gid, view.group_from)) stat->stx_gid = view.group_to;
   }
   if (view.log2 == 0 && view.old_log2 == 0) return;
   const bool born = (stat->stx_mask & STATX_BTIME) != 0;

@@ -46,6 +46,7 @@ OverlayView CopyOverlayView(const wire::Published& page) {
           .log2 = page.overlay_log2.Relaxed(),
           .old_log2 = page.overlay_old_log2.Relaxed(),
           .maps_owner = (page.flags.Relaxed() & wire::kMapOwner) != 0,
+          .maps_overflow = (page.flags.Relaxed() & wire::kMapOverflow) != 0,
           .owner_from = page.owner_from.Relaxed(),
           .owner_to = page.owner_to.Relaxed(),
           .group_from = page.group_from.Relaxed(),

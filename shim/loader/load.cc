@@ -205,15 +205,38 @@ void MakeStackExecutable(const InitialStack& stack) {
 constexpr size_t kPathSize = 4096;
 GUISE_TABLE char g_file_name[kPathSize];
 
+// What the kernel calls the open file; null: it does not tell. Until the next is asked for.
+char* NameOf(int32_t fd) {
+  Text<40> link;
+  link.Add("/proc/self/fd/").Add(int64_t{fd});
+  const int64_t length = Native(Nr::readlinkat, kCwd, link.c_str(), g_file_name, kPathSize - 1);
+  if (IsError(length)) return nullptr;
+  g_file_name[length] = 0;
+  return g_file_name;
+}
+
 // Whether the text of the program whose file is open stays as it is. It is called `path` where the kernel does not tell
 // its name.
 bool KeepsTextOf(int32_t fd, const char* path) {
   if ((RootReply().published.flags.Relaxed() & wire::kHasTextRules) == 0) return false;
-  Text<40> link;
-  link.Add("/proc/self/fd/").Add(int64_t{fd});
-  const int64_t length = Native(Nr::readlinkat, kCwd, link.c_str(), g_file_name, kPathSize - 1);
-  if (!IsError(length)) g_file_name[length] = 0;
-  return KeepsText(TextRules(), wire::kTextRulesSize, IsError(length) ? path : g_file_name);
+  const char* const name = NameOf(fd);
+  return KeepsText(TextRules(), wire::kTextRulesSize, name == nullptr ? path : name);
+}
+
+// The program's name as a task. ABI: fs/exec.c, begin_new_exec(): of one that was named by its fd alone it is the
+// file's since Linux 6.14, as the image's own exec shows, and the fd's number before.
+const char* CommOf(const Handover& handover) {
+  const char* const by_path = BaseName(handover.path);
+  char own[16] = {};
+  if ((handover.flags & wire::kHandoverByFd) == 0 || IsError(Native(Nr::prctl, PR_GET_NAME, own))) return by_path;
+  if (own[0] >= '0' && own[0] <= '9') return by_path;
+  char* const name = NameOf(handover.target_fd);
+  if (name == nullptr) return by_path;
+  constexpr char kGone[] = " (deleted)";
+  constexpr size_t kGoneSize = sizeof(kGone) - 1;
+  const size_t size = Length(name);
+  if (size > kGoneSize && memcmp(name + size - kGoneSize, kGone, kGoneSize) == 0) name[size - kGoneSize] = 0;
+  return BaseName(name);
 }
 
 SignalSet IgnoredBy(const Handover& handover) {
@@ -321,12 +344,12 @@ const void* guise_load(uint64_t* sp) {
 
   process->landlocked = (handover.flags & guise::wire::kHandoverLandlocked) != 0;
   process->keeps_text = KeepsTextOf(handover.target_fd, handover.path);
+  const char* const comm = CommOf(handover);
   Loaded loaded = {};
   Load(block, handover.target_fd, &loaded);
   NoteProgram(loaded.program.file_page, handover.path);
   EditAux(&stack, loaded, handover.path);
   TellKernel(block, stack, loaded, variable);
-  const char* const comm = BaseName(handover.path);
   Native(Nr::prctl, PR_SET_NAME, comm);
   if (loaded.program.executable_stack) MakeStackExecutable(stack);
   ArmProcess(block, handover, comm);

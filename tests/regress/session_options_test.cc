@@ -48,6 +48,13 @@ TEST_F(UnshimmedTest, RunOutsideAndAreNamed) {
   }
 }
 
+TEST_F(UnshimmedTest, OneThatRunsManyTimesIsNamedOnce) {
+  const RunResult result = Run({}, "for i in 1 2 3; do '" + unreadable_ + "'; done");
+  const std::string told = "it may not be read: " + unreadable_ + " (3 times)\n";
+  EXPECT_THAT(result.err, HasSubstr(told));
+  EXPECT_EQ(result.err.find(unreadable_), result.err.rfind(unreadable_)) << result;
+}
+
 TEST_F(UnshimmedTest, AreRefusedWhenTheSessionSaysSo) {
   const RunResult result =
       Run({"--unshimmed=refuse"}, "'" + set_uid_ + "' -u; echo $?; '" + unreadable_ + "'; echo $?");

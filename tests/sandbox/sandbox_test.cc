@@ -215,6 +215,16 @@ TEST_P(SandboxTest, WithoutTheShimThereIsTheFloorAlone) {
   EXPECT_THAT(Run({"--no-shim"}, {"true"}).err, HasSubstr("--personality sandboxed"));
 }
 
+// As real root sees it, who copies them into an image.
+TEST_P(SandboxTest, TheHostsFilesAreRootsBeneathFakeroot) {
+  stack_ = "fakeroot,sandboxed";
+  const RunResult result =
+      Run({"--rw", directory_}, {"sh", "-c",
+                                 "stat -c %u:%g /bin/true /etc/passwd; cp -a /bin/true copy; stat -c %u:%g copy; "
+                                 "chown 5:6 copy; stat -c %u:%g copy; rm copy"});
+  EXPECT_EQ(result.out, "0:0\n0:0\n0:0\n5:6\n") << result;
+}
+
 TEST_P(SandboxTest, RulesBelowAWritablePathStayInTheirPlace) {
   for (const char* const made : {"", "/a", "/a/b", "/a/b/kept"}) {
     ASSERT_TRUE(mkdir((directory_ + "/w" + made).c_str(), 0777) == 0);
