@@ -44,17 +44,19 @@ bool LosesBits(const Identity& caller, const FileStatus& file, const Owner& owne
   return (file.mode & S_ISGID) != 0 && ((file.mode & S_IXGRP) != 0 || !caller.InGroup(owner.gid));
 }
 
-// ABI: fs/attr.c, may_setattr(); without an owner nothing is set that an append-only file refuses.
-bool IsProtected(const FileStatus& file, const Wanted& wanted) {
-  const bool sets = wanted.uid.has_value() || wanted.gid.has_value();
-  return (file.attributes & STATX_ATTR_IMMUTABLE) != 0 || (sets && (file.attributes & STATX_ATTR_APPEND) != 0);
-}
+// ABI: fs/attr.c, may_setattr(): no owner is set. What else is refused is the file system's own.
+bool IsProtected(const FileStatus& file) { return (file.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0; }
 
-// Whether a change may make it another inode: overlayfs has no block device of its own, and few others have none.
+// Whether a change may make it another inode, as on overlayfs, which like tmpfs and btrfs has no block device.
 bool MayMove(const api::Inode& inode) { return inode.device_major == 0; }
 
+// Whether it is the same by all that a copy keeps.
+bool IsCopy(const FileStatus& now, const FileStatus& before) {
+  return (now.mode & S_IFMT) == (before.mode & S_IFMT) && now.native == before.native;
+}
+
 bool MayChange(const Identity& caller, const FileStatus& file, const Owner& owner, const Wanted& wanted) {
-  if (IsProtected(file, wanted)) return false;
+  if (IsProtected(file) && (wanted.uid.has_value() || wanted.gid.has_value())) return false;
   if (caller.MayChown()) return true;
   const bool owns = caller.uid.filesystem == owner.uid;
   if (!owns && LosesBits(caller, file, owner)) return false;
@@ -69,7 +71,7 @@ Task<SysResult> Commit(Call& call, Argument directory, Argument path, int flags,
   if (next == owner) co_return SysResult::Ok();
   if (MayMove(file.inode)) {
     const SysResultOr<FileStatus> now = co_await StatusOf(call, directory, path, flags);
-    if (now.ok()) file = now.value();
+    if (now.ok() && IsCopy(now.value(), file)) file = now.value();
   }
   call.Commit(api::SetOwner{file.inode, wanted.uid, wanted.gid});
   co_return SysResult::Ok();
@@ -81,7 +83,7 @@ Task<SysResult> KeepOwner(Call& call, Below below, FileStatus file, Wanted wante
   if (!MayChange(call.Credentials(), file, owner, wanted)) co_return SysResult::Error(EPERM);
   const SysResult kept = co_await below(keep);
   // EPERM: the bits cannot be cleared, for natively the file is another's. Its owner can still be pretended.
-  if (!kept.ok() && !kept.Is(EPERM)) co_return kept;
+  if (!kept.ok() && (!kept.Is(EPERM) || IsProtected(file))) co_return kept;
   co_return SysResult::Ok();
 }
 

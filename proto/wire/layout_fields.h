@@ -322,6 +322,8 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kActions),
     GUISE_CONSTANT(kPanics),
     GUISE_CONSTANT(kBookFiles),
+    GUISE_CONSTANT(kBookOfPrograms),
+    GUISE_CONSTANT(kBookShared),
     GUISE_CONSTANT(kBookProbes),
     GUISE_CONSTANT(kBookPath),
     GUISE_CONSTANT(kBookSites),

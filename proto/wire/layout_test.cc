@@ -85,14 +85,14 @@ TEST(LayoutTest, RegionsOfTheMemoriesDoNotOverlap) {
   const uint64_t groups = uint64_t{kGroups} * kPageSize;
   ExpectApart({{kGroupsOffset, kGroupsOffset + groups},
                {kPanicOffset, kPanicOffset + kPanics * sizeof(PanicRecord)},
-               {kBookOffset, kBookOffset + kBookFiles * sizeof(BookFile)},
+               {kBookOffset, kBookOffset + sizeof(Book)},
                {kPayloadOffset, PayloadOffset(kSlots)}},
               kRequestSize);
   ExpectApart({{kGroupsOffset, kGroupsOffset + groups},
                {kActionsOffset, kActionsOffset + kActions * sizeof(Action)},
                {kDirectOffset, kDirectOffset + kDirectSize},
                {kTextRulesOffset, kTextRulesOffset + kTextRulesSize},
-               {kBookOffset, kBookOffset + kBookFiles * sizeof(BookFile)},
+               {kBookOffset, kBookOffset + sizeof(Book)},
                {kPayloadOffset, PayloadOffset(kSlots)},
                {kIdentityOffset, kIdentityOffset + kProcesses * sizeof(Identity)},
                {kTablesOffset, kReplySizeDefault}},

@@ -17,13 +17,13 @@ inline constexpr uint32_t kParities = 2;
 
 // One process. Taken by the loader and by fork children, given back at exit_group or by the server when the pidfd
 // fires. An exec keeps the record: the loader finds the one that holds its pid. With kKeepsIdentities the parent takes
-// a fork child's, in its own name; the child puts its pid there, and stays of the same generation.
+// a fork child's, in its own name; either then puts the child's pid there, of the same generation.
 struct ProcessRecord {
   // Owner(generation, pid in the pid namespace of the guest): held or free, see slot.h invariant 3. A holder that dies
   // right after it has taken the record has left its name.
   Cell<uint64_t> owner;
   // CLOCK_BOOTTIME, ns: a process that started later only reuses the pid. Written after `owner`: until then it is the
-  // last holder's.
+  // last holder's. 0: of a child that is being forked; nobody is known by it.
   Cell<uint64_t> taken_at;
   Cell<uint32_t> parent;  // process record of the parent + 1; 0: the launcher
   Cell<uint32_t> parent_generation;

@@ -48,7 +48,6 @@ bool HiddenObjects::Make(const char* place) {
       move_mount(mount_, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) {
     return false;
   }
-  NoteName(place);
   if (hiding_ != nullptr) hiding_->device.StoreRelaxed(status.st_dev);
   return true;
 }

@@ -196,7 +196,7 @@ TEST(KeeperTest, RefusesAServerOfAnotherAbi) {
   ASSERT_TRUE(attachment.ok());
   const absl::Status status = Keeper::Start(*std::move(attachment)).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-  EXPECT_THAT(status.message(), HasSubstr("speaks ABI 2 to 4"));
+  EXPECT_THAT(status.message(), HasSubstr("speaks ABI 3 to 5"));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace guise::server {
 namespace {
 
 constexpr size_t kMostFiles = 256;
+constexpr size_t kMostSites = 1 << 16;  // of all
 
 // What has no room in a session's book is nothing that a guest has said.
 bool HasRoom(const sites::Site& site) {
@@ -35,13 +36,16 @@ Proof Prover::Prove(sites::File& file) {
       all->Clear();
       return Proof::kNone;
     }
-    if (files_.size() >= kMostFiles && known == files_.end()) files_.clear();
+    if (files_.size() >= kMostFiles || sites_ >= kMostSites) {
+      files_.clear();
+      sites_ = 0;
+    }
     known = files_.try_emplace(file.identity()).first;
     known->second.device = text->device();
     known->second.inode = text->inode();
     for (const sites::Site& site : *all) {
       if (HasRoom(site) && !is_proven(site) && text->HasSyscall(site.offset(), site.text())) {
-        known->second.sites.insert({site.offset(), site.text()});
+        if (known->second.sites.insert({site.offset(), site.text()}).second) ++sites_;
       }
     }
   }

@@ -2,6 +2,7 @@
 #ifndef GUISE_SERVER_SITES_PROVER_H_
 #define GUISE_SERVER_SITES_PROVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -28,6 +29,7 @@ class Prover {
     std::set<std::pair<uint64_t, uint64_t>> sites;  // offset, text
   };
   std::map<uint64_t, Proven> files_;  // by identity
+  size_t sites_ = 0;                  // of all
 };
 
 }  // namespace guise::server

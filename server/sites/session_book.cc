@@ -46,12 +46,12 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
     file.set_learners(std::min(all, kMostLearners));
     if (file.key() == 0 || file.identity() == 0 || all == 0) continue;
     for (const BookSite& entry : told.sites) {
-      const uint64_t place = entry.place.Relaxed();
-      if (place == 0) break;
+      const uint64_t call = entry.place.Relaxed();
+      if (call == 0) break;
       const uint32_t caught = entry.caught.Relaxed();
       sites::Site* const site = file.add_sites();
-      site->set_offset(wire::BookOffset(place));
-      site->set_nr(wire::BookNumber(place));
+      site->set_offset(wire::BookOffset(call));
+      site->set_nr(wire::BookNumber(call));
       site->set_text(entry.text.Relaxed());
       site->set_caught(caught == wire::kBookNever ? kStruckOut : caught * file.learners() / all);
     }

@@ -16,6 +16,8 @@ namespace guise::server {
 namespace {
 
 constexpr size_t kMostFiles = 256;
+// What one session adds at most: it must not drive out all that others have learned.
+constexpr size_t kMostNewFiles = 64;
 // Beyond so many, half of the past is forgotten.
 constexpr uint64_t kMostLearners = 4096;
 
@@ -165,7 +167,14 @@ void SiteLibrary::FillNow(const SessionMemories& memories) {
 }
 
 void SiteLibrary::LearnNow(const SessionMemories& memories) {
-  for (const sites::File& learned : LearnedIn(memories.request)) changed_ |= Merge(learned);
+  size_t added = 0;
+  for (const sites::File& learned : LearnedIn(memories.request)) {
+    const bool is_new = files_.count(learned.key()) == 0;
+    if (is_new && added == kMostNewFiles) continue;
+    const bool merged = Merge(learned);
+    if (merged && is_new) ++added;
+    changed_ |= merged;
+  }
   Prune();
 }
 

@@ -337,6 +337,18 @@ TEST_F(SiteLibraryTest, AProgramIsToldWhatItsOwnProcessesCall) {
   EXPECT_EQ(ReadLibrary(book_)->files_size(), 1) << "what is not there any more needs no room";
 }
 
+TEST_F(SiteLibraryTest, OneSessionDoesNotDriveOutWhatOthersHaveLearned) {
+  SiteLibrary library(book_);
+  FakeSession forger;
+  for (uint64_t program = 1; program < wire::kBookFiles; ++program) {
+    FakeSession::Add(forger.Claim(identity_, site_.path, 8, program), 0, site_, 80);
+  }
+  library.Learn(forger.memories());
+  library.Settle();
+  ASSERT_TRUE(ReadLibrary(book_).ok());
+  EXPECT_EQ(ReadLibrary(book_)->files_size(), 64);
+}
+
 TEST_F(SiteLibraryTest, AveragesOfManyProcessesStayWhatTheyAre) {
   SiteLibrary library("");
   LearnTrueSite(library, 100'000, 1'000'000);

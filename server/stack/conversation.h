@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "proto/wire/slot.h"
@@ -77,9 +78,27 @@ class Processes {
 };
 
 // What all conversations of a session share. Owned by the session; outlives its conversations.
+// Processes that are known to have the identity that the stack starts with: neither they nor an ancestor had changed
+// when it was asked for, and what an ancestor changes later is not theirs.
+class Heirs {
+ public:
+  bool Has(uint32_t process, uint32_t generation) const {
+    return process < generations_.size() && generations_[process] == generation;
+  }
+  // REQUIRES: process < wire::kProcesses, generation > 0.
+  void Add(uint32_t process, uint32_t generation) {
+    if (process >= generations_.size()) generations_.resize(process + size_t{1});
+    generations_[process] = generation;
+  }
+
+ private:
+  std::vector<uint32_t> generations_;
+};
+
 struct SessionParts {
   Store* store = nullptr;
   Processes* processes = nullptr;
+  Heirs heirs;
   // Called when identities diverge for the first time: publishes epoch.tables(true) of the current epoch, under the
   // sequence lock, before it returns.
   std::function<void()> republish;

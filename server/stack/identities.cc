@@ -1,5 +1,6 @@
 #include "server/stack/identities.h"
 
+#include "absl/container/inlined_vector.h"
 #include "proto/wire/layout.h"
 #include "server/store/store.h"
 
@@ -8,7 +9,14 @@ namespace guise::server {
 namespace {
 
 // A guest can write a ring of parents into its records; no line of them is longer.
-constexpr uint32_t kMaxAncestors = wire::kProcesses;
+constexpr size_t kMaxAncestors = wire::kProcesses;
+constexpr size_t kLandmarks = 64;
+
+struct Ancestor {
+  uint32_t process;
+  uint32_t generation;
+  uint32_t execs;
+};
 
 std::optional<ProcessFacts> FactsOf(SessionParts& parts, uint32_t process, uint32_t generation) {
   std::optional<ProcessFacts> facts = parts.processes->Facts(process);
@@ -22,25 +30,35 @@ std::optional<api::Identity> FindIdentity(SessionParts& parts, uint32_t process,
   if (!parts.store->diverged()) return std::nullopt;
   // Upwards to the next process whose identity is written down. An exec on the way changes what is handed down; to do
   // so twice is the same as once.
+  absl::InlinedVector<Ancestor, kLandmarks> line;
+  Ancestor at = {process, generation, 0};
+  std::optional<KnownIdentity> known;
   bool exec = false;
-  uint32_t at = process;
-  uint32_t at_generation = generation;
-  for (uint32_t i = 0; i < kMaxAncestors && at < wire::kProcesses; ++i) {
-    const std::optional<ProcessFacts> facts = FactsOf(parts, at, at_generation);
-    const std::optional<KnownIdentity> known = parts.store->FindIdentity(at, at_generation);
+  while (line.size() < kMaxAncestors && at.process < wire::kProcesses) {
+    const std::optional<ProcessFacts> facts = FactsOf(parts, at.process, at.generation);
+    known = parts.store->FindIdentity(at.process, at.generation);
     if (known.has_value()) {
-      exec = exec || (facts.has_value() && facts->execs != known->execs);
-      const api::Identity identity = exec ? known->identity.AfterExec() : known->identity;
-      const std::optional<ProcessFacts> self = FactsOf(parts, process, generation);
-      if (i > 0 && self.has_value()) parts.store->Inherit(process, generation, {identity, self->execs});
-      return identity;
+      exec = facts.has_value() && facts->execs != known->execs;
+      break;
     }
-    if (!facts.has_value() || facts->parent == 0) break;
-    exec = exec || facts->execs != 0;
-    at = facts->parent - 1;
-    at_generation = facts->parent_generation;
+    if (!facts.has_value() || parts.heirs.Has(at.process, at.generation)) break;
+    at.execs = facts->execs;
+    line.push_back(at);
+    if (facts->parent == 0) break;
+    at = {facts->parent - 1, facts->parent_generation, 0};
   }
-  return std::nullopt;
+  if (!known.has_value()) {
+    for (const Ancestor& heir : line) parts.heirs.Add(heir.process, heir.generation);
+    return std::nullopt;
+  }
+  // Downwards. Whoever asks is written down, and of a long line some more, so that others who ask need not go far.
+  for (size_t i = line.size(); i-- > 0;) {
+    exec = exec || line[i].execs != 0;
+    if (i % kLandmarks != 0) continue;
+    const api::Identity identity = exec ? known->identity.AfterExec() : known->identity;
+    parts.store->Inherit(line[i].process, line[i].generation, {identity, line[i].execs});
+  }
+  return exec ? known->identity.AfterExec() : known->identity;
 }
 
 void SettleChildren(SessionParts& parts, const api::Identity& identity, uint32_t process, uint32_t generation) {

@@ -2,8 +2,9 @@
 // those that the stack starts with.
 //
 // A fork is not told to the server. So a child's identity is written down when it is first asked for, or just before
-// its parent changes its own: its process record is there before the fork (wire::kKeepsIdentities). A child for which
-// no record was free inherits the change.
+// its parent changes its own: its process record is there before the fork (wire::kKeepsIdentities); a vfork child's
+// is before its parent goes on. One for which none was free, and one that shares memory without vfork(2) and has not
+// taken its own yet, inherit the change.
 //
 // Thread safety: the session's strand.
 #ifndef GUISE_SERVER_STACK_IDENTITIES_H_

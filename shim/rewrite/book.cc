@@ -36,7 +36,9 @@ File* FileAt(File* files, uint32_t place) {
 const BookFile* Find(const Book& book, uint64_t key) {
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
     const uint64_t at = (key + i) % wire::kBookFiles;
-    if (book.keys[at].Relaxed() == key) return FileAt(book.files, book.places[at].Acquire());
+    const uint64_t found = book.keys[at].Relaxed();
+    if (found == key) return FileAt(book.files, book.places[at].Acquire());
+    if (found == 0) break;
   }
   return nullptr;
 }
@@ -53,9 +55,19 @@ void Name(BookFile* file, uint64_t address) {
   }
 }
 
+// Whether a file may be claimed that has no entry, where there are less than `most`.
+bool HasRoom(const Book& book, uint64_t key, uint32_t most) {
+  if (book.used.Relaxed() >= most) return false;
+  for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
+    if (book.keys[(key + i) % wire::kBookFiles].Relaxed() == 0) return true;
+  }
+  return false;
+}
+
 // The file's entry in this session, a new one if need be; null: there is no room.
 BookFile* Claim(uint64_t key, uint64_t identity) {
   Book& book = Own();
+  if (Find(book, key) == nullptr && !HasRoom(book, key, wire::kBookFiles)) return nullptr;
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
     const uint64_t at = (key + i) % wire::kBookFiles;
     Cell<uint64_t>& owner = book.keys[at];
@@ -93,8 +105,17 @@ BookSite* ClaimSite(const CaughtAt& at, const BookedSite& site) {
 BookedFile Note(const struct stat& status, uint64_t program) {
   const uint64_t identity = IdentityOf(status);
   BookedFile file = {wire::BookKey(identity, program), identity, status.st_dev, status.st_ino, true};
-  const Books books = FindInBooks(file);
-  file.learns = books.learners() < wire::kBookLearners || g_chance % wire::kBookLearnsOneIn == 0;
+  Books books = FindInBooks(file);
+  const auto can_have = [&](uint32_t most) {
+    return books.session != nullptr || books.before != nullptr || HasRoom(Own(), file.key, most);
+  };
+  if (program != 0 && !can_have(wire::kBookOfPrograms)) {
+    file.key = wire::BookKey(identity, program % wire::kBookShared + 1);
+    books = FindInBooks(file);
+  }
+  // To learn without an entry would be to take signals for nothing.
+  file.learns =
+      (books.learners() < wire::kBookLearners || g_chance % wire::kBookLearnsOneIn == 0) && can_have(wire::kBookFiles);
   if (!file.learns) return file;
   // SAFETY: of this session's, which is writable.
   if (books.session != nullptr) const_cast<BookFile*>(books.session)->learners.Add(1);

@@ -170,7 +170,9 @@ void guise_clone_parent(ThreadBlock* block, int64_t result) {
   block->resume = AfterCall(block->regs.rip);
   ThreadBlock* const child = block->child;
   block->child = nullptr;
-  if (IsError(result) && !SharesMemory(block->clone_flags)) GiveBackUnborn(*block->process, block->unborn);
+  if (!SharesMemory(block->clone_flags)) {
+    LeaveUnborn(*block->process, block->unborn, result, (block->clone_flags & CLONE_NEWPID) == 0);
+  }
   // A vfork child has rewritten a site, perhaps.
   if (block->cookie == 0 && HasRewritten()) TakeGs(block);
   if (child == nullptr) return;

@@ -74,16 +74,15 @@ uint64_t Now() {
   return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// In the process's name.
-TakenRecord TakeRecord(const ProcessState& process, uint32_t parent, uint32_t parent_generation) {
-  const uint64_t now = Now();
+// In the process's name. `taken_at`: as the record's.
+TakenRecord TakeRecord(const ProcessState& process, uint64_t taken_at, uint32_t parent, uint32_t parent_generation) {
   const uint32_t groups = GroupsInUse();
   TakenRecord taken = FirstFreeProcess(process, groups, false);
   if (taken.record == kNoRecord) taken = FirstFreeProcess(process, groups, true);
   if (taken.record == kNoRecord) taken = FirstFreeProcess(process, wire::kGroups, false);
   if (taken.record == kNoRecord) return taken;
   wire::ProcessRecord& record = *ProcessAt(process, taken.record);
-  record.taken_at.StoreRelaxed(now);
+  record.taken_at.StoreRelaxed(taken_at);
   record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
   record.parent_generation.StoreRelaxed(parent_generation);
   record.execs.StoreRelaxed(0);
@@ -94,21 +93,22 @@ TakenRecord TakeRecord(const ProcessState& process, uint32_t parent, uint32_t pa
 
 TakenRecord TakeUnborn(const ProcessState& process) {
   if ((RootReply().published.flags.Relaxed() & wire::kKeepsIdentities) == 0) return kNoneTaken;
-  return TakeRecord(process, process.record, process.generation);
+  return TakeRecord(process, 0, process.record, process.generation);
 }
 
 void AdoptProcessRecord(ProcessState* process, const TakenRecord& unborn) {
-  const auto parent = static_cast<uint32_t>(process->pid);
-  const uint32_t parent_record = process->record;
+  const uint32_t parent = process->record;
   if (unborn.record != kNoRecord) {
     process->pid = static_cast<int32_t>(Native(Nr::getpid));
-    const uint64_t taken = wire::Owner(unborn.generation, parent);
     const uint64_t own = wire::Owner(unborn.generation, static_cast<uint32_t>(process->pid));
     wire::ProcessRecord& record = *ProcessAt(*process, unborn.record);
     const wire::ReplyGroup* const reply = ReplyGroupAt(*process, unborn.record / wire::kProcessesPerGroup);
     const wire::Cell<uint64_t>& reclaimed = reply->reclaimed_processes[unborn.record % wire::kProcessesPerGroup];
-    // The server may have taken it for one of a parent that has ended meanwhile.
-    if (reclaimed.Acquire() != taken && record.owner.CompareSwap(taken, own)) {
+    // In the parent's name, or in this one's. The server may have given it to others if the parent has ended meanwhile.
+    for (uint64_t taken = record.owner.Acquire(); wire::GenerationOf(taken) == unborn.generation;
+         taken = record.owner.Acquire()) {
+      if (!wire::IsHeld(taken, reclaimed.Acquire())) break;
+      if (!record.owner.CompareSwap(taken, own)) continue;
       record.taken_at.StoreRelaxed(Now());
       process->record = unborn.record;
       process->generation = unborn.generation;
@@ -116,19 +116,24 @@ void AdoptProcessRecord(ProcessState* process, const TakenRecord& unborn) {
       return;
     }
   }
-  TakeProcessRecord(process, parent_record, process->generation);
+  TakeProcessRecord(process, parent, process->generation);
 }
 
-void GiveBackUnborn(const ProcessState& process, const TakenRecord& unborn) {
+void LeaveUnborn(const ProcessState& process, const TakenRecord& unborn, int64_t child, bool is_named_so) {
   if (unborn.record == kNoRecord) return;
+  wire::Cell<uint64_t>& owner = ProcessAt(process, unborn.record)->owner;
   const uint64_t taken = wire::Owner(unborn.generation, static_cast<uint32_t>(process.pid));
-  ProcessAt(process, unborn.record)->owner.CompareSwap(taken, wire::FreeOf(taken));
+  if (IsError(child)) {
+    owner.CompareSwap(taken, wire::FreeOf(taken));
+  } else if (is_named_so) {
+    owner.CompareSwap(taken, wire::Owner(unborn.generation, static_cast<uint32_t>(child)));
+  }
 }
 
 void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_generation) {
   process->pid = static_cast<int32_t>(Native(Nr::getpid));
   process->may_have_children = false;
-  const TakenRecord taken = TakeRecord(*process, parent, parent_generation);
+  const TakenRecord taken = TakeRecord(*process, Now(), parent, parent_generation);
   process->record = taken.record;
   process->generation = taken.generation;
 }
@@ -171,7 +176,8 @@ void TakeThreadRecord(ThreadBlock* block) {
   block->record = nullptr;
   block->tid = static_cast<int32_t>(Native(Nr::gettid));
   const ProcessState& process = *block->process;
-  const uint32_t holder = process.record == kNoRecord ? 0 : process.record;
+  // Nobody's, where it has none.
+  const uint32_t holder = process.record == kNoRecord ? wire::kProcesses : process.record;
   // In the known groups first, among the records of processes that are gone second, in a new group last.
   for (uint32_t pass = 0; pass < 3; ++pass) {
     const uint32_t groups = pass < 2 ? GroupsInUse() : wire::kGroups;

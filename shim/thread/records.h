@@ -17,8 +17,9 @@ void TakeProcessRecord(ProcessState* process, uint32_t parent, uint32_t parent_g
 TakenRecord TakeUnborn(const ProcessState& process);
 // In the child, whose `process` is still its parent's: goes on with that record, if it has one.
 void AdoptProcessRecord(ProcessState* process, const TakenRecord& unborn);
-// In the parent: there is no child.
-void GiveBackUnborn(const ProcessState& process, const TakenRecord& unborn);
+// In the parent: `child` is what the fork has answered. Leaves the record in the child's name, which may have been
+// killed before it has adopted it, where the child calls itself so; or gives it back.
+void LeaveUnborn(const ProcessState& process, const TakenRecord& unborn, int64_t child, bool is_named_so);
 // Leaves it to the server, which sees the process die, when children may still inherit an identity by it.
 void GiveBackProcessRecord(ProcessState* process);
 // Says to people what the process runs.

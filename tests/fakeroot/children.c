@@ -5,7 +5,8 @@
 
 #include "tests/guests/guest.h"
 
-enum { kRounds = 50, kLines = 300, kOther = 9 };
+// More than the session has room for processes.
+enum { kRounds = 50, kLines = 300, kKilled = 8000, kOther = 9 };
 
 // The uid that a child sees which was forked as `uid`, while its parent goes on as `next`; 0 is root in both.
 static uid_t ChildSees(uid_t uid, uid_t next, int execs, char** argv) {
@@ -38,6 +39,19 @@ static void Line(void) {
   _exit((int)RawUid());
 }
 
+// A child that is killed before it has made a call leaves nothing behind.
+static void KillManyUnborn(void) {
+  for (int i = 0; i < kKilled; ++i) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    CHECK(child > 0 && kill(child, SIGKILL) == 0 && wait(NULL) == child);
+  }
+  const pid_t child = fork();
+  if (child == 0) _exit(setresuid(kOther, kOther, kOther) == 0 && RawUid() == kOther ? 0 : 1);
+  CHECK(ExitOf(child) == 0);
+  CHECK(geteuid() == 0);
+}
+
 int main(int argc, char** argv) {
   if (argc > 1) {
     const uid_t seen = geteuid();
@@ -55,5 +69,6 @@ int main(int argc, char** argv) {
     Line();
   }
   CHECK(ExitOf(first) == kOther);
+  KillManyUnborn();
   return Pass();
 }

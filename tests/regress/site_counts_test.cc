@@ -79,6 +79,19 @@ TEST_F(SiteCountsTest, SitesThatOneProgramOfManyCallsAreKnown) {
   EXPECT_LT(sites["near"].Number() - sites["known"].Number(), kRuns) << "each ls had to count first";
 }
 
+// The book has no room for as many programs as a configure script makes; what comes later is noted of all of them.
+TEST_F(SiteCountsTest, ProgramsBeyondTheBooksRoomShareWhatTheyCall) {
+  constexpr int kRuns = 300;
+  const std::string fill =
+      "cd \"$(mktemp -d)\"; n=0; while test $n -lt 240; do cp /bin/true t$n; ./t$n; n=$((n + 1)); done; rm *; ";
+  const std::string lists =
+      "cp \"$(command -v ls)\" .; s='/ / / / / / / / / / / / / / / / / / / / / /'; n=0; while test $n -lt " +
+      std::to_string(kRuns) + "; do ./ls -d $s >/dev/null; n=$((n + 1)); done; rm *; ";
+  const auto by_count = [](const Json& sites) { return sites["near"].Number() - sites["known"].Number(); };
+  const double before = by_count(Counts({}, fill));
+  EXPECT_LT(by_count(Counts({}, fill + lists)) - before, kRuns / 2) << "each ls had to count first";
+}
+
 // A session of so few processes that all of them learn, where none has run before.
 constexpr char kFewRuns[] = "for i in 1 2; do dash -c 'test -e / && test -d /'; done; ";
 constexpr char kManyRuns[] = "for i in 1 2 3 4 5 6 7 8 9 10; do dash -c 'test -e / && test -d /'; done; ";
