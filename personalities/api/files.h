@@ -16,7 +16,7 @@ namespace guise::api {
 // What a handler needs to know of a file.
 struct FileStatus {
   Inode inode;
-  Owner native;       // the owner that the host knows
+  Owner native;             // the owner that the host knows
   uint32_t mode = 0;        // type and permission bits
   uint64_t attributes = 0;  // STATX_ATTR_* of statx(2), as far as the file system tells
 };

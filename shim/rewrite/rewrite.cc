@@ -103,8 +103,7 @@ void Learn(const ThreadBlock* block, uint64_t after, uint32_t nr, uint32_t times
   TextRange range;
   BookedSite booked = {0, nr, 0};
   const uint64_t site = after - kSiteSize;
-  if (!FindText(site, sizeof(booked.text), &range) || !range.learns || range.key == 0 ||
-      !ReadGuest(&booked.text, site))
+  if (!FindText(site, sizeof(booked.text), &range) || !range.learns || range.key == 0 || !ReadGuest(&booked.text, site))
     return;
   booked.offset = range.offset + (site - range.start);
   const CaughtAt at = {range.key, range.file, site, IsAlone(block)};

@@ -56,13 +56,11 @@ TEST_P(SandboxTest, ALauncherThatIsEndedBeforeThereIsASessionLeavesNothingBehind
     kill(server, SIGSTOP);
     const std::unique_ptr<Process> launcher = Process::Start(Line(options, {"true"}));
     const std::string pid = std::to_string(launcher->pid());
+    const std::string status = std::string("/proc/").append(pid).append("/status");
+    const std::string children = std::string("/proc/").append(pid).append("/task/").append(pid).append("/children");
     // Its floor is being made once it has a child, and all signals blocked.
     const bool began = Eventually(
-        [&] {
-          return ReadFile("/proc/" + pid + "/status").find("\nSigBlk:\tf") != std::string::npos &&
-                 !ReadFile("/proc/" + pid + "/task/" + pid + "/children").empty();
-        },
-        20);
+        [&] { return ReadFile(status).find("\nSigBlk:\tf") != std::string::npos && !ReadFile(children).empty(); }, 20);
     launcher->Signal(SIGTERM);
     kill(server, SIGCONT);
     const RunResult result = launcher->Wait();
@@ -393,9 +391,9 @@ TEST_P(SandboxTest, AWorkingDirectoryWithoutANameIsNoRule) {
   for (const std::string options : {"--rw .", "--rw below", "--preset build"}) {
     Command command = Line({}, {});
     const std::string guise = command.argv[0];
-    command.argv = {"sh", "-c",
-                    "mkdir gone && cd gone && rmdir ../gone && exec '" + guise + "' run --personality sandboxed " +
-                        options + " -- echo started"};
+    std::string script = "mkdir gone && cd gone && rmdir ../gone && exec '";
+    script.append(guise).append("' run --personality sandboxed ").append(options).append(" -- echo started");
+    command.argv = {"sh", "-c", script};
     const RunResult result = RunToEnd(command);
     EXPECT_EQ(result.exit_code, 125) << options << result;
     EXPECT_EQ(result.out, "") << options;
