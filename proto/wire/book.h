@@ -51,7 +51,7 @@ inline constexpr uint32_t kBookFiles = 256;
 inline constexpr uint32_t kBookOfPrograms = 224;
 inline constexpr uint32_t kBookShared = 16;
 // A key is in one of so many places from its value modulo kBookFiles on, and behind none that is free: keys stay.
-inline constexpr uint32_t kBookProbes = 32;
+inline constexpr uint32_t kBookProbes = kBookFiles;
 
 // The keys lie apart, on one page: most libraries make no calls, and are in no book. The files stand in the order in
 // which they came, so that those of a session with few programs are on few pages.

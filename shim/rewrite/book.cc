@@ -67,11 +67,11 @@ bool HasRoom(const Book& book, uint64_t key, uint32_t most) {
 // The file's entry in this session, a new one if need be; null: there is no room.
 BookFile* Claim(uint64_t key, uint64_t identity) {
   Book& book = Own();
-  if (Find(book, key) == nullptr && !HasRoom(book, key, wire::kBookFiles)) return nullptr;
   for (uint32_t i = 0; i < wire::kBookProbes; ++i) {
     const uint64_t at = (key + i) % wire::kBookFiles;
     Cell<uint64_t>& owner = book.keys[at];
-    if (owner.Relaxed() == 0 && owner.CompareSwap(0, key)) {
+    const bool is_full = book.used.Relaxed() >= wire::kBookFiles;
+    if (!is_full && owner.Relaxed() == 0 && owner.CompareSwap(0, key)) {
       const uint32_t place = book.used.Add(1) + 1;
       BookFile* const file = FileAt(book.files, place);
       if (file == nullptr) return nullptr;
