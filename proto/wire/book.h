@@ -15,8 +15,8 @@ namespace guise::wire {
 struct BookSite {
   Cell<uint64_t> place;   // the call's offset in the file << kBookNumberBits | its syscall number; 0: free
   Cell<uint64_t> text;    // the first eight bytes there; 0: not yet known
-  Cell<uint32_t> caught;  // calls that took a signal in processes that learn, or kBookNever
-  uint32_t reserved;
+  Cell<uint32_t> caught;  // calls that took a signal in processes that learn
+  Cell<uint32_t> plan;    // BookPlan, and BookJumpAt
 };
 static_assert(sizeof(BookSite) == 24);
 
@@ -26,8 +26,18 @@ constexpr uint64_t BookOffset(uint64_t place) { return place >> kBookNumberBits;
 constexpr uint32_t BookNumber(uint64_t place) {
   return static_cast<uint32_t>(place & ((uint64_t{1} << kBookNumberBits) - 1));
 }
-// The site cannot be rewritten.
-inline constexpr uint32_t kBookNever = 0xffffffff;
+// What the site's jump can take of the text around it, beside the one instruction behind the call that a process moves
+// by itself.
+enum BookPlan : uint32_t {
+  // Request memory: a process found no way by itself.
+  kBookHard = 1u << 0,
+  // Reply memory, as the server has found it in the file: nothing leads to the second instruction behind the call, so
+  // that both may move.
+  kBookMovesTwo = 1u << 1,
+};
+// Reply memory, likewise: where a jump to the stub can stand that nobody meets, in bytes from the call; 0: nowhere.
+inline constexpr uint32_t kBookJumpShift = 8;
+constexpr uint32_t BookJumpAt(uint32_t plan) { return plan >> kBookJumpShift & 0xff; }
 // So many processes learn of a file before others believe the book, and one in so many ever after: what it says of a
 // site is how often a process that is spared nothing calls it, on average.
 inline constexpr uint32_t kBookLearners = 4;

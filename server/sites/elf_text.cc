@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/book.h"
 #include "server/launch/errno_status.h"
+#include "server/sites/site_plan.h"
 
 namespace guise::server {
 namespace {
@@ -24,6 +25,9 @@ constexpr uint32_t kMostFunctions = 1u << 20;
 // Of a function in front of a site: more is no C library's.
 constexpr uint64_t kMostDecoded = 64 << 10;
 constexpr uint64_t kMostDecodedInAll = 1 << 20;
+// Of text, for what leads somewhere.
+constexpr uint64_t kMostSearched = 32 << 20;
+constexpr uint64_t kMostSearchedInAll = 64 << 20;
 constexpr size_t kLongestInstruction = ZYDIS_MAX_INSTRUCTION_LENGTH;
 
 uint64_t IdentityOf(const struct stat& status) {
@@ -109,13 +113,17 @@ std::optional<uint64_t> ElfText::OffsetOf(uint64_t address) const {
   return std::nullopt;
 }
 
-std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
+// Of the last function that begins at `address` or before.
+std::optional<size_t> ElfText::EntryBefore(uint64_t address) const {
   const auto relative = static_cast<int64_t>(address - header_);
-  auto after = std::upper_bound(functions_.begin(), functions_.end(), relative,
-                                [](int64_t wanted, const Entry& entry) { return wanted < entry.start; });
+  const auto after = std::upper_bound(functions_.begin(), functions_.end(), relative,
+                                      [](int64_t wanted, const Entry& entry) { return wanted < entry.start; });
   if (after == functions_.begin()) return std::nullopt;
-  const Entry& entry = *--after;
-  const uint64_t start = header_ + static_cast<uint64_t>(int64_t{entry.start});
+  return static_cast<size_t>(after - functions_.begin()) - 1;
+}
+
+std::optional<ElfText::Function> ElfText::FunctionOf(const Entry& entry) const {
+  const uint64_t start = StartOf(entry);
   const uint64_t description = header_ + static_cast<uint64_t>(int64_t{entry.description});
   // An FDE whose addresses are encoded as pc-relative sdata4, as compilers do it, says where it begins once more.
   struct Fde {
@@ -126,41 +134,90 @@ std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
   const std::optional<uint64_t> at = OffsetOf(description);
   if (!at.has_value() || !Read(*at, &fde, sizeof(fde)) || fde.cie == 0) return std::nullopt;
   if (description + offsetof(Fde, start) + static_cast<uint64_t>(int64_t{fde.start}) != start) return std::nullopt;
-  if (address - start >= fde.size) return std::nullopt;
   return Function{start, fde.size};
 }
 
-bool ElfText::HasSyscall(uint64_t offset, uint64_t text) {
+std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
+  const std::optional<size_t> entry = EntryBefore(address);
+  if (!entry.has_value()) return std::nullopt;
+  const std::optional<Function> function = FunctionOf(functions_[*entry]);
+  return function.has_value() && address - function->start < function->size ? function : std::nullopt;
+}
+
+std::optional<uint32_t> ElfText::PlanOf(uint64_t offset, uint64_t text) {
   const auto segment = std::find_if(segments_.begin(), segments_.end(), [&](const Segment& one) {
     return one.executable && offset - one.offset < one.size;
   });
-  if (segment == segments_.end()) return false;
+  if (segment == segments_.end()) return std::nullopt;
   const uint64_t site = segment->address + (offset - segment->offset);
   const std::optional<Function> function = FunctionAt(site);
-  if (!function.has_value() || site - function->start > kMostDecoded) return false;
+  if (!function.has_value() || site - function->start > kMostDecoded) return std::nullopt;
   const uint64_t before = site - function->start;
-  decoded_ += before;
-  if (decoded_ > kMostDecodedInAll) return false;
+  if (before > offset - segment->offset || function->size - before < kCallSize) return std::nullopt;
+  const bool whole = function->size <= kMostDecoded;
+  const uint64_t size = whole ? function->size : before + kCallSize;
+  decoded_ += size;
+  if (decoded_ > kMostDecodedInAll) return std::nullopt;
   // What follows the function is of no interest, but must be there for `text`.
-  std::vector<uint8_t> code(before + sizeof(text));
-  if (before > offset - segment->offset || !Read(offset - before, code.data(), code.size())) return false;
+  std::vector<uint8_t> code(std::max<uint64_t>(size, before + sizeof(text)));
+  if (!Read(offset - before, code.data(), code.size())) return std::nullopt;
   uint64_t there;
   memcpy(&there, code.data() + before, sizeof(there));
   constexpr uint64_t kSyscall = 0x050f;
-  if (there != text || (there & 0xffff) != kSyscall || function->size - before < 2) return false;
+  if (there != text || (there & 0xffff) != kSyscall) return std::nullopt;
 
   ZydisDecoder decoder;
   ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
   uint64_t at = 0;
   while (at < before) {
     ZydisDecodedInstruction instruction;
-    const size_t size = std::min<size_t>(kLongestInstruction, code.size() - at);
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data() + at, size, &instruction))) {
-      return false;
+    const size_t most = std::min<size_t>(kLongestInstruction, code.size() - at);
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data() + at, most, &instruction))) {
+      return std::nullopt;
     }
     at += instruction.length;
   }
-  return at == before;
+  if (at != before) return std::nullopt;
+  return whole ? Plan(*function, absl::MakeConstSpan(code.data(), size), site) : 0;
+}
+
+uint32_t ElfText::Plan(const Function& function, absl::Span<const uint8_t> code, uint64_t site) {
+  const FoundInFunction found = LookAround({code, site - function.start});
+  const uint64_t jump_at = found.jump_at != 0 ? found.jump_at : JumpBetweenFunctions(site);
+  auto plan = static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
+  if (found.second != 0 && NothingLeadsTo(function.start + found.second)) plan |= wire::kBookMovesTwo;
+  return plan;
+}
+
+// Behind the site's function, or one of the next; from the site. 0: nowhere.
+uint64_t ElfText::JumpBetweenFunctions(uint64_t site) const {
+  const uint64_t farthest = site + kCallSize + kFarthestJump;
+  const std::optional<size_t> entry = EntryBefore(site);
+  for (size_t i = entry.value_or(functions_.size()); i + 1 < functions_.size(); ++i) {
+    const std::optional<Function> function = FunctionOf(functions_[i]);
+    const uint64_t next = StartOf(functions_[i + 1]);
+    if (!function.has_value() || function->start > farthest) break;
+    const uint64_t end = function->start + function->size;
+    constexpr uint64_t kMostPadding = 64;
+    if (end < site || end > farthest || end >= next || next - end > kMostPadding) continue;
+    std::vector<uint8_t> gap(next - end);
+    const std::optional<uint64_t> offset = OffsetOf(end);
+    if (!offset.has_value() || !Read(*offset, gap.data(), gap.size())) break;
+    const uint64_t place = end + JumpInGap(gap);
+    if (place < next && place <= farthest) return place - site;
+  }
+  return 0;
+}
+
+bool ElfText::NothingLeadsTo(uint64_t address) {
+  for (const Segment& segment : segments_) {
+    if (!segment.executable) continue;
+    searched_ += segment.size;
+    if (segment.size > kMostSearched || searched_ > kMostSearchedInAll) return false;
+    std::vector<uint8_t> text(segment.size);
+    if (!Read(segment.offset, text.data(), text.size()) || MayLeadTo(text, segment.address, address)) return false;
+  }
+  return true;
 }
 
 }  // namespace guise::server

@@ -1,4 +1,5 @@
-// ElfText: a program or library as the server itself reads it, to say which of its bytes are syscall instructions.
+// ElfText: a program or library as the server itself reads it, to say which of its bytes are syscall instructions, and
+// what of the text around them can take a jump.
 //
 // Who says so otherwise are guests. The file may be anything, and may change while it is read: each word is checked.
 #ifndef GUISE_SERVER_SITES_ELF_TEXT_H_
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/reactor/owned_fd.h"
 
 namespace guise::server {
@@ -26,10 +28,10 @@ class ElfText {
   uint64_t device() const { return device_; }
   uint64_t inode() const { return inode_; }
 
-  // Whether the function that the byte at `offset` of the file lies in, decoded from its beginning, has a syscall
-  // instruction there, and the eight bytes from there on are `text`. False, too, when so much has been decoded that
-  // somebody wants to keep the server busy.
-  bool HasSyscall(uint64_t offset, uint64_t text);
+  // If the function that the byte at `offset` of the file lies in, decoded from its beginning, has a syscall
+  // instruction there, and the eight bytes from there on are `text`: its wire::BookPlan. nullopt, too, when so much has
+  // been decoded that somebody wants to keep the server busy.
+  std::optional<uint32_t> PlanOf(uint64_t offset, uint64_t text);
 
  private:
   struct Segment {
@@ -40,21 +42,29 @@ class ElfText {
     uint64_t start, size;  // start: an address
   };
 
+  // By start: .eh_frame_hdr's table, relative to its own address.
+  struct Entry {
+    int32_t start, description;
+  };
+
   explicit ElfText(OwnedFd fd) : fd_(std::move(fd)) {}
   bool ReadHeaders();
   bool ReadFunctions(uint64_t header);
+  std::optional<size_t> EntryBefore(uint64_t address) const;
+  std::optional<Function> FunctionOf(const Entry& entry) const;
   std::optional<Function> FunctionAt(uint64_t address) const;
+  uint64_t StartOf(const Entry& entry) const { return header_ + static_cast<uint64_t>(int64_t{entry.start}); }
+  uint32_t Plan(const Function& function, absl::Span<const uint8_t> code, uint64_t site);
+  uint64_t JumpBetweenFunctions(uint64_t site) const;
+  bool NothingLeadsTo(uint64_t address);
   bool Read(uint64_t offset, void* to, size_t size) const;
   std::optional<uint64_t> OffsetOf(uint64_t address) const;
 
   OwnedFd fd_;
   uint64_t device_ = 0, inode_ = 0;
   uint64_t decoded_ = 0;  // bytes
+  uint64_t searched_ = 0;
   std::vector<Segment> segments_;
-  // By start: .eh_frame_hdr's table, relative to its own address.
-  struct Entry {
-    int32_t start, description;
-  };
   std::vector<Entry> functions_;
   uint64_t header_ = 0;  // the table's address
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,7 +28,7 @@ Proof Prover::Prove(sites::File& file) {
   auto* const all = file.mutable_sites();
   auto known = files_.find(file.identity());
   const auto is_proven = [&](const sites::Site& site) {
-    return HasRoom(site) && known != files_.end() && known->second.sites.count({site.offset(), site.text()}) != 0;
+    return HasRoom(site) && known != files_.end() && known->second.plans.count({site.offset(), site.text()}) != 0;
   };
   if (!std::all_of(all->begin(), all->end(), is_proven)) {
     absl::StatusOr<ElfText> text = ElfText::Open(file.path(), file.identity());
@@ -44,13 +45,16 @@ Proof Prover::Prove(sites::File& file) {
     known->second.device = text->device();
     known->second.inode = text->inode();
     for (const sites::Site& site : *all) {
-      if (HasRoom(site) && !is_proven(site) && text->HasSyscall(site.offset(), site.text())) {
-        if (known->second.sites.insert({site.offset(), site.text()}).second) ++sites_;
-      }
+      if (!HasRoom(site) || is_proven(site)) continue;
+      const std::optional<uint32_t> plan = text->PlanOf(site.offset(), site.text());
+      if (!plan.has_value()) continue;
+      known->second.plans[{site.offset(), site.text()}] = *plan;
+      ++sites_;
     }
   }
   all->erase(std::remove_if(all->begin(), all->end(), std::not_fn(is_proven)), all->end());
   if (all->empty()) return Proof::kNone;
+  for (sites::Site& site : *all) site.set_plan(known->second.plans.at({site.offset(), site.text()}));
   file.set_device(known->second.device);
   file.set_inode(known->second.inode);
   return Proof::kSome;

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "server/sites/sites.pb.h"
@@ -19,14 +18,14 @@ enum class Proof { kSome, kNone, kLater };
 // Thread safety: none.
 class Prover {
  public:
-  // Leaves the sites that are in the file, and says which file it is. kLater: it cannot be read now, and they are left
-  // as they are.
+  // Leaves the sites that are in the file, each with its plan, and says which file it is. kLater: it cannot be read
+  // now, and they are left as they are.
   Proof Prove(sites::File& file);
 
  private:
   struct Proven {
     uint64_t device = 0, inode = 0;
-    std::set<std::pair<uint64_t, uint64_t>> sites;  // offset, text
+    std::map<std::pair<uint64_t, uint64_t>, uint32_t> plans;  // by offset and text
   };
   std::map<uint64_t, Proven> files_;  // by identity
   size_t sites_ = 0;                  // of all

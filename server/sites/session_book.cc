@@ -48,12 +48,12 @@ std::vector<sites::File> LearnedIn(const SharedMemory& request) {
     for (const BookSite& entry : told.sites) {
       const uint64_t call = entry.place.Relaxed();
       if (call == 0) break;
-      const uint32_t caught = entry.caught.Relaxed();
       sites::Site* const site = file.add_sites();
       site->set_offset(wire::BookOffset(call));
       site->set_nr(wire::BookNumber(call));
       site->set_text(entry.text.Relaxed());
-      site->set_caught(caught == wire::kBookNever ? kStruckOut : caught * file.learners() / all);
+      site->set_caught(entry.caught.Relaxed() * file.learners() / all);
+      site->set_hard((entry.plan.Relaxed() & wire::kBookHard) != 0);
     }
     learned.push_back(std::move(file));
   }
@@ -74,10 +74,10 @@ void WriteKnown(const SharedMemory& reply, const sites::File& file) {
   uint32_t used = 0;
   for (const sites::Site& site : file.sites()) {
     if (used == wire::kBookSites) break;
-    if (site.caught() == kStruckOut) continue;
     BookSite& entry = known.sites[used++];
     entry.text.StoreRelaxed(site.text());
-    entry.caught.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(site.caught(), wire::kBookNever - 1)));
+    entry.caught.StoreRelaxed(static_cast<uint32_t>(std::min<uint64_t>(site.caught(), UINT32_MAX)));
+    entry.plan.StoreRelaxed(site.plan());
     entry.place.StoreRelaxed(wire::BookPlace(site.offset(), site.nr()));
   }
   known.device.StoreRelaxed(file.device());

@@ -10,8 +10,7 @@
 namespace guise::server {
 
 // What guests say that they have learned: names, which may be empty, numbers and counts are as hostile as all that they
-// write, but within bounds. Sites that could not be rewritten have kStruckOut calls.
-inline constexpr uint64_t kStruckOut = UINT64_MAX;
+// write, but within bounds.
 std::vector<sites::File> LearnedIn(const SharedMemory& request);
 
 // Writes what is known of one more file into the session's reply memory, while guests run, if there is room.

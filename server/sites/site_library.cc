@@ -25,6 +25,9 @@ bool IsSame(const sites::Site& a, const sites::Site& b) {
   return a.offset() == b.offset() && a.nr() == b.nr() && a.text() == b.text();
 }
 
+// Whether nobody can rewrite a site.
+bool IsHopeless(bool hard, const sites::Site& proven) { return hard && proven.plan() == 0; }
+
 // Adds a site, if need be in the place of the one that takes fewest signals.
 void AddSite(sites::File& file, const sites::Site& site) {
   auto* const all = file.mutable_sites();
@@ -46,11 +49,8 @@ void AddCounts(sites::File& file, const sites::File& learned) {
   for (const sites::Site& site : learned.sites()) {
     const auto at = std::find_if(all->begin(), all->end(), [&](const sites::Site& one) { return IsSame(one, site); });
     if (at == all->end()) continue;
-    if (site.caught() == kStruckOut) {
-      all->erase(at);
-    } else {
-      at->set_caught(at->caught() + site.caught());
-    }
+    at->set_caught(at->caught() + site.caught());
+    if (IsHopeless(site.hard(), *at)) all->erase(at);
   }
 }
 
@@ -190,14 +190,19 @@ bool SiteLibrary::Merge(const sites::File& learned) {
   auto* const claimed = fresh.mutable_sites();
   claimed->erase(std::remove_if(claimed->begin(), claimed->end(),
                                 [&](const sites::Site& site) {
-                                  if (site.caught() == kStruckOut) return true;
                                   if (!is_known) return false;
                                   const auto& known = found->second.file.sites();
                                   return std::any_of(known.begin(), known.end(),
                                                      [&](const sites::Site& other) { return IsSame(site, other); });
                                 }),
                  claimed->end());
-  const bool proven = !claimed->empty() && prover_.Prove(fresh) == Proof::kSome;
+  bool proven = !claimed->empty() && prover_.Prove(fresh) == Proof::kSome;
+  if (proven) {
+    claimed->erase(std::remove_if(claimed->begin(), claimed->end(),
+                                  [](const sites::Site& site) { return IsHopeless(site.hard(), site); }),
+                   claimed->end());
+    proven = !claimed->empty();
+  }
   if (!is_known) {
     if (!proven) return false;
     fresh.set_used(absl::ToUnixNanos(absl::Now()));

@@ -35,7 +35,13 @@ extern "C" [[gnu::noinline]] long FalseSite() {
   asm volatile(".globl false_site\nmov $0x050f, %%eax\n.set false_site, . - 4" : "=a"(result));
   return result;
 }
-extern "C" const char true_site[], false_site[];
+// And one around which nothing can take a jump.
+extern "C" [[gnu::noinline]] long LoneSite() {
+  long result = 39;
+  asm volatile(".globl lone_site\nlone_site: syscall\n.fill 200, 1, 0x90" : "+a"(result) : : "rcx", "r11", "memory");
+  return result;
+}
+extern "C" const char true_site[], false_site[], lone_site[];
 
 namespace guise::server {
 namespace {
@@ -107,11 +113,11 @@ TEST_F(SitesTest, ASyscallInstructionIsOneWhereItsFunctionSaysSo) {
   const Place site = PlaceOf(true_site);
   absl::StatusOr<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
   ASSERT_TRUE(text.ok()) << text.status();
-  EXPECT_TRUE(text->HasSyscall(site.offset, site.text));
-  EXPECT_FALSE(text->HasSyscall(site.offset, site.text ^ (uint64_t{1} << 63)));
-  EXPECT_FALSE(text->HasSyscall(site.offset + 1, site.text));
+  EXPECT_TRUE(text->PlanOf(site.offset, site.text).has_value());
+  EXPECT_FALSE(text->PlanOf(site.offset, site.text ^ (uint64_t{1} << 63)).has_value());
+  EXPECT_FALSE(text->PlanOf(site.offset + 1, site.text).has_value());
   for (const uint64_t offset : {uint64_t{0}, uint64_t{1} << 40, UINT64_MAX, UINT64_MAX - 8}) {
-    EXPECT_FALSE(text->HasSyscall(offset, site.text)) << offset;
+    EXPECT_FALSE(text->PlanOf(offset, site.text).has_value()) << offset;
   }
 }
 
@@ -120,7 +126,7 @@ TEST_F(SitesTest, TheSameBytesWithinAnInstructionAreNone) {
   ASSERT_EQ(site.text & 0xffff, 0x050fu) << "the bytes of a syscall instruction";
   absl::StatusOr<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
   ASSERT_TRUE(text.ok()) << text.status();
-  EXPECT_FALSE(text->HasSyscall(site.offset, site.text));
+  EXPECT_FALSE(text->PlanOf(site.offset, site.text).has_value());
   EXPECT_EQ(FalseSite(), 0x050f);
   EXPECT_EQ(TrueSite(), getpid());
 }
@@ -156,8 +162,8 @@ TEST_F(SitesTest, AnyFileMayBeAskedOf) {
     absl::StatusOr<ElfText> text = ElfText::Open(path, IdentityOf(path));
     if (!text.ok()) continue;
     ++opened;
-    text->HasSyscall(site.offset, site.text);
-    text->HasSyscall(random() % (2 * sound.size()), random());
+    text->PlanOf(site.offset, site.text);
+    text->PlanOf(random() % (2 * sound.size()), random());
   }
   EXPECT_GT(opened, 50) << "most of a file does not matter to what is asked";
 }
@@ -436,8 +442,18 @@ TEST_F(SiteLibraryTest, WhatIsForgedOnDiskIsNotGivenToAnybody) {
 
 TEST_F(SiteLibraryTest, ASiteThatCannotBeRewrittenIsForgotten) {
   SiteLibrary library("");
-  LearnTrueSite(library, 8, 80);
-  LearnTrueSite(library, 1, wire::kBookNever);
+  EXPECT_EQ(LoneSite(), getpid());
+  const auto learn = [&](uint32_t plan) {
+    FakeSession told;
+    wire::BookFile& file = told.Claim(identity_, site_.path, 8);
+    FakeSession::Add(file, 0, PlaceOf(lone_site), 80);
+    file.sites[0].plan.StoreRelaxed(plan);
+    library.Learn(told.memories());
+    library.Settle();
+  };
+  learn(0);
+  learn(wire::kBookHard);
+  learn(wire::kBookHard | wire::kBookMovesTwo | 0xff << wire::kBookJumpShift);
   const FakeSession session;
   library.Fill(session.memories());
   library.Settle();

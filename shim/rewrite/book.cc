@@ -152,13 +152,10 @@ Books FindInBooks(const BookedFile& file) {
 
 void AddToBook(const CaughtAt& at, const BookedSite& site, uint32_t times) {
   BookSite* const entry = ClaimSite(at, site);
-  constexpr uint32_t kMost = wire::kBookNever >> 1;
-  if (entry != nullptr && entry->caught.Relaxed() < kMost) entry->caught.Add(times);
-}
-
-void StrikeOut(const CaughtAt& at, const BookedSite& site) {
-  BookSite* const entry = ClaimSite(at, site);
-  if (entry != nullptr) entry->caught.StoreRelaxed(wire::kBookNever);
+  if (entry == nullptr) return;
+  constexpr uint32_t kMost = 1u << 31;
+  if (entry->caught.Relaxed() < kMost) entry->caught.Add(times);
+  if (site.plan != 0) entry->plan.StoreRelaxed(wire::kBookHard);
 }
 
 }  // namespace guise::shim

@@ -40,6 +40,7 @@ struct BookedSite {
   uint32_t nr;
   uint64_t text;        // its first eight bytes
   uint32_t caught = 0;  // in two processes, on average; of ForBookedSites
+  uint32_t plan = 0;    // wire::BookPlan; what the server has found in files is its alone
 };
 // Where a site was caught.
 struct CaughtAt {
@@ -48,10 +49,8 @@ struct CaughtAt {
   uint64_t address;  //
   bool alone;        // the process has one thread: only then the file's name is asked for
 };
-// The site has been caught, `times` more.
+// The site has been caught, `times` more; with kBookHard in its plan it could not be rewritten.
 void AddToBook(const CaughtAt& at, const BookedSite& site, uint32_t times);
-// The site cannot be rewritten: it is not tried again.
-void StrikeOut(const CaughtAt& at, const BookedSite& site);
 
 // What is known of a file; null: nothing.
 struct Books {
@@ -69,8 +68,8 @@ constexpr uint32_t InTwo(uint32_t caught, uint64_t learners) {
   return static_cast<uint32_t>((2 * uint64_t{caught} + learners / 2) / learners);
 }
 
-// Calls `visit` with each site of the file in [start, end); twice, with a part of its calls, if both books know it. One
-// that has been struck out comes first, with kBookNever calls. Nothing of it is to be believed.
+// Calls `visit` with each site of the file in [start, end); twice, with a part of its calls, if both books know it.
+// Nothing of it is to be believed.
 template <typename Visit>
 void ForBookedSites(const BookedFile& file, uint64_t start, uint64_t end, Visit visit) {
   const Books books = FindInBooks(file);
@@ -81,11 +80,11 @@ void ForBookedSites(const BookedFile& file, uint64_t start, uint64_t end, Visit 
     for (const wire::BookSite& site : book->sites) {
       const uint64_t place = site.place.Relaxed();
       if (place == 0) break;
-      const uint32_t caught = site.caught.Relaxed();
       const uint64_t offset = wire::BookOffset(place);
       if (offset < start || offset >= end) continue;
-      visit(BookedSite{offset, wire::BookNumber(place), site.text.Relaxed(),
-                       caught == wire::kBookNever ? caught : InTwo(caught, learners)});
+      const uint32_t plan = site.plan.Relaxed();
+      visit(BookedSite{offset, wire::BookNumber(place), site.text.Relaxed(), InTwo(site.caught.Relaxed(), learners),
+                       book == books.session ? plan & wire::kBookHard : plan & ~uint32_t{wire::kBookHard}});
     }
   }
 }

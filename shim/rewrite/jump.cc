@@ -33,7 +33,26 @@ struct ShortJump {
 };
 ShortJump JumpThere(const StubHead* head) { return {{kShortJump, static_cast<uint8_t>(head->jump_at - kSiteSize)}}; }
 
+struct Span {
+  uint64_t start, end;
+};
+bool Meet(const Span& a, const Span& b) { return a.start < b.end && b.start < a.end; }
+// The site with what moves, and the jump; the same span if it stands there.
+Span AtSite(const StubHead* head) {
+  if (head->jump_at != 0) return {SiteOf(head), head->after};
+  return {SiteOf(head), EndOf(head)};
+}
+Span OfJump(const StubHead* head) {
+  const uint64_t jump = SiteOf(head) + head->jump_at;
+  return {jump, jump + kJumpSize};
+}
+
 }  // namespace
+
+bool TakeTheSame(const StubHead* one, const StubHead* other) {
+  return Meet(AtSite(one), AtSite(other)) || Meet(AtSite(one), OfJump(other)) || Meet(OfJump(one), AtSite(other)) ||
+         Meet(OfJump(one), OfJump(other));
+}
 
 bool Synchronize() { return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0)); }
 bool CanSynchronize() {

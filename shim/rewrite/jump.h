@@ -26,6 +26,9 @@ inline uint64_t EndOf(const StubHead* head) {
   return body_end > jump_end ? body_end : jump_end;
 }
 
+// Whether the jumps of two sites, with what they displace, take the same bytes of the text.
+bool TakeTheSame(const StubHead* one, const StubHead* other);
+
 // Every thread of the process has executed a serializing instruction since. ABI: membarrier(2).
 bool Synchronize();
 // Makes ready for it: soon done while the process has one thread.

@@ -28,8 +28,8 @@ constexpr uint32_t kStubCost = 1;
 constexpr uint32_t kPageCost = 2;
 constexpr uint32_t kCost = 16;
 
-bool IsNever(uint32_t caught) { return caught == wire::kBookNever; }
-bool Pays(uint32_t caught) { return caught > kStubCost && !IsNever(caught); }
+// Not one that others could not rewrite, and the server knows no way either.
+bool Pays(const BookedSite& site) { return site.caught > kStubCost && site.plan != wire::kBookHard; }
 
 uint64_t Size(const TextRange& range) { return range.end - range.start; }
 uint64_t SiteIn(const TextRange& range, const BookedSite& booked) {
@@ -47,8 +47,18 @@ void MakeStubs(KnownSites* sites, const TextRange& range) {
   TextWriter writer(true);
   for (auto& [booked, head] : *sites) {
     if (!IsAsBooked(range, booked)) continue;
-    head = MakeStub(writer, SiteIn(range, booked) + kSiteSize, booked.nr, true).head;
+    head = MakeStub(writer, {SiteIn(range, booked) + kSiteSize, booked.nr, booked.plan}, true).head;
   }
+}
+
+// Whether one in front of it has taken of its text: two may do with the same place for a jump, and an entry that is
+// forged may lie within another's text.
+bool MeetsEarlier(KnownSites& sites, const KnownSites::Site& site) {
+  for (const auto& earlier : sites) {
+    if (&earlier == &site) return false;
+    if (earlier.head != nullptr && TakeTheSame(earlier.head, site.head)) return true;
+  }
+  return false;
 }
 
 void WriteJump(const StubHead* head) {
@@ -80,8 +90,8 @@ void KnownSites::Add(const BookedSite& booked) {
   uint32_t at = count_;
   while (at > 0 && sites_[at - 1].booked.offset > booked.offset) --at;
   if (at > 0 && sites_[at - 1].booked.offset == booked.offset) {
-    uint32_t& caught = sites_[at - 1].booked.caught;
-    caught = IsNever(caught) || IsNever(booked.caught) ? wire::kBookNever : caught + booked.caught;
+    sites_[at - 1].booked.caught += booked.caught;
+    sites_[at - 1].booked.plan |= booked.plan;
     return;
   }
   if (count_ == kMost) return;
@@ -97,13 +107,12 @@ bool KnownSites::KeepWorthwhile() {
     uint32_t caught = 0;
     uint32_t next = first;
     for (; next < count_ && sites_[next].booked.offset / kPage == sites_[first].booked.offset / kPage; ++next) {
-      const uint32_t of_site = sites_[next].booked.caught;
-      if (Pays(of_site)) caught += of_site - kStubCost;
+      if (Pays(sites_[next].booked)) caught += sites_[next].booked.caught - kStubCost;
     }
     if (caught > kPageCost) {
       spared += caught - kPageCost;
       for (uint32_t i = first; i < next; ++i) {
-        if (Pays(sites_[i].booked.caught)) sites_[kept++] = sites_[i];
+        if (Pays(sites_[i].booked)) sites_[kept++] = sites_[i];
       }
     }
     first = next;
@@ -117,15 +126,13 @@ void RewriteOpen(KnownSites* sites, const TextRange& range, int32_t fd) {
     const Patcher patcher(Patcher::Patience::kNone);
     if (patcher.holds()) MakeStubs(sites, range);
     const bool sealed = patcher.holds() && SealAreas();
-    uint64_t end = 0;
-    for (const auto& known : *sites) {
+    for (auto& known : *sites) {
       if (known.head == nullptr) continue;
-      // An entry that is forged may lie within another's text.
-      if (sealed && SiteOf(known.head) >= end) {
+      if (sealed && !MeetsEarlier(*sites, known)) {
         WriteJump(known.head);
-        end = EndOf(known.head);
       } else {
         ForgetTwoPages(known.head);
+        known.head = nullptr;
       }
     }
   }

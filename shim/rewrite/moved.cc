@@ -1,5 +1,7 @@
 #include "shim/rewrite/moved.h"
 
+#include "shim/memory.h"
+
 namespace guise::shim {
 namespace {
 
@@ -33,6 +35,7 @@ Form FormOf(uint8_t opcode) {
     case 0x8a:
     case 0x8b:  // mov
     case 0x8d:  // lea
+    case 0xf7:  // not, neg; the others of the group have operands, or fault
       return Form::kModRm;
     case 0x80:
     case 0x83:
@@ -74,6 +77,8 @@ bool IsReserved(uint8_t opcode, uint8_t modrm) {
       return n == 6;
     case 0x8d:
       return modrm >= 0xc0;  // lea of a register
+    case 0xf7:
+      return n != 2 && n != 3;
     default:
       return false;
   }
@@ -91,6 +96,20 @@ size_t ModRmSize(const uint8_t* code, size_t size) {
   const bool no_base = sib && mod == 0 && (code[1] & 7) == 5;
   const size_t displacement = mod == 1 ? 1 : mod == 2 || no_base ? 4 : 0;
   return 1 + (sib ? 1 : 0) + displacement;
+}
+
+// mov between two registers, which does the same when it is done twice.
+bool IsMoveOfRegisters(const uint8_t* code, size_t size) {
+  if (size < 2 || (code[0] != 0x89 && code[0] != 0x8b) || code[1] < 0xc0) return false;
+  return (code[1] >> 3 & 7) != (code[1] & 7);
+}
+
+// Of instructions that MovableSize() knows.
+bool NamesMemory(const uint8_t* code) {
+  const uint8_t* at = code;
+  if ((*at & 0xf0) == 0x40) ++at;
+  const Form form = FormOf(*at);
+  return form != Form::kImm8 && form != Form::kImm32 && at[1] < 0xc0;
 }
 
 // What assemblers fill up with: prefixes for operand size and %cs in front of a nop with operand.
@@ -129,6 +148,27 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
   if (form == Form::kModRmImm8 || form == Form::kImm8) at += 1;
   if (form == Form::kModRmImm32 || form == Form::kImm32) at += 4;
   return at <= size && at >= least ? at : 0;
+}
+
+size_t TwoMovableSize(const uint8_t* code, size_t size) {
+  constexpr size_t kFirst = 2;
+  if (!IsMoveOfRegisters(code, size) || NopSize(code + kFirst, size - kFirst) != 0) return 0;
+  const size_t second = MovableSize(code + kFirst, size - kFirst, 1);
+  return second == 0 || NamesMemory(code + kFirst) ? 0 : kFirst + second;
+}
+
+bool TakesJump(const uint8_t* text, size_t size, size_t at) {
+  constexpr size_t kJumpSize = 5;
+  constexpr uint8_t kLongNop[] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
+  constexpr size_t kOperand = sizeof(kLongNop) - kJumpSize;
+  if (at + kJumpSize > size) return false;
+  if (at >= kOperand && memcmp(text + at - kOperand, kLongNop, sizeof(kLongNop)) == 0) return true;
+  for (size_t end = at; end < at + kJumpSize;) {
+    const size_t nop = NopSize(text + end, size - end);
+    if (nop == 0) return false;
+    end += nop;
+  }
+  return true;
 }
 
 size_t JumpInNop(const uint8_t* code, size_t size) {

@@ -13,6 +13,14 @@ namespace guise::shim {
 // decoder's.
 size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 
+// The same of the two instructions at `code`, together: the first moves a register to another, so that it may be done
+// twice, and the second names no memory, so that it does not fault.
+size_t TwoMovableSize(const uint8_t* code, size_t size);
+
+// Whether a jump of five bytes at text[at] takes the place of nops alone, or of the operand of a long one, which stays
+// one. False, too, if another jump has it already.
+bool TakesJump(const uint8_t* text, size_t size, size_t at);
+
 // Where a jump of five bytes fits that nobody meets: in the operand of a long nop behind a return, which `code` begins
 // with. The nop stays one, whatever its operand. The offset from `code`; 0: there is none.
 size_t JumpInNop(const uint8_t* code, size_t size);

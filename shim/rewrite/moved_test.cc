@@ -109,6 +109,32 @@ TEST(MovedTest, ANopWithAJumpInItIsANop) {
   }
 }
 
+TEST(MovedTest, TwoMoveWhereTheFirstMayBeDoneTwice) {
+  const auto two = [](const std::vector<uint8_t>& code) { return TwoMovableSize(code.data(), code.size()); };
+  EXPECT_EQ(two({0x89, 0xc2, 0xf7, 0xda}), 4u) << "mov %eax,%edx; neg %edx";
+  EXPECT_EQ(two({0x89, 0xc2, 0x3d, 0x00, 0xf0, 0xff, 0xff}), 7u) << "cmp";
+  EXPECT_EQ(two({0x8b, 0xd0, 0x48, 0x89, 0xd8}), 5u);
+  EXPECT_EQ(two({0x89, 0xc0, 0xf7, 0xda}), 0u) << "mov %eax,%eax clears the upper half";
+  EXPECT_EQ(two({0xf7, 0xda, 0x89, 0xc2}), 0u) << "neg";
+  EXPECT_EQ(two({0x89, 0x02, 0xf7, 0xda}), 0u) << "a store";
+  EXPECT_EQ(two({0x89, 0xc2, 0x89, 0x10}), 0u) << "one behind it, which may fault";
+  EXPECT_EQ(two({0x89, 0xc2, 0xf7, 0xf9}), 0u) << "idiv";
+  EXPECT_EQ(two({0x89, 0xc2, 0xc3, 0x90}), 0u) << "ret";
+  EXPECT_EQ(two({0x89, 0xc2}), 0u) << "cut off";
+}
+
+TEST(MovedTest, AJumpTakesTheRoomOfNopsAlone) {
+  const std::vector<uint8_t> nop = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
+  EXPECT_TRUE(TakesJump(nop.data(), nop.size(), 0));
+  EXPECT_TRUE(TakesJump(nop.data(), nop.size(), 3)) << "its operand";
+  for (const size_t at : {1, 2, 4}) EXPECT_FALSE(TakesJump(nop.data(), nop.size(), at)) << at;
+  const std::vector<uint8_t> two = {0x0f, 0x1f, 0x40, 0, 0x0f, 0x1f, 0x40, 0, 0xc3};
+  EXPECT_TRUE(TakesJump(two.data(), two.size(), 0));
+  EXPECT_FALSE(TakesJump(two.data(), two.size(), 4)) << "four bytes and a return";
+  const std::vector<uint8_t> taken = {0x0f, 0x1f, 0x84, 0xe9, 1, 2, 3, 4};
+  EXPECT_FALSE(TakesJump(taken.data(), taken.size(), 3));
+}
+
 // Whatever the bytes, an answer is the full decoder's.
 TEST(MovedTest, AgreesWithAFullDecoder) {
   const Decoder decoder;

@@ -64,7 +64,7 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
     // Another thread has just finished, or its process has forked away in the middle.
     return WriteJump(writer, old, alone) ? kDone : Never(SiteKept::kHost);
   }
-  const MadeStub made = MakeStub(writer, after, nr, alone);
+  const MadeStub made = MakeStub(writer, {after, nr, 0}, alone);
   if (made.head == nullptr) return Never(made.why);
   if (!SealAreas()) {
     ForgetTwoPages(made.head);
@@ -99,15 +99,14 @@ SiteCalls& CountOf(ThreadBlock* block, uint64_t after) {
 }
 
 // Tells the session's book of the site, for the processes that map its text later.
-void Learn(const ThreadBlock* block, uint64_t after, uint32_t nr, uint32_t times, bool never) {
+void Learn(const ThreadBlock* block, uint64_t after, uint32_t nr, uint32_t times, uint32_t plan = 0) {
   TextRange range;
-  BookedSite booked = {0, nr, 0};
+  BookedSite booked = {.offset = 0, .nr = nr, .text = 0, .plan = plan};
   const uint64_t site = after - kSiteSize;
   if (!FindText(site, sizeof(booked.text), &range) || !range.learns || range.key == 0 || !ReadGuest(&booked.text, site))
     return;
   booked.offset = range.offset + (site - range.start);
-  const CaughtAt at = {range.key, range.file, site, IsAlone(block)};
-  never ? StrikeOut(at, booked) : AddToBook(at, booked, times);
+  AddToBook({range.key, range.file, site, IsAlone(block)}, booked, times);
 }
 
 }  // namespace
@@ -121,17 +120,21 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   if (!MayRewrite(block)) return;
   const uint32_t wanted = RootReply().published.rewrite_after.Relaxed();
   uint8_t& count = CountOf(block, after).count;
-  if (count == kNever) return;
+  const auto nr = static_cast<uint32_t>(call.nr);
+  const bool movable = IsRewritable(nr);
+  if (count == kNever) {
+    // The server may know a way, and wants to know whether it pays.
+    if (movable) Learn(block, after, nr, 1);
+    return;
+  }
   ++count;
   // With other threads a rewriting costs barriers that interrupt all of them.
   constexpr uint32_t kDearer = 2;
   uint32_t threshold = wanted == 1 || IsAlone(block) ? wanted : wanted * kDearer;
   if (threshold > kMostCalls) threshold = kMostCalls;
-  const auto nr = static_cast<uint32_t>(call.nr);
-  const bool movable = IsRewritable(nr);
   // A rewriting is worth some signals.
   constexpr uint32_t kRewriting = 4;
-  if (movable) Learn(block, after, nr, count < threshold ? 1 : 1 + kRewriting, false);
+  if (movable) Learn(block, after, nr, count < threshold ? 1 : 1 + kRewriting);
   if (count < threshold) return;
   if (block->cookie == 0) TakeGs(block);
   Verdict verdict = Never(movable ? SiteKept::kHost : SiteKept::kNumber);
@@ -147,7 +150,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
       count = kNever;
       RootRequest().root.sites.kept[static_cast<uint32_t>(verdict.why)].Add(1);
       // With threads more is left as it is than the text is the reason for.
-      if (movable && IsOfText(verdict.why) && IsAlone(block)) Learn(block, after, nr, 0, true);
+      if (movable && IsOfText(verdict.why) && IsAlone(block)) Learn(block, after, nr, 0, wire::kBookHard);
       break;
   }
 }

@@ -61,6 +61,33 @@ Cell<const StubHead*>* FreeStraddler() {
 
 MadeStub None(SiteKept why) { return {nullptr, why}; }
 
+// A place for the jump apart from its site.
+struct Apart {
+  uint8_t jump_at = 0;  // as in StubHead
+  uint8_t under_jump[kJumpSize];
+};
+
+// The one that is `at` bytes behind the site's beginning, if there are nops. Two bytes are not one write: with other
+// threads such a site stays.
+Apart FindApart(uint64_t site, size_t at) {
+  constexpr size_t kNearest = kSiteSize + 1;
+  constexpr size_t kFarthest = kSiteSize + INT8_MAX;
+  // Of the nop, if that is one whose operand takes the jump.
+  constexpr size_t kInFront = 3;
+  Apart apart;
+  uint8_t text[kInFront + kLongestInstruction] = {};
+  if (at < kNearest || at > kFarthest) return apart;
+  const bool straddles = site / kPage != (site + at + kJumpSize - 1) / kPage;
+  if (straddles && FreeStraddler() == nullptr) return apart;
+  if (!IsText(site, at + kJumpSize)) return apart;
+  const uint64_t start = site + at - kInFront;
+  const size_t size = IsText(start, sizeof(text)) ? sizeof(text) : kInFront + kJumpSize;
+  if (!ReadGuest(text, start, size) || !TakesJump(text, size, kInFront)) return apart;
+  apart.jump_at = static_cast<uint8_t>(at);
+  memcpy(apart.under_jump, text + kInFront, kJumpSize);
+  return apart;
+}
+
 }  // namespace
 
 bool IsRewritable(uint32_t nr) {
@@ -69,7 +96,8 @@ bool IsRewritable(uint32_t nr) {
   return nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
 }
 
-MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
+MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
+  const auto [after, nr, known] = wanted;
   const uint64_t site = after - kSiteSize;
   // What lies on two pages may lose one of them.
   uint8_t text[kSiteSize + kLongestInstruction + kJumpSize] = {};
@@ -79,10 +107,16 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
   if (size < kJumpSize) return None(SiteKept::kPageEnd);
   if (!may_straddle && !IsText(site, size)) return None(SiteKept::kText);
   if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
-  const size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
-  // Two bytes are not one write; with other threads such a site stays.
-  const size_t in_nop = body_size == 0 && alone ? JumpInNop(text + kSiteSize, size - kSiteSize) : 0;
-  const size_t jump_at = in_nop == 0 ? 0 : kSiteSize + in_nop;
+  size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
+  Apart apart;
+  if (body_size == 0 && alone) {
+    const size_t in_nop = JumpInNop(text + kSiteSize, size - kSiteSize);
+    apart = FindApart(site, in_nop == 0 ? wire::BookJumpAt(known) : kSiteSize + in_nop);
+    if (apart.jump_at == 0 && (known & wire::kBookMovesTwo) != 0) {
+      body_size = TwoMovableSize(text + kSiteSize, size - kSiteSize);
+    }
+  }
+  const uint8_t jump_at = apart.jump_at;
   const uint64_t entry_stub = StubFor(after);
   if (body_size == 0 && jump_at == 0) return None(SiteKept::kNextInstruction);
   if (entry_stub == 0) return None(SiteKept::kRoom);
@@ -100,8 +134,8 @@ MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone) {
                    .far_call = far ? entry_stub : 0,
                    .body = text + kSiteSize,
                    .body_size = body_size,
-                   .jump_at = static_cast<uint8_t>(jump_at),
-                   .under_jump = jump_at == 0 ? nullptr : text + jump_at};
+                   .jump_at = jump_at,
+                   .under_jump = jump_at == 0 ? nullptr : apart.under_jump};
   uint8_t code[kMaxStub];
   const size_t stub_size = AssembleStub(plan, code);
   const uint64_t head = TakePlace(site + jump_at, jump_at == 0 ? JumpPlace::kSite : JumpPlace::kApart, stub_size);

@@ -17,9 +17,14 @@ struct MadeStub {
   const StubHead* head;  // null: none
   wire::SiteKept why;    // there is none
 };
-// For the site of which `after` is behind, and the call that it makes. Nothing leads there yet. REQUIRES: the caller
-// is the process's patcher; IsRewritable(nr).
-MadeStub MakeStub(TextWriter& writer, uint64_t after, uint32_t nr, bool alone);
+// A site, and the call that it makes.
+struct SiteToRewrite {
+  uint64_t after;  // behind it
+  uint32_t nr;
+  uint32_t plan;  // wire::BookPlan; not 0: nobody has executed the text yet
+};
+// Nothing leads to the stub yet. REQUIRES: the caller is the process's patcher; IsRewritable(nr).
+MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone);
 
 // Whether the site's text that a jump takes, or the instruction that moves, lies on two pages: a change of one of them
 // takes the jump away first. A few sites of a process may be so; while it has one thread.

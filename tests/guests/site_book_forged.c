@@ -10,7 +10,7 @@ struct Site {
   uint64_t place;
   uint64_t text;
   uint32_t caught;
-  uint32_t reserved;
+  uint32_t plan;
 };
 struct File {
   uint64_t identity;

@@ -1,0 +1,42 @@
+// How the text around a call site can take a jump that needs more than the two bytes of the call, where the one
+// instruction behind it cannot move.
+#ifndef GUISE_SERVER_SITES_SITE_PLAN_H_
+#define GUISE_SERVER_SITES_SITE_PLAN_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/types/span.h"
+
+namespace guise::server {
+
+// A call in a function.
+struct SiteInFunction {
+  absl::Span<const uint8_t> function;  // all of it
+  size_t site;                         // of the syscall instruction in it, which a decoder meets
+};
+
+// A jump on two bytes, the site's, leads so far from its end.
+inline constexpr size_t kFarthestJump = 127;
+inline constexpr size_t kCallSize = 2;
+inline constexpr size_t kJumpSize = 5;
+
+struct FoundInFunction {
+  // Two instructions behind the call might move if nothing leads to the second: where that is in the function; 0: no.
+  size_t second = 0;
+  // A place for a jump, in the operand of a long nop that is never come to: from the site; 0: there is none.
+  size_t jump_at = 0;
+};
+// What the function itself tells. That nothing in it leads to `second` is so; of the rest of the text it says nothing.
+FoundInFunction LookAround(const SiteInFunction& site);
+
+// Where in `gap`, bytes between two functions, a jump takes the place of nops alone; its size: nowhere.
+size_t JumpInGap(absl::Span<const uint8_t> gap);
+
+// Whether a direct branch may lead from somewhere in `text`, which begins at the address `start`, to `target`: some
+// bytes read as one, whether or not they are an instruction.
+bool MayLeadTo(absl::Span<const uint8_t> text, uint64_t start, uint64_t target);
+
+}  // namespace guise::server
+
+#endif  // GUISE_SERVER_SITES_SITE_PLAN_H_

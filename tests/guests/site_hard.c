@@ -1,0 +1,155 @@
+// Calls behind which no single instruction can make room for a jump: two short ones; one that names its own address;
+// one that the shim's decoder does not know. Whatever their sites look like, each is called and comes back as natively,
+// and a signal between any two instructions finds it at one of its own. A session that is told of them by the server
+// rewrites them (tests/regress).
+#include <sys/time.h>
+#include <ucontext.h>
+
+#include "tests/guests/guest.h"
+
+enum { kUses = 300, kTrapFlag = 0x100 };
+
+// Each makes getppid(2).
+extern const char hard_gap[], hard_gap_end[];    // a jump has room in the padding between two functions
+extern const char hard_nop[], hard_nop_end[];    // in a long nop that is never come to
+extern const char hard_pair[], hard_pair_end[];  // both short instructions can move
+extern const char hard_pair_again[];             // and where they may not, for something leads to the second
+extern const char hard_twice[];                  // two calls that want the same room
+
+const long hard_word = 1;
+
+__asm__(
+    ".text\n"
+    ".p2align 4\n"
+    "hard_gap:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %eax\n"
+    "  syscall\n"
+    "  mov hard_word(%rip), %rdx\n"
+    "  lea -1(%rax,%rdx), %rax\n"
+    "  ret\n"
+    "hard_gap_end:\n"
+    "  .cfi_endproc\n"
+    ".p2align 4\n"
+    "hard_twice:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %eax\n"
+    "  syscall\n"
+    "  mov hard_word(%rip), %rdx\n"
+    "  lea -1(%rax,%rdx), %r8\n"
+    "  mov $110, %eax\n"
+    "  syscall\n"
+    "  mov hard_word(%rip), %rdx\n"
+    "  lea -1(%rax,%rdx), %rax\n"
+    "  cmp %r8, %rax\n"
+    "  je 1f\n"
+    "  xor %eax, %eax\n"
+    "1:ret\n"
+    "  .cfi_endproc\n"
+    ".p2align 5\n"
+    "hard_nop:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %eax\n"
+    "  syscall\n"
+    "  cltq\n"
+    "  ret\n"
+    "  .byte 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n"
+    "  ret\n"
+    "hard_nop_end:\n"
+    "  .cfi_endproc\n"
+    ".p2align 4\n"
+    "hard_pair:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %eax\n"
+    "  syscall\n"
+    "  mov %eax, %edx\n"
+    "  neg %edx\n"
+    "  mov %edx, %eax\n"
+    "  neg %eax\n"
+    "  ret\n"
+    "hard_pair_end:\n"
+    "  .fill 160, 1, 0xcc\n"
+    "  .cfi_endproc\n"
+    ".p2align 4\n"
+    "hard_pair_again:\n"
+    "  .cfi_startproc\n"
+    "  mov $-7, %edx\n"
+    "  test %edi, %edi\n"
+    "  jnz 1f\n"
+    "  mov $110, %eax\n"
+    "  syscall\n"
+    "  mov %eax, %edx\n"
+    "1:neg %edx\n"
+    "  mov %edx, %eax\n"
+    "  neg %eax\n"
+    "  ret\n"
+    "  .fill 160, 1, 0xcc\n"
+    "  .cfi_endproc\n");
+
+static long parent;
+static volatile int traps, strange, ticks;
+static const char *start, *end;
+
+static void OnTrap(int signal, siginfo_t* info, void* context) {
+  (void)signal;
+  (void)info;
+  static const unsigned char kInstructions[][7] = {{0, 5, 7, 14, 19}, {0, 5, 7, 9}, {0, 5, 7, 9, 11, 13, 15}};
+  const char* const rip = (const char*)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+  if (rip < start || rip >= end) return;
+  ++traps;
+  const int kind = start == hard_gap ? 0 : start == hard_nop ? 1 : 2;
+  int known = 0;
+  for (int i = 0; i < 7; ++i) known |= rip - start == kInstructions[kind][i];
+  strange |= !known;
+}
+
+static void OnTick(int signal) {
+  (void)signal;
+  ++ticks;
+}
+
+static long CallAt(const char* code, long argument) { return ((long (*)(long))(uintptr_t)code)(argument); }
+
+static long Stepped(const char* code) {
+  long result;
+  __asm__ volatile(
+      "sub $128, %%rsp\n"
+      "pushf; orq %2, (%%rsp); popf\n"
+      "call *%1\n"
+      "pushf; andq %3, (%%rsp); popf\n"
+      "add $128, %%rsp\n"
+      : "=&a"(result)
+      : "r"(code), "i"(kTrapFlag), "i"(~kTrapFlag)
+      : "rcx", "rdx", "r11", "memory", "cc");
+  return result;
+}
+
+static void Use(const char* first, const char* last) {
+  start = first;
+  end = last;
+  for (int i = 0; i < kUses; ++i) CHECK(CallAt(start, 0) == parent);
+  traps = 0;
+  for (int i = 0; i < 3; ++i) CHECK(Stepped(start) == parent);
+  CHECK(traps >= 3 * 3 && !strange);
+}
+
+int main(void) {
+  parent = getppid();
+  const struct sigaction trap = {.sa_sigaction = OnTrap, .sa_flags = SA_SIGINFO};
+  const struct sigaction tick = {.sa_handler = OnTick, .sa_flags = SA_RESTART};
+  CHECK(sigaction(SIGTRAP, &trap, NULL) == 0 && sigaction(SIGALRM, &tick, NULL) == 0);
+  Use(hard_gap, hard_gap_end);
+  Use(hard_nop, hard_nop_end);
+  Use(hard_pair, hard_pair_end);
+  // Signals wherever they come.
+  const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+  CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+  for (int i = 0; i < kUses || ticks < 20; ++i) {
+    CHECK(CallAt(hard_gap, 0) == parent && CallAt(hard_nop, 0) == parent && CallAt(hard_pair, 0) == parent);
+    if (i >= kUses) continue;
+    CHECK(CallAt(hard_twice, 0) == parent);
+    CHECK(CallAt(hard_pair_again, 0) == parent && (int)CallAt(hard_pair_again, 1) == -7);
+  }
+  CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+  return Pass();
+}
