@@ -139,6 +139,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
   FilterGaps gaps = GapsOfLandlock();
   // A Landlock domain of its own would keep its signals from those who are there already.
   gaps.signals |= confinement.joins_;
+  gaps.set_ids = geteuid() == 0;
   confinement.filter_ = MadeSandboxFilter(gaps);
   if (confinement.joins_) {
     absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Of(guest);

@@ -70,6 +70,7 @@ absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy
   gaps.lengths = !LandlockKeepsLengths();
   gaps.namespaces = true;
   gaps.network = policy.network() != v1::NETWORK_HOST;
+  gaps.set_ids = geteuid() == 0;
   restriction.filter_ = MadeSandboxFilter(gaps);
   return restriction;
 }

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <iterator>
@@ -67,7 +68,7 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
   const auto refuse_command = [&](Nr nr, uint64_t command) {
     filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, command)});
   };
-  for (const uint64_t command : {TIOCSTI, TIOCLINUX}) refuse_command(Nr::ioctl, command);
+  for (const uint64_t command : {TIOCSTI, TIOCLINUX, TIOCSETD, TIOCEXCL}) refuse_command(Nr::ioctl, command);
   for (const uint64_t command : kFileAttributes) refuse_command(Nr::ioctl, command);
   filter.Rule(kNotHere, Nr::file_setattr);
   // Who opens the file for writing would wait for the caller.
@@ -96,6 +97,19 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
       filter.Rule(kDenied, Nr::open, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kSeen, mode | O_TRUNC)});
       filter.Rule(kDenied, Nr::openat, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, kSeen, mode | O_TRUNC)});
     }
+  }
+  if (gaps.set_ids) {
+    for (const uint64_t bit : {S_ISUID, S_ISGID}) {
+      const auto has_bit = [bit](unsigned argument) { return SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, bit, bit); };
+      for (const Nr nr : {Nr::chmod, Nr::fchmod, Nr::creat, Nr::mknod}) filter.Rule(kRefuse, nr, {has_bit(1)});
+      for (const Nr nr : {Nr::fchmodat, Nr::fchmodat2, Nr::mknodat}) filter.Rule(kRefuse, nr, {has_bit(2)});
+      // ABI: __O_TMPFILE; else the mode means nothing.
+      for (const uint64_t makes : {O_CREAT, O_TMPFILE & ~O_DIRECTORY}) {
+        filter.Rule(kRefuse, Nr::open, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, makes, makes), has_bit(2)});
+        filter.Rule(kRefuse, Nr::openat, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, makes, makes), has_bit(3)});
+      }
+    }
+    if (!gaps.lengths) filter.Rule(kNotHere, Nr::openat2);
   }
   constexpr uint32_t kNoFamily = SCMP_ACT_ERRNO(EAFNOSUPPORT);
   constexpr int kMostFamilies = 64;

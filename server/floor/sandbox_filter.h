@@ -23,22 +23,26 @@ struct FilterGaps {
   bool namespaces = false;
   // Those are refused, too.
   bool network = false;
+  // The caller's user is somebody outside whose privileges others lack, root: no file gets a set-user-ID or
+  // set-group-ID bit, by which it would lend them out there. openat2 is refused, whose mode a filter does not see.
+  bool set_ids = false;
 };
 // Each combination of gaps has a number.
-inline constexpr unsigned kFilterKinds = 16;
+inline constexpr unsigned kFilterKinds = 32;
 constexpr unsigned KindOf(const FilterGaps& gaps) {
-  return (gaps.signals ? 1 : 0) | (gaps.lengths ? 2 : 0) | (gaps.namespaces ? 4 : 0) | (gaps.network ? 8 : 0);
+  return (gaps.signals ? 1 : 0) | (gaps.lengths ? 2 : 0) | (gaps.namespaces ? 4 : 0) | (gaps.network ? 8 : 0) |
+         (gaps.set_ids ? 16 : 0);
 }
 constexpr FilterGaps GapsOf(unsigned kind) {
-  return {(kind & 1) != 0, (kind & 2) != 0, (kind & 4) != 0, (kind & 8) != 0};
+  return {(kind & 1) != 0, (kind & 2) != 0, (kind & 4) != 0, (kind & 8) != 0, (kind & 16) != 0};
 }
 
 // Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf,
 // io_uring,
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
-// TIOCLINUX) or sets attributes of files beside mode and times; leases; socket families but unix, IPv4, IPv6 and
-// netlink's routes; calls of other architectures. RESOURCE_EXHAUSTED, INTERNAL.
-// Other calls by the caller's process group, of which the launcher is one, always are.
+// TIOCLINUX), takes a terminal from them (TIOCSETD, TIOCEXCL) or sets attributes of files beside mode and times;
+// leases; socket families but unix, IPv4, IPv6 and netlink's routes; calls of other architectures. RESOURCE_EXHAUSTED,
+// INTERNAL. Other calls by the caller's process group, of which the launcher is one, always are.
 absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps);
 
 }  // namespace guise::server
