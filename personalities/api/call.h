@@ -121,9 +121,12 @@ class Call {
   const Identity& Credentials() { return port_->Credentials(); }
   // Who guests are shown as the owner of a file that natively is `native`'s.
   Owner ShownOwner(const Inode& inode, Owner native) { return port_->ShownOwner(inode, native); }
+  // The device node that guests are shown in the place of a file; nullopt: it is what it natively is.
+  std::optional<Device> ShownDevice(const Inode& inode) { return port_->ShownDevice(inode); }
   // Takes effect, with all other commits of the call, when the call returns without an error; a call that fails changes
   // nothing. When there is no space left for it, the call fails with ENOSPC.
   void Commit(const SetOwner& change) { port_->Commit(change); }
+  void Commit(const SetDevice& change) { port_->Commit(change); }
   void Commit(const SetIdentity& change) { port_->Commit(change); }
 
   // --- For the port.
@@ -147,38 +150,38 @@ class [[nodiscard]] RunAwait {
   Call native_;
 };
 
-// A handler's last word: its result is what `layer` and those beneath it answer to `call`.
+// A handler's last word: its result is what `level` and those beneath it answer to `call`.
 struct Tail {
   Call call;
-  uint32_t layer;
+  uint32_t level;
 };
 
 // Awaited: the answer of the layer beneath. `call` must live until then.
 class [[nodiscard]] BelowAwait {
  public:
-  BelowAwait(const Call& call, uint32_t layer) : call_(&call), layer_(layer) {}
+  BelowAwait(const Call& call, uint32_t level) : call_(&call), level_(level) {}
   bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) const { call_->port().Below(*call_, layer_, waiter); }
+  void await_suspend(std::coroutine_handle<> waiter) const { call_->port().Below(*call_, level_, waiter); }
   SysResult await_resume() const noexcept { return call_->port().TakeResult(); }
 
  private:
   const Call* call_;
-  uint32_t layer_;
+  uint32_t level_;
 };
 
 // The layers beneath a handler's own; the lowest is the host, which does the call natively on the guest's thread.
 class Below {
  public:
-  explicit Below(uint32_t layer) : layer_(layer) {}
+  explicit Below(uint32_t level) : level_(level) {}
 
   // co_await below(call): what they answer.
-  BelowAwait operator()(const Call& call) const { return {call, layer_}; }
+  BelowAwait operator()(const Call& call) const { return {call, level_}; }
   // co_return below.Tail(call): what they answer is the handler's result. Where the host answers, the call ends with
   // one round trip. With commits or copy-outs pending it takes two, so that they follow the result.
-  api::Tail Tail(const Call& call) const { return {call, layer_}; }
+  api::Tail Tail(const Call& call) const { return {call, level_}; }
 
  private:
-  uint32_t layer_;
+  uint32_t level_;
 };
 
 // --- Implementation.

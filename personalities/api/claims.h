@@ -7,7 +7,10 @@
 //     claims.Serve<Nr::fchownat, &Fakeroot::ChownAt>(*this);
 //     claims.Fold<Nr::open, Nr::openat, Put(AT_FDCWD), From(0), From(1), From(2)>();
 //     claims.Deny<Nr::acct>(EPERM);
+//     claims.Attempt<Nr::openat, &Fakeroot::WithPower>(*this);
 //   }
+//
+// A layer claims a call once, and may attempt it besides.
 //
 // What the syscall table forbids does not compile: a claim on a call that is the caller's own (Trait::CallerOnly), an
 // Overlay of a call that tells no status of a file, a Fold with arguments that neither call has.
@@ -38,6 +41,8 @@ enum class ClaimVerb : uint8_t {
   kOverlay,   // native, then the published overlay, in the shim
   kGuard,     // a function may veto or rewrite the call, which then goes to the layer beneath
   kServe,     // a coroutine answers
+  kAttempt,   // what else this layer and those beneath say, in the shim if that is there; a coroutine answers what is
+              // refused with EPERM or EACCES
 };
 
 // What a guard says.
@@ -93,7 +98,7 @@ struct Claim {
   bool until_diverged = false;  // kConstant, while no process has changed its identity; `handler` from then on
   int64_t value = 0;            // kConstant: the result; kDeny: the errno, positive
   Folding folding;              // kFold
-  Handler handler = nullptr;    // kServe; kFold: of calls whose arguments do not differ
+  Handler handler = nullptr;    // kServe, kAttempt; kFold: of calls whose arguments do not differ
   Guard guard = nullptr;        // kGuard
 };
 
@@ -221,6 +226,13 @@ class Claims {
   template <Nr kNr, auto kHandler, typename P>
   requires Claimable<kNr>
   void Serve(const P&) { Add(ClaimVerb::kServe, kNr).handler = &internal::CallHandler<kHandler, P>; }
+
+  // Beside another claim on the call, or none: `kHandler` is asked when the kernel has refused it (EPERM, EACCES). The
+  // call is made again then, by whoever is beneath: it has had no effect. Also asked of calls that were not made yet.
+  // kHandler: as Serve's.
+  template <Nr kNr, auto kHandler, typename P>
+  requires Claimable<kNr>
+  void Attempt(const P&) { Add(ClaimVerb::kAttempt, kNr).handler = &internal::CallHandler<kHandler, P>; }
 
   // --- Of the session as a whole.
 

@@ -32,6 +32,19 @@ struct SetOwner {
   std::optional<uint32_t> gid;
 };
 
+// What a device node is.
+struct Device {
+  uint32_t type = 0;  // S_IFCHR or S_IFBLK
+  uint32_t major = 0;
+  uint32_t minor = 0;
+};
+
+// Guests are shown this device node from now on, with the file's own permissions.
+struct SetDevice {
+  Inode inode;
+  Device device;
+};
+
 // The calling process has these credentials from now on.
 struct SetIdentity {
   Identity identity;

@@ -5,6 +5,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -59,8 +60,9 @@ class Port {
 
   // Does the call on the guest's thread, then continues `waiter`, which takes the result.
   virtual void Run(const Call& native, std::coroutine_handle<> waiter) = 0;
-  // Asks layer `layer` and those beneath it, then continues `waiter`, which takes the result.
-  virtual void Below(const Call& call, uint32_t layer, std::coroutine_handle<> waiter) = 0;
+  // Asks `level` (a layer, or the part of one beneath its attempts) and those beneath it, then continues `waiter`,
+  // which takes the result.
+  virtual void Below(const Call& call, uint32_t level, std::coroutine_handle<> waiter) = 0;
   SysResult TakeResult() const { return result_; }
 
   // The copy of what the guest's argument `origin` points to; data() == nullptr: none.
@@ -75,7 +77,9 @@ class Port {
 
   virtual const Identity& Credentials() = 0;
   virtual Owner ShownOwner(const Inode& inode, Owner native) = 0;
+  virtual std::optional<Device> ShownDevice(const Inode& inode) = 0;
   virtual void Commit(const SetOwner& change) = 0;
+  virtual void Commit(const SetDevice& change) = 0;
   virtual void Commit(const SetIdentity& change) = 0;
 
  protected:

@@ -41,6 +41,10 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.Serve<Nr::lchown, &Fakeroot::Lchown>(*this);
   claims.Serve<Nr::fchown, &Fakeroot::Fchown>(*this);
   claims.Serve<Nr::fchownat, &Fakeroot::Fchownat>(*this);
+
+  ClaimPower(claims);
+  claims.Attempt<Nr::mknod, &Fakeroot::Mknod>(*this);
+  claims.Attempt<Nr::mknodat, &Fakeroot::Mknodat>(*this);
 }
 
 }  // namespace guise::personalities

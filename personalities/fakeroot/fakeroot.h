@@ -1,8 +1,10 @@
-// fakeroot: a consistent illusion of root. Ids and owners; modes, devices, xattrs and capabilities are still the
-// host's.
+// fakeroot: a consistent illusion of root. Ids, owners, power over modes and device nodes; xattrs and other
+// capabilities are still the host's.
 //
 //   credentials.cc  get*id and set*id, on credentials that the session keeps for each process
 //   ownership.cc    the chown family, into owners that the session keeps for each file
+//   power.cc        what the kernel refuses for want of permission bits, made with them lent
+//   devices.cc      mknod of device nodes, which the session keeps for each file
 //   fakeroot.cc     the map: which call is whose
 //
 // The stat family is an overlay: native, with the kept owners laid over; files of the session's owner are shown as
@@ -45,6 +47,18 @@ class Fakeroot final : public api::Personality {
   api::SysTask Lchown(api::Call& call, api::Below below) const;
   api::SysTask Fchown(api::Call& call, api::Below below) const;
   api::SysTask Fchownat(api::Call& call, api::Below below) const;
+
+  // power.cc
+  void ClaimPower(api::Claims& claims) const;
+  template <api::Nr... kNrs>
+  void AttemptAll(api::Claims& claims) const {
+    (claims.Attempt<kNrs, &Fakeroot::WithPower>(*this), ...);
+  }
+  api::SysTask WithPower(api::Call& call, api::Below below) const;
+
+  // devices.cc
+  api::SysTask Mknod(api::Call& call, api::Below below) const;
+  api::SysTask Mknodat(api::Call& call, api::Below below) const;
 };
 
 }  // namespace guise::personalities

@@ -1,4 +1,4 @@
-// Inode overlays: a published hash table from (device, inode, birth time) to the owner, group, mode and device number
+// Inode overlays: a published hash table from (device, inode, birth time) to the owner, group, type and device number
 // that guests are shown. A `stat` under an overlay is one native statx and a look-up here.
 //
 // A table of 2^log2 entries, log2 >= 3 so that entries lie aligned, at `offset` in reply memory, a multiple of 8: first
@@ -32,7 +32,7 @@ struct InodeKey {
 enum OverlayField : uint32_t {
   kOverlayUid = 1u << 0,
   kOverlayGid = 1u << 1,
-  kOverlayMode = 1u << 2,  // type and permission bits
+  kOverlayType = 1u << 2,
   kOverlayRdev = 1u << 3,
 };
 
@@ -40,7 +40,7 @@ struct OverlayValue {
   uint32_t fields;  // OverlayField
   uint32_t uid;
   uint32_t gid;
-  uint32_t mode;
+  uint32_t type;  // of the file: the S_IFMT bits of its mode, inode(7)
   uint32_t rdev;  // EncodeDev
 };
 
@@ -53,7 +53,7 @@ struct OverlayEntry {
   Cell<uint32_t> fields;
   Cell<uint32_t> uid;
   Cell<uint32_t> gid;
-  Cell<uint32_t> mode;
+  Cell<uint32_t> type;
   Cell<uint32_t> rdev;
 };
 static_assert(sizeof(OverlayEntry) == 48);
@@ -104,7 +104,7 @@ inline InodeKey KeyOf(const OverlayEntry& entry) {
   return {entry.ino.Relaxed(), entry.birth_seconds.Relaxed(), entry.birth_nanoseconds.Relaxed(), entry.dev.Relaxed()};
 }
 inline OverlayValue ValueOf(const OverlayEntry& entry) {
-  return {entry.fields.Relaxed(), entry.uid.Relaxed(), entry.gid.Relaxed(), entry.mode.Relaxed(), entry.rdev.Relaxed()};
+  return {entry.fields.Relaxed(), entry.uid.Relaxed(), entry.gid.Relaxed(), entry.type.Relaxed(), entry.rdev.Relaxed()};
 }
 
 // Writes place `index` of the table. REQUIRES: the only writer; the place is free or holds this inode number.
@@ -122,7 +122,7 @@ inline void WriteOverlay(Cell<uint8_t>* tags, uint32_t log2, uint64_t index, con
   entry.fields.StoreRelaxed(value.fields);
   entry.uid.StoreRelaxed(value.uid);
   entry.gid.StoreRelaxed(value.gid);
-  entry.mode.StoreRelaxed(value.mode);
+  entry.type.StoreRelaxed(value.type);
   entry.rdev.StoreRelaxed(value.rdev);
   entry.sequence.Release(odd + 1);
   tags[index].Release(Tag(key));

@@ -49,7 +49,7 @@ InodeKey Key(uint64_t ino) { return {ino, 1'700'000'000, 5, EncodeDev(8, 1)}; }
 OverlayValue Owned(uint32_t uid, uint32_t gid) { return {kOverlayUid | kOverlayGid, uid, gid, 0, 0}; }
 
 bool operator==(const OverlayValue& a, const OverlayValue& b) {
-  return std::tie(a.fields, a.uid, a.gid, a.mode, a.rdev) == std::tie(b.fields, b.uid, b.gid, b.mode, b.rdev);
+  return std::tie(a.fields, a.uid, a.gid, a.type, a.rdev) == std::tie(b.fields, b.uid, b.gid, b.type, b.rdev);
 }
 
 TEST(EncodeDevTest, IsTheKernelsForSmallAndLargeNumbers) {
@@ -188,7 +188,7 @@ TEST(OverlayTest, ReadersOfAWriterAtWorkSeeWholeEntries) {
   constexpr uint32_t kKeys = 48;
   Table table(6);
   const auto whole = [](uint32_t n) {
-    return OverlayValue{kOverlayUid | kOverlayGid | kOverlayMode | kOverlayRdev, n, n * 3, n * 5, n * 7};
+    return OverlayValue{kOverlayUid | kOverlayGid | kOverlayType | kOverlayRdev, n, n * 3, n * 5, n * 7};
   };
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> hits[2] = {};

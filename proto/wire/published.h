@@ -148,7 +148,8 @@ enum class ActionVerb : uint8_t {
   kConstant = 1,  // result: value
   kDeny = 2,      // result: value, a -errno
   kFold = 3,      // do nr with arguments from `from` natively
-  kOverlay = 4,   // do it natively, then lay what is published over the result: owners and modes, or the kernel's look
+  kOverlay = 4,   // do it natively, then lay what is published over the result: owners and types, or the kernel's look
+  kAttempt = 5,   // do it natively; with `asks`
 };
 
 // 128 of them in the action table; 0 is kNone.
@@ -159,7 +160,9 @@ struct Action {
   Cell<uint32_t> nr;      // kFold: the new number
   // kFold: two arguments whose low 32 bits must differ, else the server answers; the same twice: none must.
   Cell<uint8_t> differ[2];
-  uint16_t reserved;
+  // kFold, kOverlay, kAttempt: 1: what the kernel refuses (EPERM, EACCES) the server answers.
+  Cell<uint8_t> asks;
+  uint8_t reserved;
   union {
     Cell<int64_t> value;         // kConstant, kDeny
     Cell<int32_t> constants[4];  // kFold, sign-extended

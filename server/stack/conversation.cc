@@ -77,7 +77,7 @@ class Conversation::Impl final : public api::Port {
 
   // api::Port
   void Run(const Call& native, std::coroutine_handle<> waiter) override { host_.emplace(Wanted{native, waiter}); }
-  void Below(const Call& call, uint32_t layer, std::coroutine_handle<> waiter) override { Enter(call, layer, waiter); }
+  void Below(const Call& call, uint32_t level, std::coroutine_handle<> waiter) override { Enter(call, level, waiter); }
   std::string_view CopyOf(uint8_t origin) const override;
   uint32_t PutOutbound(std::string_view bytes) override;
   uint32_t ReserveInbound(size_t bytes) override;
@@ -86,7 +86,9 @@ class Conversation::Impl final : public api::Port {
   void CopyOutOnFailure() override { copies_out_on_failure_ = true; }
   const api::Identity& Credentials() override;
   api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
+  std::optional<api::Device> ShownDevice(const api::Inode& inode) override;
   void Commit(const api::SetOwner& change) override;
+  void Commit(const api::SetDevice& change) override;
   void Commit(const api::SetIdentity& change) override;
 
  private:
@@ -102,7 +104,7 @@ class Conversation::Impl final : public api::Port {
 
   Answer Drive();
   void Settle();
-  void Enter(Call call, uint32_t layer, std::coroutine_handle<> waiter);
+  void Enter(Call call, uint32_t level, std::coroutine_handle<> waiter);
   void Start(const Epoch::Row& row, const Call& call, std::coroutine_handle<> waiter);
   void Deliver(SysResult result, std::coroutine_handle<> waiter);
   std::optional<Answer> Host();
@@ -124,9 +126,9 @@ class Conversation::Impl final : public api::Port {
   uint32_t steps_ = 0;
   uint64_t heap_frames_seen_ = 0;
 
-  // Layers are entered downwards, so each has at most one handler at work; its call lies here, where it stays.
-  std::array<Activation, Epoch::kMaxLayers> activations_;
-  std::array<std::optional<Call>, Epoch::kMaxLayers> calls_;
+  // Levels are entered downwards, so each has at most one handler at work; its call lies here, where it stays.
+  std::array<Activation, Epoch::kLevels * Epoch::kMaxLayers> activations_;
+  std::array<std::optional<Call>, Epoch::kLevels * Epoch::kMaxLayers> calls_;
   size_t depth_ = 0;
 
   std::optional<Wanted> host_;
@@ -187,21 +189,21 @@ void Conversation::Impl::Settle() {
   const std::optional<api::Tail> tail = done.handle.promise().tail;
   done.handle.destroy();
   if (tail.has_value()) {
-    Enter(tail->call, tail->layer, done.waiter);
+    Enter(tail->call, tail->level, done.waiter);
   } else {
     Deliver(result, done.waiter);
   }
 }
 
-void Conversation::Impl::Enter(Call call, uint32_t layer, std::coroutine_handle<> waiter) {
+void Conversation::Impl::Enter(Call call, uint32_t level, std::coroutine_handle<> waiter) {
   while (true) {
-    const Epoch::Row* row = epoch_->Find(static_cast<uint32_t>(call.nr()), layer);
+    const Epoch::Row* row = epoch_->Find(static_cast<uint32_t>(call.nr()), level);
     if (row == nullptr) {
       host_.emplace(Wanted{call, waiter});
       return;
     }
     const api::Claim& claim = row->claim;
-    layer = row->layer + 1;
+    level = row->level + 1;
     switch (claim.verb) {
       case api::ClaimVerb::kConstant:
         if (claim.until_diverged) return Start(*row, call, waiter);
@@ -219,7 +221,7 @@ void Conversation::Impl::Enter(Call call, uint32_t layer, std::coroutine_handle<
       case api::ClaimVerb::kOverlay: {
         // A layer beneath answers without looking at a file, or overlays too: the look-up is the same. Or it says in
         // other words what the overlay does not say.
-        const Epoch::Row* const beneath = epoch_->Find(claim.nr, layer);
+        const Epoch::Row* const beneath = epoch_->Find(claim.nr, level);
         if (beneath == nullptr || beneath->claim.verb == api::ClaimVerb::kFold) return Start(*row, call, waiter);
         break;
       }
@@ -230,17 +232,18 @@ void Conversation::Impl::Enter(Call call, uint32_t layer, std::coroutine_handle<
         break;
       }
       case api::ClaimVerb::kServe:
+      case api::ClaimVerb::kAttempt:
         return Start(*row, call, waiter);
     }
   }
 }
 
 void Conversation::Impl::Start(const Epoch::Row& row, const Call& call, std::coroutine_handle<> waiter) {
-  // A layer's place is free: what is above waits or is gone. See activations_.
-  Call& kept = calls_[row.layer].emplace(call);
+  // A level's place is free: what is above waits or is gone. See activations_.
+  Call& kept = calls_[row.level].emplace(call);
   api::SysTask task = row.claim.verb == api::ClaimVerb::kOverlay
                           ? ServeOverlay(*epoch_, kept)
-                          : row.claim.handler(*row.personality, kept, api::Below(row.layer + 1));
+                          : row.claim.handler(*row.personality, kept, api::Below(row.level + 1));
   activations_[depth_++] = {task.Release(), waiter};
   Continue(activations_[depth_ - 1].handle);
 }
@@ -408,6 +411,12 @@ api::Owner Conversation::Impl::ShownOwner(const api::Inode& inode, api::Owner na
   return shown;
 }
 
+std::optional<api::Device> Conversation::Impl::ShownDevice(const api::Inode& inode) {
+  const std::optional<wire::OverlayValue> overlay = parts_.store->FindInode(KeyOf(inode));
+  if (!overlay.has_value() || (overlay->fields & wire::kOverlayType) == 0) return std::nullopt;
+  return api::Device{overlay->type, wire::DevMajor(overlay->rdev), wire::DevMinor(overlay->rdev)};
+}
+
 PendingChange* Conversation::Impl::NextChange() {
   if (change_count_ == changes_.size()) {
     failure_ = ENOSPC;
@@ -418,7 +427,17 @@ PendingChange* Conversation::Impl::NextChange() {
 
 void Conversation::Impl::Commit(const api::SetOwner& change) {
   PendingChange* next = NextChange();
-  if (next != nullptr) next->emplace<OwnerChange>(OwnerChange{KeyOf(change.inode), change.uid, change.gid});
+  if (next != nullptr) next->emplace<FileChange>(FileChange{KeyOf(change.inode), change.uid, change.gid});
+}
+
+void Conversation::Impl::Commit(const api::SetDevice& change) {
+  PendingChange* next = NextChange();
+  if (next == nullptr) return;
+  next->emplace<FileChange>(FileChange{.key = KeyOf(change.inode),
+                                       .uid = std::nullopt,
+                                       .gid = std::nullopt,
+                                       .type = change.device.type,
+                                       .rdev = wire::EncodeDev(change.device.major, change.device.minor)});
 }
 
 void Conversation::Impl::Commit(const api::SetIdentity& change) {

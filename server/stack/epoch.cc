@@ -55,7 +55,7 @@ ActionRow FoldAction(const api::Folding& folding) {
 
 bool Same(const ActionRow& a, const ActionRow& b) {
   return a.verb == b.verb && a.count == b.count && a.nr == b.nr && std::memcmp(a.from, b.from, sizeof(a.from)) == 0 &&
-         std::memcmp(a.differ, b.differ, sizeof(a.differ)) == 0 &&
+         std::memcmp(a.differ, b.differ, sizeof(a.differ)) == 0 && a.asks == b.asks &&
          std::memcmp(a.constants, b.constants, sizeof(a.constants)) == 0;
 }
 
@@ -103,6 +103,7 @@ class Epoch::Compiler {
   absl::Status CollectOverrides();
   absl::Status Fill(bool diverged);
   Decision Decide(uint32_t nr, uint32_t from, bool diverged) const;
+  const std::string& LayerOf(const Row& row) const { return epoch_->names_[row.level / kLevels]; }
   uint8_t ActionIndex(Tables& tables, const ActionRow& action) const;
 
   const api::Registry& registry_;
@@ -170,7 +171,7 @@ absl::Status Epoch::Compiler::MakeLayers() {
 
   std::vector<Row>& rows = epoch_->rows_;
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return a.claim.nr != b.claim.nr ? a.claim.nr < b.claim.nr : a.layer < b.layer;
+    return a.claim.nr != b.claim.nr ? a.claim.nr < b.claim.nr : a.level < b.level;
   });
   size_t row = 0;
   for (uint32_t nr = 0; nr <= wire::kTableNumbers; ++nr) {
@@ -182,14 +183,17 @@ absl::Status Epoch::Compiler::MakeLayers() {
 
 absl::Status Epoch::Compiler::AddClaims(uint32_t layer, const api::Personality& personality,
                                         const api::Claims& claims) {
-  std::array<bool, wire::kTableNumbers> seen = {};
+  std::array<std::array<bool, wire::kTableNumbers>, kLevels> seen = {};
   for (const Claim& claim : claims.all()) {
     const std::string what =
         absl::StrCat("personality '", std::string(personality.Name()), "', claim on ", NameOf(claim.nr), ": ");
     if (claim.nr >= wire::kTableNumbers || IsCallerOnly(claim.nr)) {
       return absl::InvalidArgumentError(absl::StrCat(what, "the call cannot be claimed"));
     }
-    if (seen[claim.nr]) return absl::InvalidArgumentError(absl::StrCat(what, "claimed twice"));
+    const bool attempts = claim.verb == ClaimVerb::kAttempt;
+    if (std::exchange(seen[attempts ? 0 : 1][claim.nr], true)) {
+      return absl::InvalidArgumentError(absl::StrCat(what, "claimed twice"));
+    }
     if (claim.verb == ClaimVerb::kDeny && (claim.value < 1 || claim.value > 4095)) {
       return absl::InvalidArgumentError(absl::StrCat(what, claim.value, " is no errno"));
     }
@@ -197,8 +201,7 @@ absl::Status Epoch::Compiler::AddClaims(uint32_t layer, const api::Personality& 
         claim.handler == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat(what, "a fold of arguments that differ needs a handler"));
     }
-    seen[claim.nr] = true;
-    epoch_->rows_.push_back({layer, &personality, claim});
+    epoch_->rows_.push_back({LevelOf(layer, attempts), &personality, claim});
   }
   return absl::OkStatus();
 }
@@ -206,17 +209,17 @@ absl::Status Epoch::Compiler::AddClaims(uint32_t layer, const api::Personality& 
 absl::Status Epoch::Compiler::CheckStacking() {
   for (const Row& row : epoch_->rows_) {
     if (row.claim.verb != ClaimVerb::kOverlay) continue;
-    const Row* beneath = epoch_->Find(row.claim.nr, row.layer + 1);
+    const Row* beneath = epoch_->Find(row.claim.nr, row.level + 1);
     if (beneath == nullptr || beneath->claim.verb == ClaimVerb::kOverlay ||
         beneath->claim.verb == ClaimVerb::kConstant || beneath->claim.verb == ClaimVerb::kDeny) {
       continue;
     }
     // Overlays of the stat family ask statx(2): how the old calls are expressed is nothing to them.
     const bool folds = beneath->claim.verb == ClaimVerb::kFold;
-    if (folds && epoch_->Find(static_cast<uint32_t>(syscall::Nr::statx), row.layer + 1) == nullptr) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "stack: '", epoch_->names_[row.layer], "' overlays ", NameOf(row.claim.nr), ", which '",
-        epoch_->names_[beneath->layer], "' beneath it serves; put '", epoch_->names_[beneath->layer], "' to its left"));
+    if (folds && epoch_->Find(static_cast<uint32_t>(syscall::Nr::statx), row.level + 1) == nullptr) continue;
+    return absl::InvalidArgumentError(absl::StrCat("stack: '", LayerOf(row), "' overlays ", NameOf(row.claim.nr),
+                                                   ", which '", LayerOf(*beneath), "' beneath it serves; put '",
+                                                   LayerOf(*beneath), "' to its left"));
   }
   return absl::OkStatus();
 }
@@ -234,7 +237,10 @@ absl::Status Epoch::Compiler::CheckKernel() {
   for (const syscall::Row& row : syscall::kTable) {
     const bool old = row.Has(syscall::Trait::NotInGeneric) && row.next != syscall::kNoNr && !syscall::IsGone(row);
     const auto nr = static_cast<uint32_t>(row.nr);
-    if (!old || IsCallerOnly(nr) || epoch_->Find(nr, 0) != nullptr) continue;
+    // An attempt makes the old call itself, first.
+    const Row* answer = epoch_->Find(nr, 0);
+    while (answer != nullptr && answer->claim.verb == ClaimVerb::kAttempt) answer = epoch_->Find(nr, answer->level + 1);
+    if (!old || IsCallerOnly(nr) || answer != nullptr) continue;
     return absl::FailedPreconditionError(absl::StrCat("stack '", absl::StrJoin(epoch_->names_, ","),
                                                       "': the session's kernel is generic and refuses ", NameOf(nr),
                                                       ", which no layer answers; add the layer legacy:modern"));
@@ -275,18 +281,32 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bo
     case ClaimVerb::kDeny:
       return {Placement::kShim, ValueAction(ActionVerb::kDeny, -claim.value)};
     case ClaimVerb::kFold: {
-      const Decision beneath = Decide(claim.folding.nr, row->layer + 1, diverged);
+      const Decision beneath = Decide(claim.folding.nr, row->level + 1, diverged);
       if (beneath.placement == Placement::kKernel) return {Placement::kShim, FoldAction(claim.folding)};
+      if (beneath.action.verb == ActionVerb::kAttempt) {
+        Decision folded = {Placement::kShim, FoldAction(claim.folding)};
+        folded.action.asks = true;
+        return folded;
+      }
       // A constant and an errno do not look at arguments; all else does.
       if (beneath.action.verb == ActionVerb::kConstant || beneath.action.verb == ActionVerb::kDeny) return beneath;
       return {Placement::kServer, {}};
     }
     case ClaimVerb::kOverlay: {
-      const Decision beneath = Decide(nr, row->layer + 1, diverged);
+      const Decision beneath = Decide(nr, row->level + 1, diverged);
       // CheckStacking: answers without a file, or the same, or says the same in other words.
       const bool asks_statx = beneath.action.verb == ActionVerb::kFold;
       if (beneath.placement != Placement::kKernel && !asks_statx) return beneath;
       return {Placement::kShim, ValueAction(ActionVerb::kOverlay, 0)};
+    }
+    case ClaimVerb::kAttempt: {
+      Decision beneath = Decide(nr, row->level + 1, diverged);
+      if (beneath.placement == Placement::kKernel) beneath = {Placement::kShim, ValueAction(ActionVerb::kAttempt, 0)};
+      // A constant is no refusal of the kernel's, and no errno of a layer's either.
+      const bool is_made = beneath.action.verb == ActionVerb::kAttempt || beneath.action.verb == ActionVerb::kOverlay ||
+                           beneath.action.verb == ActionVerb::kFold;
+      if (beneath.placement == Placement::kShim && is_made) beneath.action.asks = true;
+      return beneath;
     }
     case ClaimVerb::kGuard:
     case ClaimVerb::kServe:
@@ -365,7 +385,7 @@ absl::StatusOr<std::shared_ptr<const Epoch>> Epoch::Compile(const api::Registry&
 const Epoch::Row* Epoch::Find(uint32_t nr, uint32_t from) const {
   if (nr >= wire::kTableNumbers) return nullptr;
   for (size_t i = first_row_[nr]; i < first_row_[nr + 1]; ++i) {
-    if (rows_[i].layer >= from) return &rows_[i];
+    if (rows_[i].level >= from) return &rows_[i];
   }
   return nullptr;
 }

@@ -9,6 +9,7 @@
 //   Fold              shim, when no layer beneath claims the new number; else server, where the layer beneath answers
 //   Overlay           shim, when no layer beneath claims what it is made of: statx(2), or uname(2)
 //   Guard, Serve      server
+//   Attempt           where what is beneath is, in the shim for the kernel; what it refuses goes to the server
 // An override moves a number: to the server (what the shim would have done is done by the server), to the shim (when
 // the claim allows it), or to the kernel (the stack is passed by). Calls that are the caller's own (Trait::CallerOnly)
 // never go to the server.
@@ -62,6 +63,7 @@ struct ActionRow {
   uint8_t from[6] = {};
   uint32_t nr = 0;
   uint8_t differ[2] = {};
+  bool asks = false;  // what the kernel refuses the server answers
   union {
     int64_t value = 0;
     int32_t constants[4];
@@ -106,13 +108,19 @@ class Epoch {
 
   // --- for conversations
 
+  // A layer's claims lie on two levels: attempts above all else that it says.
+  static constexpr uint32_t kLevels = 2;
+  static constexpr uint32_t LevelOf(size_t layer, bool attempts) {
+    return static_cast<uint32_t>(kLevels * layer) + (attempts ? 0 : 1);
+  }
+
   // What one layer says of one number.
   struct Row {
-    uint32_t layer;  // 0 is nearest the guest
+    uint32_t level;  // 0 is nearest the guest
     const api::Personality* personality;
     api::Claim claim;
   };
-  // The topmost claim on `nr` by layer `from` or one beneath it; null: none, the host answers.
+  // The topmost claim on `nr` at level `from` or beneath it; null: none, the host answers.
   const Row* Find(uint32_t nr, uint32_t from) const;
   // Credentials that a process has before it has changed them: what the stack says, else the session owner's.
   const api::Identity& start_identity() const { return start_identity_; }
@@ -125,7 +133,7 @@ class Epoch {
 
   std::vector<std::string> names_;
   std::vector<std::unique_ptr<api::Personality>> personalities_;  // topmost first
-  std::vector<Row> rows_;                                         // by number, then layer
+  std::vector<Row> rows_;                                         // by number, then level
   std::array<uint16_t, wire::kTableNumbers + 1> first_row_ = {};  // of a number; its last is before the next one's
   api::Identity start_identity_;
   std::array<Tables, 2> tables_;

@@ -57,6 +57,24 @@ class Old : public api::Personality {
   SysTask Same(api::Call& call, api::Below) const { co_return api::SysResult::Ok(call.Arg<uint32_t>(1)); }
 };
 
+// Attempts a call that nobody claims, one that it overlays, one that others fold to, and one that it denies.
+class Attempting : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "attempting"; }
+  void Claim(Claims& claims) const override {
+    claims.Attempt<Nr::openat, &Attempting::Again>(*this);
+    claims.Overlay<Nr::stat>();
+    claims.Attempt<Nr::stat, &Attempting::Again>(*this);
+    claims.Attempt<Nr::newfstatat, &Attempting::Again>(*this);
+    claims.Deny<Nr::acct>(EPERM);
+    claims.Attempt<Nr::acct, &Attempting::Again>(*this);
+    claims.Attempt<Nr::open, &Attempting::Again>(*this);
+  }
+
+ private:
+  SysTask Again(api::Call& call, api::Below below) const { co_return below.Tail(call); }
+};
+
 class TooLong : public api::Personality {
  public:
   std::string_view Name() const noexcept override { return "too-long"; }
@@ -86,12 +104,14 @@ uint32_t Number(Nr nr) { return static_cast<uint32_t>(nr); }
 class EpochTest : public testing::Test {
  protected:
   EpochTest() {
-    for (const api::Registration& registration : {personalities::Linux::Register(), personalities::Fakeroot::Register(),
-                                                  api::Registration{"folding", &api::MakeWithoutArgument<Folding>},
-                                                  api::Registration{"serving", &api::MakeWithoutArgument<Serving>},
-                                                  api::Registration{"twice", &api::MakeWithoutArgument<Twice>},
-                                                  api::Registration{"old", &api::MakeWithoutArgument<Old>},
-                                                  api::Registration{"too-long", &api::MakeWithoutArgument<TooLong>}}) {
+    for (const api::Registration& registration :
+         {personalities::Linux::Register(), personalities::Fakeroot::Register(),
+          api::Registration{"folding", &api::MakeWithoutArgument<Folding>},
+          api::Registration{"serving", &api::MakeWithoutArgument<Serving>},
+          api::Registration{"twice", &api::MakeWithoutArgument<Twice>},
+          api::Registration{"old", &api::MakeWithoutArgument<Old>},
+          api::Registration{"attempting", &api::MakeWithoutArgument<Attempting>},
+          api::Registration{"too-long", &api::MakeWithoutArgument<TooLong>}}) {
       EXPECT_TRUE(registry_.Add(registration).ok());
     }
   }
@@ -233,6 +253,37 @@ TEST_F(EpochTest, AFoldIsTheShimsUnlessALayerBeneathClaimsTheNewCall) {
   const auto beneath = Compile({"fakeroot", "folding"});
   ASSERT_TRUE(beneath.ok()) << beneath.status();
   EXPECT_EQ((*beneath)->tables(false).placement[Number(Nr::chown)], Placement::kServer);
+}
+
+// What is attempted is made where it would be made otherwise, and the server is asked what the kernel refuses.
+TEST_F(EpochTest, AnAttemptIsMadeWhereItIsMadeWithoutIt) {
+  const auto alone = Compile({"attempting"});
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  const Tables& tables = (*alone)->tables(false);
+  const auto expect = [](const Tables& of, Nr nr, ActionVerb verb, bool asks) {
+    EXPECT_EQ(of.placement[Number(nr)], Placement::kShim) << syscall::Name(Number(nr));
+    EXPECT_EQ(ActionOf(of, nr).verb, verb) << syscall::Name(Number(nr));
+    EXPECT_EQ(ActionOf(of, nr).asks, asks) << syscall::Name(Number(nr));
+  };
+  expect(tables, Nr::openat, ActionVerb::kAttempt, true);
+  expect(tables, Nr::stat, ActionVerb::kOverlay, true);
+  expect(tables, Nr::acct, ActionVerb::kDeny, false);
+
+  const auto above = Compile({"folding", "attempting"});
+  ASSERT_TRUE(above.ok()) << above.status();
+  expect((*above)->tables(false), Nr::open, ActionVerb::kFold, true);
+  const auto beneath = Compile({"attempting", "folding"});
+  ASSERT_TRUE(beneath.ok()) << beneath.status();
+  expect((*beneath)->tables(false), Nr::open, ActionVerb::kFold, true);
+  const auto served = Compile({"attempting", "serving"});
+  ASSERT_TRUE(served.ok()) << served.status();
+  EXPECT_EQ((*served)->tables(false).placement[Number(Nr::newfstatat)], Placement::kServer);
+
+  // The old call is made first: a kernel without it refuses it.
+  EpochSpec spec;
+  spec.layers = {"fakeroot"};
+  spec.generic_kernel = true;
+  EXPECT_THAT(std::string(Epoch::Compile(registry_, spec).status().message()), HasSubstr("no layer answers"));
 }
 
 TEST_F(EpochTest, OverridesMoveSingleCallsAndTheLastWins) {

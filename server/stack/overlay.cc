@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "personalities/api/files.h"
@@ -79,9 +80,15 @@ static_assert(sizeof(struct statx) == 256);
 
 void LayOver(Call& call, const StatxRequest& request, api::Room<struct statx> room) {
   struct statx status = call.Read(room);
-  const api::Owner shown = call.ShownOwner(api::InodeOf(status), {status.stx_uid, status.stx_gid});
+  const api::Inode inode = api::InodeOf(status);
+  const api::Owner shown = call.ShownOwner(inode, {status.stx_uid, status.stx_gid});
   status.stx_uid = shown.uid;
   status.stx_gid = shown.gid;
+  if (const std::optional<api::Device> device = call.ShownDevice(inode)) {
+    status.stx_mode = static_cast<uint16_t>((status.stx_mode & ~S_IFMT) | device->type);
+    status.stx_rdev_major = device->major;
+    status.stx_rdev_minor = device->minor;
+  }
   if (call.nr() != Nr::statx) {
     call.CopyOut(request.out, StatOf(status));
     return;

@@ -198,7 +198,7 @@ bool Store::Inherit(uint32_t process, uint32_t generation, const KnownIdentity& 
 
 // --- Changes
 
-wire::OverlayValue Store::After(const OwnerChange& change, absl::Span<const wire::Change> earlier) const {
+wire::OverlayValue Store::After(const FileChange& change, absl::Span<const wire::Change> earlier) const {
   wire::OverlayValue value = inodes_.Find(change.key).value_or(wire::OverlayValue{});
   for (const wire::Change& other : earlier) {
     if (other.kind == static_cast<uint32_t>(wire::ChangeKind::kInode) && other.inode.key == change.key) {
@@ -213,6 +213,14 @@ wire::OverlayValue Store::After(const OwnerChange& change, absl::Span<const wire
     value.fields |= wire::kOverlayGid;
     value.gid = *change.gid;
   }
+  if (change.type.has_value()) {
+    value.fields |= wire::kOverlayType;
+    value.type = *change.type;
+  }
+  if (change.rdev.has_value()) {
+    value.fields |= wire::kOverlayRdev;
+    value.rdev = *change.rdev;
+  }
   return value;
 }
 
@@ -221,8 +229,8 @@ bool Store::Reserve(absl::Span<const PendingChange> changes) {
   for (InodeTable* table : {&published_, &inodes_}) {
     uint32_t entries = 0;
     for (const PendingChange& change : changes) {
-      const auto* owner = std::get_if<OwnerChange>(&change);
-      if (owner != nullptr && table->NeedsEntry(owner->key)) ++entries;
+      const auto* file = std::get_if<FileChange>(&change);
+      if (file != nullptr && table->NeedsEntry(file->key)) ++entries;
     }
     if (entries != 0 && !table->Reserve(entries)) return false;
   }
@@ -235,10 +243,10 @@ int Store::Commit(uint32_t slot, uint64_t sequence, uint64_t result, absl::Span<
   for (size_t i = 0; i < changes.size(); ++i) {
     wire::Change& change = intent.change[i];
     change = {};
-    if (const auto* owner = std::get_if<OwnerChange>(&changes[i])) {
+    if (const auto* file = std::get_if<FileChange>(&changes[i])) {
       change.kind = static_cast<uint32_t>(wire::ChangeKind::kInode);
-      change.inode.key = owner->key;
-      change.inode.value = After(*owner, absl::MakeConstSpan(intent.change, i));
+      change.inode.key = file->key;
+      change.inode.value = After(*file, absl::MakeConstSpan(intent.change, i));
     } else {
       const IdentityChange& identity = std::get<IdentityChange>(changes[i]);
       change.kind = static_cast<uint32_t>(wire::ChangeKind::kIdentity);

@@ -37,10 +37,12 @@ struct OverlayPlace {
 };
 
 // A change that a handler asked for. Fields that are absent keep what is when the call commits.
-struct OwnerChange {
+struct FileChange {
   wire::InodeKey key;
   std::optional<uint32_t> uid;
   std::optional<uint32_t> gid;
+  std::optional<uint32_t> type = std::nullopt;  // S_IFMT bits
+  std::optional<uint32_t> rdev = std::nullopt;  // wire::EncodeDev
 };
 struct IdentityChange {
   uint32_t process = 0;
@@ -48,7 +50,7 @@ struct IdentityChange {
   uint32_t execs = 0;
   api::Identity identity;
 };
-using PendingChange = std::variant<OwnerChange, IdentityChange>;
+using PendingChange = std::variant<FileChange, IdentityChange>;
 
 // The credentials that a process had when its record had `execs`.
 struct KnownIdentity {
@@ -140,7 +142,7 @@ class Store {
   wire::StoredIdentity& identity(uint32_t process) const;
   bool Reserve(absl::Span<const PendingChange> changes);
   // What the change makes of the file, after those that the same call makes before it.
-  wire::OverlayValue After(const OwnerChange& change, absl::Span<const wire::Change> earlier) const;
+  wire::OverlayValue After(const FileChange& change, absl::Span<const wire::Change> earlier) const;
   bool Encode(const api::Identity& identity, uint32_t process, wire::IdentityValue* value);
   const uint32_t* GroupsOf(const wire::IdentityValue& value) const;
   api::Identity Decode(const wire::IdentityValue& value) const;

@@ -63,7 +63,7 @@ class StoreTest : public testing::Test {
   }
 
   int CommitOwner(uint64_t sequence, const InodeKey& key, std::optional<uint32_t> uid, std::optional<uint32_t> gid) {
-    const PendingChange change = OwnerChange{key, uid, gid};
+    const PendingChange change = FileChange{key, uid, gid};
     return store_->Commit(kSlot, sequence, 0, {&change, 1});
   }
 
@@ -120,7 +120,7 @@ TEST_F(StoreTest, ACommitLeavesItsIntentAndIsAppliedAndPublished) {
 
 TEST_F(StoreTest, TwoChangesOfOneCallToOneFileBothHold) {
   const InodeKey key = {5, 6, 7, 8};
-  const PendingChange changes[] = {OwnerChange{key, 1, std::nullopt}, OwnerChange{key, std::nullopt, 2}};
+  const PendingChange changes[] = {FileChange{key, 1, std::nullopt}, FileChange{key, std::nullopt, 2}};
   EXPECT_EQ(store_->Commit(kSlot, 1, 0, changes), 0);
   EXPECT_EQ(store_->FindInode(key)->uid, 1u);
   EXPECT_EQ(store_->FindInode(key)->gid, 2u);

@@ -1,5 +1,7 @@
 #include "shim/gate/answer.h"
 
+#include <linux/errno.h>
+
 #include "shim/gate/fold.h"
 #include "shim/gate/looks.h"
 #include "shim/gate/overlay.h"
@@ -35,9 +37,21 @@ Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision)
     case wire::ActionVerb::kOverlay:
       return call.nr == Nr::uname ? UnameWithLook(call) : StatWithOverlay(block, call, decision.overlay);
     case wire::ActionVerb::kNone:
+    case wire::ActionVerb::kAttempt:
       break;
   }
   return Outcome::Native();
+}
+
+bool Attempt(ThreadBlock* block, const GuestCall& asked, Outcome* outcome) {
+  if (outcome->kind == Outcome::Kind::kNative || outcome->kind == Outcome::Kind::kTail) {
+    // A signal comes first.
+    if (block->has_interruption) return true;
+    const int64_t result = PerformStep(block, outcome->kind == Outcome::Kind::kNative ? asked : outcome->call);
+    if (result == kNotMade) return true;
+    *outcome = Outcome::Done(result);
+  }
+  return outcome->value != -EPERM && outcome->value != -EACCES;
 }
 
 void MakeHere(ThreadBlock* block, const GuestCall& asked, Outcome* outcome) {

@@ -142,11 +142,15 @@ bool AnswerByPage(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   const bool copies = decision.action.verb == wire::ActionVerb::kOverlay;
   const bool here = decision.placement != wire::Placement::kServer && !(FaultsKill(block) && copies);
   if (here) {
-    CountCall(block, decision.placement, decision.epoch);
+    if (!decision.action.asks) CountCall(block, decision.placement, decision.epoch);
     if (decision.placement == wire::Placement::kShim) *outcome = Act(block, call, decision);
   }
   LeaveGate(block);
-  return here;
+  if (!here || !decision.action.asks) return here;
+  // What is refused is made once more, on the way to the server.
+  if (!Attempt(block, call, outcome)) return false;
+  CountCall(block, decision.placement, CurrentEpoch());
+  return true;
 }
 
 // False: the thread has to be caught.

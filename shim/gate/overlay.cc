@@ -58,7 +58,10 @@ void Lay(ThreadBlock* block, const OverlayView& view, struct statx* stat) {
   if (Find(block, view, key, &value) != wire::Lookup::kHit) return;
   if ((value.fields & wire::kOverlayUid) != 0) stat->stx_uid = value.uid;
   if ((value.fields & wire::kOverlayGid) != 0) stat->stx_gid = value.gid;
-  if ((value.fields & wire::kOverlayMode) != 0) stat->stx_mode = static_cast<uint16_t>(value.mode);
+  constexpr uint32_t kTypeMask = 0170000;  // S_IFMT
+  if ((value.fields & wire::kOverlayType) != 0) {
+    stat->stx_mode = static_cast<uint16_t>((stat->stx_mode & ~kTypeMask) | (value.type & kTypeMask));
+  }
   if ((value.fields & wire::kOverlayRdev) != 0) {
     stat->stx_rdev_major = wire::DevMajor(value.rdev);
     stat->stx_rdev_minor = wire::DevMinor(value.rdev);

@@ -60,9 +60,19 @@ void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   ForceSigsys(block, context, *info);
 }
 
+// What the kernel has refused. In another epoch by now, perhaps, where nobody asks.
+Outcome AskServer(ThreadBlock* block, const GuestCall& call, const Outcome& refused) {
+  const Decision decision = EnterGate(block, call);
+  const bool asks = decision.placement == wire::Placement::kServer || decision.action.asks;
+  CountCall(block, asks ? wire::Placement::kServer : decision.placement, decision.epoch);
+  const Outcome outcome = asks ? Reflect(block, call, decision.epoch) : refused;
+  LeaveGate(block);
+  return outcome;
+}
+
 Outcome Answer(ThreadBlock* block, const GuestCall& call) {
   const Decision decision = EnterGate(block, call);
-  CountCall(block, decision.placement, decision.epoch);
+  if (!decision.action.asks) CountCall(block, decision.placement, decision.epoch);
   Outcome outcome;
   switch (decision.placement) {
     case wire::Placement::kShim:
@@ -76,6 +86,10 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
       break;
   }
   LeaveGate(block);
+  if (decision.action.asks) {
+    if (!Attempt(block, call, &outcome)) return AskServer(block, call, outcome);
+    CountCall(block, decision.placement, CurrentEpoch());
+  }
   return outcome;
 }
 

@@ -148,6 +148,10 @@ TEST_P(RootOrFakerootTest, ChildrenHaveTheIdentityOfTheirForkInAStaticProgram) {
 TEST_P(RootOrFakerootTest, OrphansKeepTheIdentityThatTheyInherited) {
   ExpectPasses("tests/fakeroot/orphans_dynamic.elf");
 }
+TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevices) { ExpectPasses("tests/fakeroot/power_dynamic.elf"); }
+TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevicesInAStaticProgram) {
+  ExpectPasses("tests/fakeroot/power_static.elf");
+}
 TEST_P(RootOrFakerootTest, IdentitiesBehaveAsForRealRootWithMusl) { ExpectPasses("tests/fakeroot/identity_musl.elf"); }
 
 std::string NameOf(const testing::TestParamInfo<Account>& info) { return info.param.name; }
