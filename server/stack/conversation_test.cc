@@ -54,8 +54,8 @@ class Lower : public api::Personality {
     claims.Serve<Nr::dup3, &Lower::Tails>(*this);
     claims.Serve<Nr::getrusage, &Lower::FailsAndTells>(*this);
     claims.Serve<Nr::times, &Lower::ReadsAndWrites>(*this);
-    claims.Serve<Nr::unlink, &Lower::Tails>(*this);
-    claims.Attempt<Nr::unlink, &Lower::AgainWhenRefused>(*this);
+    claims.Serve<Nr::unlink, &Lower::TimesTen>(*this);
+    claims.Attempt<Nr::unlink, &Lower::AndHundred>(*this);
   }
 
  private:
@@ -84,11 +84,13 @@ class Lower : public api::Personality {
     co_return SysResult::Ok(call.Read(room));
   }
   SysTask Tails(Call& call, Below below) const { co_return below.Tail(call); }
-  SysTask AgainWhenRefused(Call& call, Below below) const {
-    const SysResult first = co_await below(call);
-    if (!first.Is(EACCES)) co_return first;
-    const SysResult again = co_await below(call);
-    co_return again;
+  SysTask TimesTen(Call& call, Below below) const {
+    const SysResult result = co_await below(call);
+    co_return SysResult::Ok(result.value() * 10);
+  }
+  SysTask AndHundred(Call& call, Below below) const {
+    const SysResult result = co_await below(call);
+    co_return SysResult::Ok(result.value() + 100);
   }
   SysTask CommitThenTail(Call& call, Below below) const {
     call.Commit(api::SetOwner{kFile, 1, 2});
@@ -227,7 +229,7 @@ TEST_F(ConversationTest, ATailIsARunForALayerThatAwaitsIt) {
 // What is beneath an attempt is what its own layer says else, not the layer beneath.
 TEST_F(ConversationTest, AnAttemptStandsAboveItsOwnLayersClaim) {
   Wear({"lower"});
-  EXPECT_EQ(guest_.Call(Nr::unlink), SysResult::Ok(1));
+  EXPECT_EQ(guest_.Call(Nr::unlink), SysResult::Ok(110));
   EXPECT_EQ(Verbs(), (std::vector{Verb::kRun, Verb::kReturn}));
   EXPECT_EQ(asked_[0].first, Number(Nr::unlink));
 }
