@@ -25,6 +25,7 @@
 #include "tests/sandbox/call.h"
 
 unsigned char* gadget;
+int lacks;
 
 static int Reads(long fd) {
   char byte;

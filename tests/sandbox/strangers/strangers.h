@@ -72,8 +72,8 @@ static inline pid_t Kid(void) {
   }
   return kid;
 }
-// A kid's word for "out".
-enum { kOut = 42 };
+// A kid's word for "out", and for "lacks".
+enum { kOut = 42, kLacks = 43 };
 static inline int KidIsOut(pid_t kid) { return ExitOf(kid) == kOut; }
 
 static inline int IsRefused(long result) {
