@@ -21,15 +21,17 @@ const char* SeverityName(Severity severity) {
     case Severity::kDegraded:
       return "degraded";
     case Severity::kInfo:
+      return "info";
+    case Severity::kUnneeded:
       break;
   }
-  return "info";
+  return "none";
 }
 
 std::vector<Finding> ProbeAll() {
   std::vector<Finding> all;
   for (const auto probe :
-       {ProbeMachine, ProbeInterception, ProbeServing, ProbeFiles, ProbeBoundary, ProbeInstallation}) {
+       {ProbeMachine, ProbeInterception, ProbeServing, ProbeFiles, ProbeBoundary, ProbeInstallation, ProbeSurface}) {
     for (Finding& finding : probe()) all.push_back(std::move(finding));
   }
   return all;
@@ -48,11 +50,16 @@ std::string InJson(const std::vector<Finding>& findings, bool healthy) {
 
 std::string ForPeople(const std::vector<Finding>& findings, bool healthy) {
   Table table({"", "FEATURE", "FOUND"});
+  Table surface({"", "WITHOUT A SANDBOX", "FOUND"});
   for (const Finding& finding : findings) {
+    if (finding.severity == Severity::kUnneeded) {
+      surface.Add({finding.present ? "open" : "-", finding.name, finding.state});
+      continue;
+    }
     table.Add({finding.present ? "ok" : SeverityName(finding.severity), finding.name, finding.state});
     if (!finding.hint.empty()) table.Add({"", "", "-> " + finding.hint});
   }
-  return table.Text() +
+  return table.Text() + "\n" + surface.Text() + "\n" +
          (healthy ? "Guise works here.\n" : "Guise does not work here: something required is missing.\n");
 }
 
@@ -74,6 +81,8 @@ void AddDoctor(CLI::App& app, Invocation& invocation) {
   doctor->add_flag("--json", *as_json, "For programs");
   doctor->footer(
       "required: without it no program runs; degraded: something works worse; info: not needed today.\n"
+      "WITHOUT A SANDBOX: what a program of yours reaches, of what `--personality sandboxed` closes; nothing needs it\n"
+      "(--json: \"severity_if_missing\": \"none\").\n"
       "Exit code: 0, or 1 when something required is missing.\n"
       "Examples:\n"
       "  guise doctor\n"

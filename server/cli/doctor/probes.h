@@ -10,6 +10,7 @@ namespace guise::server {
 
 // What it means for Guise that a thing is missing.
 enum class Severity {
+  kUnneeded,  // nothing: one thing less that a sandbox has to close
   kInfo,      // nothing that Guise does today
   kDegraded,  // something works worse, or is shown less well
   kRequired,  // no program can be run
@@ -30,6 +31,7 @@ std::vector<Finding> ProbeFiles();         // what overlays need of file systems
 std::vector<Finding> ProbeBoundary();      // what a kernel floor can be made of
 std::vector<Finding> ProbeMachine();       // CPU, limits, settings
 std::vector<Finding> ProbeInstallation();  // Guise's own files and directory
+std::vector<Finding> ProbeSurface();       // what a program that is not confined reaches
 
 // A child that executes this very binary under the name kProbeName ends with kProbeExit at once.
 inline constexpr char kProbeName[] = "guise-probe";
