@@ -7,16 +7,11 @@
 // An instruction of the shim that dispatch lets through; NULL: calls are made as others are.
 extern unsigned char* gadget;
 
-// A call of this process was told that the kernel or the file system has no such thing.
-extern int lacks;
-
 // The kernel's own word: a value or -errno.
 static inline long Call(long nr, long a, long b, long c, long d, long e, long f) {
   if (gadget != NULL) return CallThrough(gadget, nr, a, b, c, d, e, f);
   const long result = syscall(nr, a, b, c, d, e, f);
-  if (result != -1) return result;
-  if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOTTY || errno == EAFNOSUPPORT) lacks = 1;
-  return -errno;
+  return result == -1 ? -errno : result;
 }
 #define DO0(nr) Call(nr, 0, 0, 0, 0, 0, 0)
 #define DO1(nr, a) Call(nr, (long)(a), 0, 0, 0, 0, 0)

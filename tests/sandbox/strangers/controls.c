@@ -214,11 +214,29 @@ static int ControlOwnFacts(void) {
          readlink("/proc/self/exe", target, sizeof(target)) > 0;
 }
 
-const struct Way kControls[] = {
-    WAY(ControlMappedFile),  WAY(ControlTerminal), WAY(ControlSharedFile),   WAY(ControlSystemV),
-    WAY(ControlQueue),       WAY(ControlEvents),   WAY(ControlThreads),      WAY(ControlPassing),
-    WAY(ControlShell),       WAY(ControlAwk),      WAY(ControlSpawn),        WAY(ControlTimers),
-    WAY(ControlInotify),     WAY(ControlRandom),   WAY(ControlLocks),        WAY(ControlSignals),
-    WAY(ControlDescriptors), WAY(ControlInput),    WAY(ControlVictimIsRead), WAY(ControlCode),
-    WAY(ControlScheduling),  WAY(ControlModes),    WAY(ControlNamelessFile), WAY(ControlUnixServer),
-    WAY(ControlOwnFacts),    {NULL, NULL}};
+const struct Way kControls[] = {WAY(ControlMappedFile),
+                                WAY(ControlTerminal),
+                                WAY(ControlSharedFile),
+                                WAY(ControlSystemV, "System V IPC"),
+                                WAY(ControlQueue, "message queues"),
+                                WAY(ControlEvents),
+                                WAY(ControlThreads),
+                                WAY(ControlPassing),
+                                WAY(ControlShell),
+                                WAY(ControlAwk),
+                                WAY(ControlSpawn),
+                                WAY(ControlTimers),
+                                WAY(ControlInotify),
+                                WAY(ControlRandom),
+                                WAY(ControlLocks),
+                                WAY(ControlSignals),
+                                WAY(ControlDescriptors),
+                                WAY(ControlInput),
+                                WAY(ControlVictimIsRead),
+                                WAY(ControlCode),
+                                WAY(ControlScheduling),
+                                WAY(ControlModes),
+                                WAY(ControlNamelessFile),
+                                WAY(ControlUnixServer),
+                                WAY(ControlOwnFacts),
+                                {NULL, NULL, NULL}};

@@ -117,33 +117,34 @@ static int VictimLeased(void) {
 static int SwapOnVictim(void) { return DO2(SYS_swapon, Victim(), 0) == -EINVAL; }
 static int AccountToVictim(void) { return DO1(SYS_acct, Victim()) == 0 && DO1(SYS_acct, NULL) == 0; }
 static int Quota(void) {
+  if (DO4(SYS_quotactl, 0x80000100 /* Q_SYNC of users */, NULL, 0, NULL) == 0) return 1;
   const long result = DO4(SYS_quotactl, 0x80000500 /* Q_GETINFO */, "/dev/vda", 0, Text(" "));
   return !IsRefused(result) && result != -ENODEV && result != -EFAULT;
 }
 
-const struct Way kInodeWays[] = {WAY(InputAttribute),
-                                 WAY(InputAttributeByLink),
-                                 WAY(InputAttributeAt),
-                                 WAY(InputFlags),
-                                 WAY(VictimFlags),
-                                 WAY(InputExtendedFlags),
-                                 WAY(VictimExtendedFlags),
-                                 WAY(InputFileAttributes),
-                                 WAY(VictimFileAttributes),
-                                 WAY(VictimModeByPath),
+const struct Way kInodeWays[] = {WAY(InputAttribute, OF_FILES("user attributes")),
+                                 WAY(InputAttributeByLink, OF_FILES("user attributes")),
+                                 WAY(InputAttributeAt, OF_FILES("setxattrat")),
+                                 WAY(InputFlags, OF_FILES("file flags")),
+                                 WAY(VictimFlags, OF_FILES("file flags")),
+                                 WAY(InputExtendedFlags, OF_FILES("extended flags")),
+                                 WAY(VictimExtendedFlags, OF_FILES("extended flags")),
+                                 WAY(InputFileAttributes, OF_FILES("file_setattr")),
+                                 WAY(VictimFileAttributes, OF_FILES("file_setattr")),
+                                 WAY(VictimModeByPath, OF_FILES("fchmodat2")),
                                  WAY(VictimModeByDescriptor),
                                  WAY(VictimTimes),
                                  WAY(VictimOwner),
-                                 WAY(VictimAttribute),
-                                 WAY(NamelessFile),
+                                 WAY(VictimAttribute, OF_FILES("user attributes")),
+                                 WAY(NamelessFile, OF_FILES("nameless files")),
                                  WAY(NewDirectory),
                                  WAY(NewFifo),
                                  WAY(NewSymlink),
                                  WAY(NewSocket),
-                                 WAY(NewLog),
+                                 WAY(NewLog, ROOT),
                                  WAY(OwnProgram),
                                  WAY(VictimLeased),
-                                 WAY(SwapOnVictim),
-                                 WAY(AccountToVictim),
+                                 WAY(SwapOnVictim, ROOT),
+                                 WAY(AccountToVictim, ROOT),
                                  WAY(Quota),
-                                 {NULL, NULL}};
+                                 {NULL, NULL, NULL}};

@@ -1,22 +1,17 @@
 // Tries to get out of a sandbox in ways that were thought of without knowledge of how Guise makes one: the protocol of
-// escapes.c. Prints "NAME out", when there is evidence (the secret was read, the victim changed, something forbidden
-// obtained), else "NAME held"; controls ("ControlNAME") must say "out". Which attempts can succeed at all on a machine
-// is told by a native run: in namespaces of its own, of processes too, as some look at all that there are (unshare -m
-// -u -i -p -f --mount-proc), OUTSIDE started in them. By the environment:
+// attempts.h. "NAME out" stands for evidence (the secret was read, the victim changed, something forbidden obtained);
+// controls ("ControlNAME") must say "out". Which attempts can succeed at all is told by a native run: native_test.cc.
+// By the environment:
 //   SECRET   a file that the policy hides, "secret"    VICTIM  a file that it makes read-only, also descriptor 0
 //   HIDDEN   a directory that it hides                 OUTSIDE the pid of a process outside
 //   PORT     of a listener on the host's loopback, of TCP, of UDP (that echoes), and of "@guise-test-PORT". Outside
 //            may also be System V objects with the key PORT, a message queue and a /dev/shm file "guise-test-PORT"
-//   NATIVE=1 there is no sandbox: what fails because kernel or file system has not what it needs says "NAME lacks"
 //   GADGET=1 calls are made by an instruction of the shim that dispatch lets through: as if there were no shim
-// Arguments: names of attempts; none: all.
-#include <ftw.h>
-#include <glob.h>
-
+// Arguments: names of attempts; none: all; --list: what there is, and needs.
 #include "tests/sandbox/strangers/strangers.h"
 
 unsigned char* gadget;
-int lacks;
+char scratch_root[4096];
 const char* own_path;
 static unsigned char* raw;
 
@@ -80,38 +75,6 @@ static int Probe(void) {
   return effective != 0 ? kOut : 0;
 }
 
-static int IsAsked(int argc, char** argv, const char* name) {
-  for (int i = 1; i < argc; ++i) {
-    if (strcmp(argv[i], name) == 0) return 1;
-  }
-  return argc < 2;
-}
-
-// Each in a process of its own: some change it, some end it.
-static void Try(const struct Way* way) {
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(10);
-    if (way->is_out()) _exit(kOut);
-    _exit(lacks && getenv("NATIVE") != NULL ? kLacks : 0);
-  }
-  const int code = ExitOf(child);
-  if (code != kOut && code != kLacks && code != 0) fprintf(stderr, "%s ended with %d\n", way->name, code);
-  printf("%s %s\n", way->name, code == kOut ? "out" : code == kLacks ? "lacks" : "held");
-  fflush(stdout);
-}
-
-static int Remove(const char* path, const struct stat* status, int kind, struct FTW* place) {
-  (void)status, (void)kind, (void)place;
-  remove(path);
-  return 0;
-}
-static void RemoveScratch(void) {
-  glob_t found;
-  if (glob("/tmp/stranger.??????", 0, NULL, &found) != 0) return;
-  for (size_t i = 0; i < found.gl_pathc; ++i) nftw(found.gl_pathv[i], Remove, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(int argc, char** argv) {
   if (getenv("STRANGER_PROBE") != NULL) return Probe();
   own_path = argv[0];
@@ -120,12 +83,7 @@ int main(int argc, char** argv) {
     CHECK(gadget != NULL);
   }
   const struct Way* const groups[] = {kFileWays,   kInodeWays, kMountWays, kProcessWays,
-                                      kSystemWays, kControls,  kShimWays};
-  for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); ++i) {
-    for (const struct Way* way = groups[i]; way->name != NULL; ++way) {
-      if (IsAsked(argc, argv, way->name)) Try(way);
-    }
-  }
-  RemoveScratch();
-  return Pass();
+                                      kSystemWays, kControls,  kShimWays,  NULL};
+  // Of attempts on the shim some end their process.
+  return TryAll(groups, argc, argv, "held");
 }

@@ -1,6 +1,5 @@
 // Attempts on mounts and namespaces.
 #include <linux/mount.h>
-#include <sys/sysmacros.h>
 
 #include "tests/sandbox/strangers/strangers.h"
 
@@ -169,7 +168,7 @@ static int RootPivoted(void) {
 static int MadeDevice(void) {
   const char* const places[] = {"/tmp/stranger", "/dev/shm/stranger", "/dev/stranger", "/var/tmp/stranger"};
   for (int i = 0; i < 4; ++i) {
-    if (DO4(SYS_mknodat, AT_FDCWD, places[i], S_IFBLK | 0600, makedev(254, 0)) != 0) continue;
+    if (DO4(SYS_mknodat, AT_FDCWD, places[i], S_IFBLK | 0600, Disk()) != 0) continue;
     const int out = Opens(places[i], O_RDONLY);
     unlink(places[i]);
     if (out) return 1;
@@ -177,38 +176,38 @@ static int MadeDevice(void) {
   return 0;
 }
 
-const struct Way kMountWays[] = {WAY(CloneOfRoot),
-                                 WAY(CloneOfHome),
-                                 WAY(CloneWithAttributes),
-                                 WAY(BlockDeviceAgain),
-                                 WAY(MountInMemory),
-                                 WAY(PickedRoot),
+const struct Way kMountWays[] = {WAY(CloneOfRoot, ROOT),
+                                 WAY(CloneOfHome, ROOT),
+                                 WAY(CloneWithAttributes, ROOT "; open_tree_attr"),
+                                 WAY(BlockDeviceAgain, ROOT),
+                                 WAY(MountInMemory, ROOT),
+                                 WAY(PickedRoot, ROOT),
                                  WAY(RootMadeWritable),
-                                 WAY(CoverMoved),
-                                 WAY(CoverExpired),
-                                 WAY(MountProc),
-                                 WAY(MountSys),
-                                 WAY(MountDevices),
-                                 WAY(MountTerminals),
-                                 WAY(MountQueues),
-                                 WAY(MountGroups),
-                                 WAY(MountDebug),
-                                 WAY(MountOverlay),
-                                 WAY(MountOfProgramsFiles),
-                                 WAY(MountNamespace),
-                                 WAY(NetworkNamespace),
-                                 WAY(GroupNamespace),
-                                 WAY(TimeNamespace),
-                                 WAY(CloneWithHighFlags),
-                                 WAY(ProcessNamespace),
-                                 WAY(UserNamespaceOfVfork),
-                                 WAY(JoinsOwn),
-                                 WAY(JoinsByProcess),
+                                 WAY(CoverMoved, ROOT "; a cover"),
+                                 WAY(CoverExpired, ROOT "; a cover"),
+                                 WAY(MountProc, ROOT),
+                                 WAY(MountSys, ROOT),
+                                 WAY(MountDevices, ROOT),
+                                 WAY(MountTerminals, ROOT),
+                                 WAY(MountQueues, ROOT),
+                                 WAY(MountGroups, ROOT),
+                                 WAY(MountDebug, ROOT),
+                                 WAY(MountOverlay, ROOT),
+                                 WAY(MountOfProgramsFiles, ROOT),
+                                 WAY(MountNamespace, ROOT),
+                                 WAY(NetworkNamespace, ROOT),
+                                 WAY(GroupNamespace, ROOT),
+                                 WAY(TimeNamespace, ROOT),
+                                 WAY(CloneWithHighFlags, "user namespaces"),
+                                 WAY(ProcessNamespace, ROOT),
+                                 WAY(UserNamespaceOfVfork, "user namespaces"),
+                                 WAY(JoinsOwn, ROOT),
+                                 WAY(JoinsByProcess, ROOT),
                                  WAY(NamespacesOfOutside),
-                                 WAY(NamespacesOfInit),
-                                 WAY(InitialNamespaceByHandle),
-                                 WAY(ProcessByHandle),
-                                 WAY(RootChanged),
-                                 WAY(RootPivoted),
-                                 WAY(MadeDevice),
-                                 {NULL, NULL}};
+                                 WAY(NamespacesOfInit, ROOT),
+                                 WAY(InitialNamespaceByHandle, "handles of namespaces"),
+                                 WAY(ProcessByHandle, "handles of processes"),
+                                 WAY(RootChanged, ROOT),
+                                 WAY(RootPivoted, ROOT),
+                                 WAY(MadeDevice, ROOT "; raw disks"),
+                                 {NULL, NULL, NULL}};

@@ -240,4 +240,4 @@ const struct Way kShimWays[] = {WAY(ByDispatchOff),
                                 WAY(ByScribbledReplies),
                                 WAY(BySharedMemoryShrunk),
                                 WAY(ByScribbledRequests),
-                                {NULL, NULL}};
+                                {NULL, NULL, NULL}};

@@ -4,43 +4,23 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
-#include "tests/sandbox/call.h"
+#include "tests/sandbox/attempts.h"
 
 extern const char* own_path;
 
-struct Way {
-  const char* name;
-  int (*is_out)(void);
-};
-#define WAY(name) \
-  { #name, name }
 extern const struct Way kFileWays[], kInodeWays[], kMountWays[], kProcessWays[], kSystemWays[], kShimWays[],
     kControls[];
 
 static inline const char* Victim(void) { return Env("VICTIM"); }
 static inline const char* Secret(void) { return Env("SECRET"); }
 static inline pid_t Outside(void) { return atoi(Env("OUTSIDE")); }
-
-__attribute__((format(printf, 1, 2))) static inline const char* Text(const char* format, ...) {
-  static char texts[8][4096];
-  static unsigned next;
-  char* const text = texts[next++ % 8];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof(texts[0]), format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 static inline int Reads(long fd) {
   char byte = 0;
@@ -55,29 +35,6 @@ static inline const char* Home(void) {
   char* const home = (char*)Text("%s", Victim());
   *strrchr(home, '/') = 0;
   return home;
-}
-
-// A new directory that the guest may write to.
-static inline const char* Scratch(void) {
-  char* const scratch = (char*)Text("/tmp/stranger.XXXXXX");
-  CHECK(mkdtemp(scratch) != NULL);
-  return scratch;
-}
-
-static inline pid_t Kid(void) {
-  const pid_t kid = fork();
-  if (kid == 0) {
-    alarm(8);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-  }
-  return kid;
-}
-// A kid's word for "out", and for "lacks".
-enum { kOut = 42, kLacks = 43 };
-static inline int KidIsOut(pid_t kid) { return ExitOf(kid) == kOut; }
-
-static inline int IsRefused(long result) {
-  return result == -EPERM || result == -EACCES || result == -ENOSYS || result == -ENOENT;
 }
 
 // By own `syscall` instructions: reads the secret, writes to the victim, connects to the listener, sees the outside.

@@ -195,32 +195,7 @@ static int CapabilitiesBySetUid(void) {
   unlink(name);
   return out;
 }
-// A set-uid program that waits for a password, and is looked at meanwhile.
-static int SetUidProgram(void) {
-  int ends[2];
-  const char* const su[] = {"su", NULL};
-  CHECK(pipe(ends) == 0);
-  const pid_t kid = Kid();
-  if (kid == 0) {
-    CHECK(dup2(ends[0], 0) == 0 && close(ends[1]) == 0 && setsid() > 0);
-    dup2(open("/dev/null", O_WRONLY), 1);
-    dup2(1, 2);
-    DO3(SYS_execve, "/usr/bin/su", su, environ);
-    _exit(0);
-  }
-  int out = 0;
-  for (int i = 0; i < 100 && !out; ++i) {
-    char line[256];
-    unsigned long long effective = 0;
-    FILE* const status = fopen(Text("/proc/%d/status", kid), "r");
-    while (status != NULL && fgets(line, sizeof(line), status) != NULL) sscanf(line, "CapEff: %llx", &effective);
-    if (status != NULL) fclose(status);
-    out = effective != 0;
-    usleep(10000);
-  }
-  kill(kid, SIGKILL);
-  return out;
-}
+static int SetUidProgram(void) { return SetUidProgramGains(); }
 
 // --- exec: what was started looks for a way out by its own calls
 static int ProbeByMemory(void) {
@@ -246,10 +221,12 @@ static int ProbeUnreadable(void) {
   return CopyOfSelf(name, 0111) && ProbeOut(name, arguments, -1, 0);
 }
 static int ProbeByScript(void) {
-  const char* const name = Text("%s/script", Scratch());
+  const char *const scratch = Scratch(), *const name = Text("%s/script", scratch);
   char* const arguments[] = {(char*)name, NULL};
   FILE* const script = fopen(name, "w");
-  CHECK(script != NULL && fprintf(script, "#!%s\n", own_path) > 0 && fclose(script) == 0 && chmod(name, 0700) == 0);
+  // The path of an interpreter has no space in it.
+  CHECK(symlink(own_path, Text("%s/self", scratch)) == 0);
+  CHECK(script != NULL && fprintf(script, "#!%s/self\n", scratch) > 0 && fclose(script) == 0 && chmod(name, 0700) == 0);
   return ProbeOut(name, arguments, -1, 0);
 }
 static void* ExecutesSelf(void* arguments) {
@@ -356,42 +333,42 @@ static int OldForbiddenCalls(void) {
          OldCall(310, CLONE_NEWUSER, 0, 0) == 0 || OldCall(26, 0, 0, 0) == 0;
 }
 
-const struct Way kSystemWays[] = {WAY(FanotifyOfContent),
-                                  WAY(FanotifyOfFileSystem),
-                                  WAY(FaultsByDevice),
+const struct Way kSystemWays[] = {WAY(FanotifyOfContent, ROOT),
+                                  WAY(FanotifyOfFileSystem, ROOT),
+                                  WAY(FaultsByDevice, ROOT "; userfaultfd"),
                                   WAY(RareDevices),
-                                  WAY(KernelLog),
-                                  WAY(KernelLogWithHighHalf),
-                                  WAY(KernelMemory),
-                                  WAY(KernelTables),
-                                  WAY(RingCalls),
-                                  WAY(KeyRings),
-                                  WAY(KeyRequest),
-                                  WAY(KeysListed),
-                                  WAY(BpfWithHighHalf),
-                                  WAY(BpfObject),
-                                  WAY(PerfOfOutside),
-                                  WAY(PerfOfMachine),
-                                  WAY(LocalDescriptors),
-                                  WAY(RealTime),
-                                  WAY(MoreNice),
-                                  WAY(ClockOfHost),
-                                  WAY(TimeZoneOfHost),
-                                  WAY(TicksOfHost),
-                                  WAY(DomainOfHost),
+                                  WAY(KernelLog, "kernel log"),
+                                  WAY(KernelLogWithHighHalf, "kernel log"),
+                                  WAY(KernelMemory, ROOT),
+                                  WAY(KernelTables, ROOT),
+                                  WAY(RingCalls, "io_uring"),
+                                  WAY(KeyRings, "key rings"),
+                                  WAY(KeyRequest, "key rings"),
+                                  WAY(KeysListed, "key rings"),
+                                  WAY(BpfWithHighHalf, "bpf"),
+                                  WAY(BpfObject, ROOT "; bpf"),
+                                  WAY(PerfOfOutside, "perf events"),
+                                  WAY(PerfOfMachine, ROOT "; perf events"),
+                                  WAY(LocalDescriptors, "modify_ldt"),
+                                  WAY(RealTime, ROOT),
+                                  WAY(MoreNice, ROOT),
+                                  WAY(ClockOfHost, ROOT),
+                                  WAY(TimeZoneOfHost, ROOT),
+                                  WAY(TicksOfHost, ROOT),
+                                  WAY(DomainOfHost, ROOT),
                                   WAY(WritableProc),
-                                  WAY(WritableSys),
-                                  WAY(WritableGroups),
-                                  WAY(NewGroup),
-                                  WAY(SettingsByOtherNames),
-                                  WAY(AmbientCapability),
-                                  WAY(AnyCapability),
-                                  WAY(BitsUnlocked),
-                                  WAY(OtherIds),
-                                  WAY(CapabilitiesOfFile),
-                                  WAY(CapabilitiesOfRoot),
-                                  WAY(CapabilitiesBySetUid),
-                                  WAY(SetUidProgram),
+                                  WAY(WritableSys, ROOT),
+                                  WAY(WritableGroups, ROOT "; cgroups"),
+                                  WAY(NewGroup, ROOT "; cgroups"),
+                                  WAY(SettingsByOtherNames, ROOT),
+                                  WAY(AmbientCapability, ROOT),
+                                  WAY(AnyCapability, ROOT),
+                                  WAY(BitsUnlocked, ROOT),
+                                  WAY(OtherIds, ROOT),
+                                  WAY(CapabilitiesOfFile, ROOT),
+                                  WAY(CapabilitiesOfRoot, ROOT),
+                                  WAY(CapabilitiesBySetUid, ROOT),
+                                  WAY(SetUidProgram, "set-uid programs"),
                                   WAY(ProbeByMemory),
                                   WAY(ProbeByDescriptor),
                                   WAY(ProbeByOwnCode),
@@ -400,8 +377,8 @@ const struct Way kSystemWays[] = {WAY(FanotifyOfContent),
                                   WAY(ProbeByThread),
                                   WAY(SecretByLoader),
                                   WAY(SecretByShell),
-                                  WAY(VictimByOldProgram),
-                                  WAY(VictimByOldSegment),
-                                  WAY(VictimByOldCall),
-                                  WAY(OldForbiddenCalls),
-                                  {NULL, NULL}};
+                                  WAY(VictimByOldProgram, "32-bit calls"),
+                                  WAY(VictimByOldSegment, "32-bit calls"),
+                                  WAY(VictimByOldCall, "32-bit calls"),
+                                  WAY(OldForbiddenCalls, "32-bit calls"),
+                                  {NULL, NULL, NULL}};
