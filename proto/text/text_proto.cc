@@ -1,5 +1,6 @@
 #include "proto/text/text_proto.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
@@ -7,6 +8,11 @@
 
 namespace guise {
 namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::TextFormat;
 
 // The first complaint.
 class FirstError final : public google::protobuf::io::ErrorCollector {
@@ -20,13 +26,36 @@ class FirstError final : public google::protobuf::io::ErrorCollector {
   std::string text_;
 };
 
+void Note(const TextFormat::ParseInfoTree& tree, const Descriptor& type, const std::string& prefix, FieldLines* lines) {
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor* const field = type.field(i);
+    // One that is not repeated has the index -1.
+    for (int index = field->is_repeated() ? 0 : -1;; ++index) {
+      const TextFormat::ParseLocation place = tree.GetLocation(field, index);
+      if (place.line < 0) break;
+      const std::string name =
+          absl::StrCat(prefix, field->name(), index < 0 ? std::string() : absl::StrCat("[", index, "]"));
+      lines->Set(name, place.line + 1);
+      const TextFormat::ParseInfoTree* const below =
+          field->message_type() == nullptr ? nullptr : tree.GetTreeForNested(field, index);
+      if (below != nullptr) Note(*below, *field->message_type(), name + ".", lines);
+      if (index < 0) break;
+    }
+  }
+}
+
 }  // namespace
 
-absl::Status ParseTextProto(std::string_view text, const std::string& source, google::protobuf::Message* message) {
+absl::Status ParseTextProto(std::string_view text, const std::string& source, Message* message, FieldLines* lines) {
   FirstError error;
-  google::protobuf::TextFormat::Parser parser;
+  TextFormat::Parser parser;
+  TextFormat::ParseInfoTree tree;
   parser.RecordErrorsTo(&error);
-  if (parser.ParseFromString(std::string(text), message)) return absl::OkStatus();
+  if (lines != nullptr) parser.WriteLocationsTo(&tree);
+  if (parser.ParseFromString(std::string(text), message)) {
+    if (lines != nullptr) Note(tree, *message->GetDescriptor(), "", lines);
+    return absl::OkStatus();
+  }
   return absl::InvalidArgumentError(
       absl::StrCat(source, ", ", error.text(), "; its fields are those of ", message->GetDescriptor()->full_name()));
 }

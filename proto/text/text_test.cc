@@ -1,0 +1,68 @@
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/control/v1/sandbox.pb.h"
+#include "proto/text/json_proto.h"
+#include "proto/text/text_proto.h"
+
+namespace guise {
+namespace {
+
+using ::testing::StartsWith;
+
+std::string JsonError(const std::string& text) {
+  v1::SandboxPolicy policy;
+  return std::string(ParseJsonProto(text, "policy q", &policy).message());
+}
+
+TEST(TextProtoTest, NotesWhereItsFieldsAre) {
+  v1::SandboxPolicy policy;
+  FieldLines lines;
+  ASSERT_TRUE(ParseTextProto("preset: \"strict\"\npaths { path: \"/a\"\n  access: ACCESS_HIDDEN }\n\npaths {}\n",
+                             "policy q", &policy, &lines)
+                  .ok());
+  EXPECT_EQ(lines.Of("preset"), 1);
+  EXPECT_EQ(lines.Of("paths[0]"), 2);
+  EXPECT_EQ(lines.Of("paths[0].access"), 3);
+  EXPECT_EQ(lines.Of("paths[1]"), 5);
+  EXPECT_EQ(lines.Of("hostname"), 0);
+}
+
+TEST(JsonProtoTest, NotesWhereItsFieldsAre) {
+  v1::SandboxPolicy policy;
+  FieldLines lines;
+  ASSERT_TRUE(ParseJsonProto("{\n \"paths\": [\n  {\"path\": \"/a\",\n \"access\": \"ACCESS_HIDDEN\"},\n {}],\n"
+                             " \"processes\":\n 7, 'hostname': \"x\\\"\"}\n",
+                             "policy q", &policy, &lines)
+                  .ok());
+  EXPECT_EQ(policy.processes(), 7u);
+  EXPECT_EQ(lines.Of("paths[0]"), 3);
+  EXPECT_EQ(lines.Of("paths[0].access"), 4);
+  EXPECT_EQ(lines.Of("paths[1]"), 5);
+  EXPECT_EQ(lines.Of("processes"), 6);
+  EXPECT_EQ(lines.Of("hostname"), 7);
+  EXPECT_EQ(lines.Of("preset"), 0);
+}
+
+TEST(JsonProtoTest, SaysWhereSomethingIsWrong) {
+  EXPECT_THAT(JsonError("{\n  \"netwrk\": 1}"), StartsWith("policy q, line 2, column 3: message type "
+                                                           "\"guise.v1.SandboxPolicy\" has no field named "
+                                                           "\"netwrk\"; its fields"));
+  EXPECT_THAT(JsonError("{\"paths\":\n [{\"path\": \"/\",\n \"acces\": 1}]}"),
+              StartsWith("policy q, line 3, column 2"));
+  EXPECT_THAT(JsonError("{\"paths\": 1}"), StartsWith("policy q, line 1, column 2: the value of \"paths\" is"));
+  EXPECT_THAT(JsonError("{\"network\":\n \"NETWORK_SOME\"}"),
+              StartsWith("policy q, line 1, column 2: the value of \"network\" is to be one of NETWORK_UNSPECIFIED, "));
+  EXPECT_THAT(JsonError("{\n\"processes\": -1}"), StartsWith("policy q, line 2, column 1: the value of \"processes\""));
+  EXPECT_THAT(JsonError("{\"hostname\": 1.5x}"), StartsWith("policy q, line 1, column 2: the value of \"hostname\""));
+  EXPECT_THAT(JsonError("{\"hostname\"\n \"x\"}"), StartsWith("policy q, line 2, column 2: a colon is expected"));
+  EXPECT_THAT(JsonError("{\"hostname\": \"x\"\n"), StartsWith("policy q, line 2, column 1: a comma or } is expected"));
+  EXPECT_THAT(JsonError("{\n\"hostname\": \"x\n"), StartsWith("policy q, line 2, column 13: the string has no end"));
+  EXPECT_THAT(JsonError("{}\n}"), StartsWith("policy q, line 2, column 1: nothing follows"));
+  EXPECT_THAT(JsonError(std::string(1000, '[')), StartsWith("policy q, line 1, column 102: too deep"));
+  EXPECT_THAT(JsonError("{\"paths\": [,]}"), StartsWith("policy q, line 1, column 12: a value is expected"));
+}
+
+}  // namespace
+}  // namespace guise
