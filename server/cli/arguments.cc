@@ -1,10 +1,13 @@
 #include "server/cli/arguments.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -63,12 +66,19 @@ absl::StatusOr<int> ParseSignal(absl::string_view text) {
 }
 
 absl::StatusOr<std::string> ReadTextFile(absl::string_view what, const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " is a directory; name a file in it"));
+  }
+  errno = 0;
   std::ifstream file(path);
   std::ostringstream text;
   // Of an empty file nothing can be read, which fails the stream.
   if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
   if (!file || !(text << file.rdbuf())) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " cannot be read; name a file that is there"));
+    return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " cannot be read",
+                                                   errno == 0 ? "" : absl::StrCat(": ", strerror(errno)),
+                                                   "; name a file that is there, and yours to read"));
   }
   return text.str();
 }

@@ -47,6 +47,13 @@ TEST(ArgumentsTest, ASignalIsANameOrANumber) {
   for (const char* bad : {"", "0", "-1", "65", "TERMINATE"}) EXPECT_FALSE(ParseSignal(bad).ok()) << bad;
 }
 
+TEST(ArgumentsTest, AFileThatCannotBeReadIsSaidWhy) {
+  EXPECT_THAT(ReadTextFile("policy", "/none").status().message(),
+              HasSubstr("policy /none cannot be read: No such file or directory; name"));
+  EXPECT_THAT(ReadTextFile("policy", "/etc").status().message(), HasSubstr("policy /etc is a directory; name"));
+  EXPECT_EQ(*ReadTextFile("policy", "/dev/null"), "");
+}
+
 TEST(JsonTest, EscapesAndNests) {
   JsonWriter json;
   json.BeginObject().Key("a\"b").String("line\n\\ \x01 \xc3\xa4");
