@@ -156,11 +156,29 @@ TEST_P(LegacyTest, AGenericKernelNeedsAStackThatAnswersOldCalls) {
 TEST_P(LegacyTest, RefusesProfilesThatCannotBe) {
   ExpectRefused({"--personality", "legacy"}, {"legacy:el6", "modern"});
   ExpectRefused({"--personality", "legacy:el7"}, {"'el7'", "el6"});
-  ExpectRefused({"--personality", "legacy:/none"}, {"/none", "cannot be read"});
+  ExpectRefused({"--personality", "legacy:/none"}, {"/none", "cannot be read: No such file"});
+  ExpectRefused({"--personality", "legacy:" + directory_}, {directory_, "is a directory; name a file"});
+  ExpectRefused({"--personality", Profile("")}, {"/profile is empty", "legacy:modern"});
+  // One that is there, but relative.
+  ExpectRefused({"--personality", "legacy:profile"},
+                {"no profile 'profile'", "the path of a file, from its first slash"});
   ExpectRefused({"--personality", Profile("release: \"2.6.32\"\nversion: \"#1\"\nvsycall: 1\n")},
                 {"/profile, line 3", "vsycall"});
-  ExpectRefused({"--personality", Profile("release: \"banana\" version: \"#1\"")}, {"banana", "2.6.32"});
-  ExpectRefused({"--personality", Profile("release: \"99.1\" version: \"#1\"")}, {"99.1", "newer than the host's"});
+  for (const char* const release :
+       {"banana", "2.6", "2.6.32 x", "2.6.032", "2.6.", "2.6.32.", "2.6.32-", "2.256.1", "-2.6.32", "2.6.32x"}) {
+    ExpectRefused({"--personality", Profile(std::string("\nrelease: \"") + release + "\" version: \"#1\"")},
+                  {"/profile, line 2: ", release[0] == 'b' ? "banana" : "2."});
+  }
+  ExpectRefused({"--personality", Profile("version: \"#1\"\nrelease: \"1.0.0\"")}, {"/profile, line 2: ", "2.4.0"});
+  ExpectRefused({"--personality", Profile("version: \"#1\"\n\nrelease: \"99.1.0\"")},
+                {"/profile, line 3: ", "99.1", "newer than the host's"});
+  for (const char* const release :
+       {"2.6.32", "2.6.32+", "2.6.9-89.ELsmp", "3.10.0-1160.el7.x86_64", "2.4.21-4.EL_x~y"}) {
+    const RunResult result =
+        Run({"--personality", Profile(std::string("release: \"") + release + "\" version: \"#1\"")},
+            {Guest("guests/kernel_look_musl")}, {std::string("KERNEL_RELEASE=") + release});
+    EXPECT_EQ(result.out, "pass\n") << result;
+  }
   ExpectRefused({"--personality", Profile("vsyscall_page: 4096")}, {"0x1000", "0xffffffffff600000"});
   ExpectRefused({"--personality", "fakeroot:el6"}, {"fakeroot:el6", "no argument"});
 }
