@@ -22,7 +22,7 @@ PolicySurroundings Surroundings(bool looks) {
           !looks || Confinement::IsPossible()};
 }
 
-absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
+absl::StatusOr<WrittenPolicy> ReadPolicy(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadTextFile("policy", path);
   if (!text.ok()) return text.status();
   return ParsePolicy(*text, absl::StrCat("policy ", path));
@@ -31,6 +31,38 @@ absl::StatusOr<v1::SandboxPolicy> ReadPolicy(const std::string& path) {
 v1::Network NetworkOf(const std::string& word) {
   if (word == "host") return v1::NETWORK_HOST;
   return word == "loopback" ? v1::NETWORK_LOOPBACK : v1::NETWORK_NONE;
+}
+
+// What file and flags say, in that order.
+absl::StatusOr<WrittenPolicy> Written(const SandboxFlags& flags) {
+  absl::StatusOr<WrittenPolicy> written = flags.policy.empty() ? WrittenPolicy() : ReadPolicy(flags.policy);
+  if (!written.ok()) return written;
+  v1::SandboxPolicy& policy = written->policy;
+  const auto overrides = [&](const char* field) { written->origin.lines.Forget(field); };
+  if (!flags.preset.empty()) {
+    policy.set_preset(flags.preset);
+    overrides("preset");
+  }
+  for (const auto& [path, access] : flags.paths) {
+    absl::StatusOr<std::string> absolute = AbsolutePath(path);
+    if (!absolute.ok()) return absolute.status();
+    v1::PathRule* const rule = policy.add_paths();
+    rule->set_path(*std::move(absolute));
+    rule->set_access(access);
+  }
+  if (!flags.network.empty()) {
+    policy.set_network(NetworkOf(flags.network));
+    overrides("network");
+  }
+  if (flags.processes != 0) {
+    policy.set_processes(flags.processes);
+    overrides("processes");
+  }
+  if (!flags.hostname.empty()) {
+    policy.set_hostname(flags.hostname);
+    overrides("hostname");
+  }
+  return written;
 }
 
 }  // namespace
@@ -89,29 +121,15 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
 }
 
 absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
-  v1::SandboxPolicy policy;
-  if (!flags.policy.empty()) {
-    absl::StatusOr<v1::SandboxPolicy> read = ReadPolicy(flags.policy);
-    if (!read.ok()) return read;
-    policy = *std::move(read);
-  }
-  if (!flags.preset.empty()) policy.set_preset(flags.preset);
-  for (const auto& [path, access] : flags.paths) {
-    absl::StatusOr<std::string> absolute = AbsolutePath(path);
-    if (!absolute.ok()) return absolute.status();
-    v1::PathRule* const rule = policy.add_paths();
-    rule->set_path(*std::move(absolute));
-    rule->set_access(access);
-  }
-  if (!flags.network.empty()) policy.set_network(NetworkOf(flags.network));
-  if (flags.processes != 0) policy.set_processes(flags.processes);
-  if (!flags.hostname.empty()) policy.set_hostname(flags.hostname);
+  const absl::StatusOr<WrittenPolicy> written = Written(flags);
+  if (!written.ok()) return written.status();
   // It is hidden, so it must be there.
   const absl::StatusOr<RuntimeDirectory> runtime = RuntimeDirectory::Make(RuntimeDirectory::DefaultPath());
   if (!runtime.ok()) return runtime.status();
-  absl::StatusOr<v1::SandboxPolicy> complete = CompletePolicy(policy, Surroundings(flags.best_effort || flags.looks));
+  absl::StatusOr<v1::SandboxPolicy> complete =
+      CompletePolicy(written->policy, Surroundings(flags.best_effort || flags.looks), written->origin);
   if (!complete.ok() || flags.best_effort) return complete;
-  if (absl::Status status = CheckEnforced(*complete, policy); !status.ok()) return status;
+  if (absl::Status status = CheckEnforced(*complete, written->policy); !status.ok()) return status;
   return complete;
 }
 

@@ -9,11 +9,28 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/control/v1/sandbox.pb.h"
+#include "proto/text/field_lines.h"
 
 namespace guise::server {
 
+// Where a policy is written, for errors.
+struct PolicyOrigin {
+  std::string source;  // "policy q"; empty: no file
+  FieldLines lines;    // of what the file says, and nothing after it overrides
+  // "policy q, line 3"; empty: not in a file.
+  std::string Of(const std::string& field) const;
+};
+
+struct WrittenPolicy {
+  v1::SandboxPolicy policy;
+  PolicyOrigin origin;
+};
+
 // Text form or JSON. `source` names it in errors: INVALID_ARGUMENT with line and column.
-absl::StatusOr<v1::SandboxPolicy> ParsePolicy(std::string_view text, const std::string& source);
+absl::StatusOr<WrittenPolicy> ParsePolicy(std::string_view text, const std::string& source);
+
+// INVALID_ARGUMENT: a value that no policy can have, on whatever host.
+absl::Status CheckValues(const v1::SandboxPolicy& policy, const PolicyOrigin& origin = {});
 
 // What a host looks like to a policy.
 struct PolicySurroundings {
@@ -23,10 +40,15 @@ struct PolicySurroundings {
   bool has_namespaces = true;     // can be made
 };
 
-// The policy with its preset's rules before its own, nothing unspecified, and paths without links. INVALID_ARGUMENT: an
-// unknown preset, a path that is not absolute or does not exist, a value out of range.
+// The policy with its preset's rules before its own, nothing unspecified, and paths without links. INVALID_ARGUMENT:
+// as of CheckValues(); a path that does not exist; a rule that no sandbox can have.
 absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy,
-                                                 const PolicySurroundings& surroundings);
+                                                 const PolicySurroundings& surroundings,
+                                                 const PolicyOrigin& origin = {});
+
+// Whether a limit of processes was asked for: by number, or by a preset that is for limiting. `policy`: before it was
+// completed.
+bool AsksForProcesses(const v1::SandboxPolicy& policy);
 
 // What the last matching rule of a completed policy says of an absolute path without links.
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path);
@@ -37,7 +59,7 @@ bool IsAtOrBelow(std::string_view path, std::string_view directory);
 // Whether what the host has there is there for guests.
 bool IsSeen(v1::Access access);
 
-// INVALID_ARGUMENT: the program is hidden from its own session.
+// INVALID_ARGUMENT: the program, or what it is interpreted by, is hidden from its own session.
 absl::Status CheckVisible(const v1::SandboxPolicy& policy, const std::string& program);
 
 std::string_view NameOf(v1::Access access);    // "ro", "rw", "hide", "tmp"
