@@ -263,6 +263,23 @@ TEST_F(ControlServerTest, CreatesListsSwitchesAndStops) {
   EXPECT_EQ(served_.sessions().Living(), 0u);
 }
 
+TEST_F(ControlServerTest, APolicyThatCannotBeIsRefused) {
+  const std::unique_ptr<v1::Sessions::Stub> stub = v1::Sessions::NewStub(Connect());
+  v1::CreateSessionRequest request;
+  v1::PathRule* const rule = request.mutable_sandbox()->add_paths();
+  rule->set_path("etc");
+  rule->set_access(v1::ACCESS_HIDDEN);
+  grpc::ClientContext context;
+  v1::Session session;
+  const grpc::Status status = stub->Create(&context, request, &session);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("\"etc\" is not absolute; begin it with a slash"));
+  grpc::ClientContext listing;
+  v1::ListSessionsResponse listed;
+  ASSERT_TRUE(stub->List(&listing, v1::ListSessionsRequest(), &listed).ok());
+  EXPECT_EQ(listed.sessions_size(), 0);
+}
+
 TEST_F(ControlServerTest, AnUnknownPersonalityIsToldTheKnownOnes) {
   const auto stub = v1::Sessions::NewStub(Connect());
   grpc::ClientContext context;

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "server/control/log.h"
 #include "server/control/translate.h"
+#include "server/floor/policy.h"
 
 namespace guise::server {
 namespace {
@@ -53,7 +54,10 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   if (!text_rules.ok()) return ToGrpc(text_rules.status());
   options.text_rules = *std::move(text_rules);
   options.generic_kernel = request->kernel() == v1::KERNEL_GENERIC;
-  if (request->has_sandbox()) options.sandbox = request->sandbox();
+  if (request->has_sandbox()) {
+    if (absl::Status status = CheckValues(request->sandbox()); !status.ok()) return ToGrpc(status);
+    options.sandbox = request->sandbox();
+  }
   const absl::StatusOr<SessionInfo> session = sessions_.Create(options);
   if (!session.ok()) return ToGrpc(session.status());
   Log(absl::StrCat("session ", session->id, " created for uid ", caller->uid, ": ",
