@@ -1,5 +1,6 @@
 // `guise run` and `guise exec`: start a guest, stand in for it until it ends.
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -153,6 +154,8 @@ struct Launcher {
     absl::StatusOr<std::vector<sock_filter>> filter = GenericKernelFilter();
     if (!filter.ok()) return filter.status();
     start.filter = *std::move(filter);
+    const std::string excepted = ExceptedForCpu(getauxval(AT_HWCAP2));
+    if (!excepted.empty()) fprintf(stderr, "guise: %s\n", excepted.c_str());
     return absl::OkStatus();
   }
 };

@@ -17,17 +17,23 @@ namespace {
 using syscall::Nr;
 using syscall::Trait;
 
+// Whether programs can set %fs without arch_prctl. ABI: arch/x86/include/uapi/asm/hwcap2.h
+bool HasFsgsbase(unsigned long hwcap2) {
+  constexpr unsigned long kFsgsbase = 2;
+  return (hwcap2 & kFsgsbase) != 0;
+}
+
 bool IsRefused(const syscall::Row& row) {
   if (!row.Has(Trait::NotInGeneric)) return false;
-  if (row.nr == Nr::arch_prctl) return RefusesArchPrctl();
+  if (row.nr == Nr::arch_prctl) return HasFsgsbase(getauxval(AT_HWCAP2));
   return row.nr != Nr::uretprobe && row.nr != Nr::uprobe;
 }
 
 }  // namespace
 
-bool RefusesArchPrctl() {
-  constexpr unsigned long kFsgsbase = 2;  // HWCAP2_FSGSBASE
-  return (getauxval(AT_HWCAP2) & kFsgsbase) != 0;
+std::string ExceptedForCpu(unsigned long hwcap2) {
+  if (HasFsgsbase(hwcap2)) return "";
+  return "arch_prctl is excepted from --kernel generic: this CPU has no FSGSBASE, and programs cannot set %fs without";
 }
 
 absl::StatusOr<std::vector<sock_filter>> GenericKernelFilter() {

@@ -5,6 +5,7 @@
 
 #include <linux/filter.h>
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,8 +16,9 @@ namespace guise::server {
 // where programs cannot set %fs without it (a CPU without FSGSBASE). RESOURCE_EXHAUSTED, INTERNAL.
 absl::StatusOr<std::vector<sock_filter>> GenericKernelFilter();
 
-// Whether arch_prctl is refused, too.
-bool RefusesArchPrctl();
+// What the filter lets pass because of a CPU with these features (AT_HWCAP2 of getauxval(3)), and why, for people;
+// empty: nothing.
+std::string ExceptedForCpu(unsigned long hwcap2);
 
 }  // namespace guise::server
 
