@@ -14,12 +14,28 @@
 namespace guise::server {
 namespace {
 
-int Check(SandboxFlags flags) {
-  flags.looks = true;
-  const absl::StatusOr<v1::SandboxPolicy> policy = PolicyOf(flags);
-  if (!policy.ok()) return Fail(policy.status());
-  printf("The policy can be enforced here.\n");
+int Check(const SandboxFlags& flags) {
+  const absl::StatusOr<ExplainedPolicy> explained = ExplainPolicy(flags);
+  if (!explained.ok()) return Fail(explained.status());
+  const std::vector<Enforcement>& lines = explained->lines;
+  absl::Status status = CheckPossible(explained->policy, explained->host);
+  if (status.ok() && !flags.best_effort) status = CheckEnforced(lines);
+  if (!status.ok()) return Fail(status);
+  const std::string missing = NotEnforced(lines, false);
+  if (CheckEnforced(lines).ok()) {
+    printf("The policy can be enforced here.\n");
+    if (!missing.empty()) printf("Not enforced, and not asked for: %s\n", missing.c_str());
+  } else {
+    printf("With --best-effort the policy can be started under here. Not enforced: %s\n", missing.c_str());
+  }
   return 0;
+}
+
+// What enforces the line, for people.
+std::string LayerOf(const Enforcement& line) {
+  if (line.missing.empty()) return line.layer;
+  if (line.is_promise) return "NOT ENFORCED: " + line.missing;
+  return "nothing here, and nobody asked for it: " + line.missing;
 }
 
 std::string InJson(const std::vector<Enforcement>& lines) {
@@ -27,25 +43,23 @@ std::string InJson(const std::vector<Enforcement>& lines) {
   json.BeginObject().Key("lines").BeginArray();
   for (const Enforcement& line : lines) {
     json.BeginObject().Key("line").String(line.line).Key("layer").String(line.layer);
-    json.Key("enforced").Bool(line.missing.empty()).Key("missing").String(line.missing).EndObject();
+    json.Key("enforced").Bool(line.missing.empty()).Key("missing").String(line.missing);
+    json.Key("asked").Bool(line.is_promise).EndObject();
   }
   json.EndArray().EndObject();
   return json.Take();
 }
 
-int ExplainAll(SandboxFlags flags, bool as_json) {
-  flags.best_effort = true;
-  const absl::StatusOr<v1::SandboxPolicy> policy = PolicyOf(flags);
-  if (!policy.ok()) return Fail(policy.status());
-  const std::vector<Enforcement> lines = Explain(*policy);
+int ExplainAll(const SandboxFlags& flags, bool as_json) {
+  const absl::StatusOr<ExplainedPolicy> explained = ExplainPolicy(flags);
+  if (!explained.ok()) return Fail(explained.status());
+  const std::vector<Enforcement>& lines = explained->lines;
   if (as_json) {
     printf("%s", InJson(lines).c_str());
     return 0;
   }
   Table table({"LINE", "ENFORCED BY"});
-  for (const Enforcement& line : lines) {
-    table.Add({line.line, line.missing.empty() ? line.layer : "NOT ENFORCED: " + line.missing});
-  }
+  for (const Enforcement& line : lines) table.Add({line.line, LayerOf(line)});
   printf("%s", table.Text().c_str());
   return 0;
 }

@@ -141,6 +141,8 @@ struct Launcher {
     if (!prepared->moved_to().empty()) start.path = *program;
     start.floor = &floor.emplace(*std::move(prepared));
     floor->SetTmpdir(policy, start.environment);
+    const std::string missing = guest == 0 ? floor->NotEnforced(policy) : "";
+    if (!missing.empty()) fprintf(stderr, "guise: the sandbox does not enforce here: %s\n", missing.c_str());
     if (!floor->moved_to().empty()) {
       fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
               here.empty() ? "the working directory, which has no name any more" : here.c_str(),

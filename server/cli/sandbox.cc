@@ -15,11 +15,18 @@
 namespace guise::server {
 namespace {
 
-// Making namespaces to see whether they can be made takes time; who starts a sandbox hears of it anyway.
-PolicySurroundings Surroundings(bool looks) {
+// How much is tried of what a start finds out anyway, and takes time.
+enum class Effort { kAll, kNamespaces, kNothing };
+
+HostLayers Look(Effort effort) {
+  HostLayers host = LookAtHost();
+  if (effort != Effort::kNothing) host.namespaces = Confinement::IsPossible();
+  return host;
+}
+
+PolicySurroundings Surroundings(const HostLayers& host) {
   const char* const home = getenv("HOME");
-  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath(),
-          !looks || Confinement::IsPossible()};
+  return {home == nullptr ? "" : home, WorkingDirectory(), RuntimeDirectory::DefaultPath(), host.namespaces};
 }
 
 absl::StatusOr<WrittenPolicy> ReadPolicy(const std::string& path) {
@@ -63,6 +70,21 @@ absl::StatusOr<WrittenPolicy> Written(const SandboxFlags& flags) {
     overrides("hostname");
   }
   return written;
+}
+
+absl::StatusOr<ExplainedPolicy> Explained(const SandboxFlags& flags, Effort effort) {
+  const absl::StatusOr<WrittenPolicy> written = Written(flags);
+  if (!written.ok()) return written.status();
+  // It is hidden, so it must be there.
+  const absl::StatusOr<RuntimeDirectory> runtime = RuntimeDirectory::Make(RuntimeDirectory::DefaultPath());
+  if (!runtime.ok()) return runtime.status();
+  HostLayers host = Look(effort);
+  absl::StatusOr<v1::SandboxPolicy> policy = CompletePolicy(written->policy, Surroundings(host), written->origin);
+  if (!policy.ok()) return policy.status();
+  const bool limits = AsksForProcesses(written->policy);
+  if (effort == Effort::kAll || (effort == Effort::kNothing && limits)) host.no_limit = WhyNoLimit();
+  std::vector<Enforcement> lines = Explain(*policy, limits, host);
+  return ExplainedPolicy{*std::move(policy), std::move(host), std::move(lines)};
 }
 
 }  // namespace
@@ -120,17 +142,15 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
   command.add_option("--hostname", flags->hostname, "A sandbox's name of its host")->type_name("NAME");
 }
 
+absl::StatusOr<ExplainedPolicy> ExplainPolicy(const SandboxFlags& flags) { return Explained(flags, Effort::kAll); }
+
 absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags) {
-  const absl::StatusOr<WrittenPolicy> written = Written(flags);
-  if (!written.ok()) return written.status();
-  // It is hidden, so it must be there.
-  const absl::StatusOr<RuntimeDirectory> runtime = RuntimeDirectory::Make(RuntimeDirectory::DefaultPath());
-  if (!runtime.ok()) return runtime.status();
-  absl::StatusOr<v1::SandboxPolicy> complete =
-      CompletePolicy(written->policy, Surroundings(flags.best_effort || flags.looks), written->origin);
-  if (!complete.ok() || flags.best_effort) return complete;
-  if (absl::Status status = CheckEnforced(*complete, written->policy); !status.ok()) return status;
-  return complete;
+  absl::StatusOr<ExplainedPolicy> explained =
+      Explained(flags, flags.best_effort ? Effort::kNamespaces : Effort::kNothing);
+  if (!explained.ok()) return explained.status();
+  if (flags.best_effort) return explained->policy;
+  if (absl::Status status = CheckEnforced(explained->lines); !status.ok()) return status;
+  return explained->policy;
 }
 
 }  // namespace guise::server

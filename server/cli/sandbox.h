@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "proto/control/v1/sandbox.pb.h"
+#include "server/floor/explain.h"
 
 namespace guise::server {
 
@@ -21,7 +22,6 @@ struct SandboxFlags {
   uint32_t processes = 0;
   std::string hostname;
   bool best_effort = false;
-  bool looks = false;  // at what this host has, before anything is started
 
   bool any() const {
     return !policy.empty() || !preset.empty() || !paths.empty() || !network.empty() || processes != 0 ||
@@ -37,8 +37,17 @@ std::string WorkingDirectory();
 // INVALID_ARGUMENT: the path is relative, and the working directory has no name. An empty one stays empty.
 absl::StatusOr<std::string> AbsolutePath(const std::string& path);
 
-// The policy that file and flags make, complete for this host and this directory. INVALID_ARGUMENT;
-// FAILED_PRECONDITION: what it asks for is not enforced here, and best effort is not enough.
+// The policy that file and flags make, complete for this host and this directory, and what becomes of its lines here.
+struct ExplainedPolicy {
+  v1::SandboxPolicy policy;
+  HostLayers host;
+  std::vector<Enforcement> lines;
+};
+// All of it is tried. INVALID_ARGUMENT.
+absl::StatusOr<ExplainedPolicy> ExplainPolicy(const SandboxFlags& flags);
+
+// The policy, to start something under it. INVALID_ARGUMENT; FAILED_PRECONDITION: a line of it is not enforced here,
+// and best effort is not enough. What the start itself finds out is not tried before.
 absl::StatusOr<v1::SandboxPolicy> PolicyOf(const SandboxFlags& flags);
 
 }  // namespace guise::server

@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/floor/explain.h"
 #include "server/floor/hidden_objects.h"
 #include "server/floor/landlock.h"
 #include "server/floor/made_filters.h"
@@ -146,8 +147,9 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     if (!cgroup.ok()) return cgroup.status();
     confinement.cgroup_ = *std::move(cgroup);
   } else if (geteuid() == 0) {
-    // And guise-init. Where there can be none, CheckEnforced() has said so.
+    // And guise-init. Where a limit was asked for, CheckEnforced() has refused.
     absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(policy.processes() + 1);
+    if (!cgroup.ok()) confinement.no_limit_ = WhyNoLimit(cgroup.status());
     if (cgroup.ok()) confinement.cgroup_ = *std::move(cgroup);
   }
   return confinement;

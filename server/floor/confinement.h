@@ -73,6 +73,8 @@ class Confinement {
   bool in_own_session() const { return in_own_session_; }
   // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
   const std::string& moved_to() const { return moved_to_; }
+  // Why the number of processes is not limited; empty: it is.
+  const std::string& no_limit() const { return no_limit_; }
 
  private:
   // The new root is put together here, and covers it for nobody but us.
@@ -111,6 +113,7 @@ class Confinement {
   std::string hostname_;
   std::string working_directory_;
   std::string moved_to_;
+  std::string no_limit_;
   v1::Network network_ = v1::NETWORK_NONE;
   rlim_t processes_ = 0;
   ProcessCgroup cgroup_;

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/floor/explain.h"
 #include "server/floor/policy.h"
 
 namespace guise::server {
@@ -28,6 +29,12 @@ bool Floor::in_own_session() const {
 
 const std::string& Floor::moved_to() const {
   return std::visit([](const auto& kind) -> const std::string& { return kind.moved_to(); }, kind_);
+}
+
+std::string Floor::NotEnforced(const v1::SandboxPolicy& policy) const {
+  HostLayers host = LookAtHost();
+  if (confinement() != nullptr) host.no_limit = confinement()->no_limit();
+  return server::NotEnforced(Explain(policy, true, host), false);
 }
 
 void Floor::SetTmpdir(const v1::SandboxPolicy& policy, std::vector<std::string>& environment) const {

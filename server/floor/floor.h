@@ -33,6 +33,8 @@ class Floor {
   // As of Confinement.
   bool in_own_session() const;
   const std::string& moved_to() const;
+  // What of the policy it does not enforce ("LINE (why)", one behind the other); empty: nothing.
+  std::string NotEnforced(const v1::SandboxPolicy& policy) const;
 
   // Programs make temporary files where TMPDIR says, and are at a loss when that is hidden: it says the floor's own
   // directory, where there is one, and else nothing that is hidden.

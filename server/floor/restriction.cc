@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "server/floor/explain.h"
 #include "server/floor/landlock.h"
 #include "server/floor/made_filters.h"
 #include "server/floor/policy.h"
@@ -51,10 +52,7 @@ void Restriction::Walk(const v1::SandboxPolicy& policy, const std::string& path)
 
 absl::StatusOr<Restriction> Restriction::Prepare(const v1::SandboxPolicy& policy,
                                                  const std::string& working_directory) {
-  if (!HasLandlock()) {
-    return absl::FailedPreconditionError(
-        "no sandbox can be made here: neither namespaces (`guise doctor` says why) nor Landlock");
-  }
+  if (absl::Status status = CheckPossible(policy, LookAtHost()); !status.ok()) return status;
   Restriction restriction;
   restriction.Walk(policy, "/");
   char path[] = "/tmp/guise-sandbox-XXXXXX";
