@@ -147,8 +147,8 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     if (!cgroup.ok()) return cgroup.status();
     confinement.cgroup_ = *std::move(cgroup);
   } else if (geteuid() == 0) {
-    // And guise-init. Where a limit was asked for, CheckEnforced() has refused.
-    absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(policy.processes() + 1);
+    // guise-init counts, as it does for RLIMIT_NPROC. Where a limit was asked for, CheckEnforced() has refused.
+    absl::StatusOr<ProcessCgroup> cgroup = ProcessCgroup::Make(policy.processes());
     if (!cgroup.ok()) confinement.no_limit_ = WhyNoLimit(cgroup.status());
     if (cgroup.ok()) confinement.cgroup_ = *std::move(cgroup);
   }

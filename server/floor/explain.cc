@@ -48,7 +48,7 @@ std::vector<Enforcement> ExplainNamespaces(const v1::SandboxPolicy& policy, cons
   lines.push_back({absl::StrCat("--net ", std::string(NameOf(policy.network()))), LayerOf(policy.network()), ""});
   lines.push_back({absl::StrCat("--processes ", policy.processes()),
                    absl::StrCat(host.is_root ? "the pids controller of a cgroup" : "RLIMIT_NPROC",
-                                "; threads are counted"),
+                                "; threads and guise-init are counted"),
                    host.no_limit});
   lines.push_back({absl::StrCat("--hostname ", policy.hostname()), "a UTS namespace", ""});
   // What every sandbox has.

@@ -123,6 +123,16 @@ TEST_P(PolicyTest, AFloorWithoutNamespacesSaysWhatItDoesNotKeep) {
                                HasSubstr("Permission denied\nls: cannot open directory '/': Permission denied")));
 }
 
+TEST_P(PolicyTest, GuiseInitCountsAmongProcessesForEverybody) {
+  if (Policy({}, "explain", {"--processes", "8"}).out.find("root is exempt") != std::string::npos) {
+    GTEST_SKIP() << "no limit here";
+  }
+  const RunResult result =
+      Run({"--processes", "8"}, {"sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & echo $i; done"});
+  EXPECT_EQ(result.out, "1\n2\n3\n4\n5\n6\n") << result;
+  ExpectRefused({"--processes", "1"}, "1 process");
+}
+
 TEST_P(PolicyTest, NamesTheLineThatIsWrong) {
   const std::string policy = Write("{\n\"netwrk\": 1}");
   const std::string at = "policy " + policy + ", line ";

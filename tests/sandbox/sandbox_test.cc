@@ -77,7 +77,7 @@ TEST_P(SandboxTest, SaysThatItHasNoRoomForWhatExecStarts) {
   const RunResult explained = RunToEnd(guise_->Cli({"policy", "explain", "--processes", "8"}));
   if (explained.out.find("root is exempt") != std::string::npos) GTEST_SKIP() << "no limit here";
   Command full = Line({"--name", "full", "--processes", "8"},
-                      {"sh", "-c", "for i in 1 2 3 4 5 6 7; do sleep 1000 & done; echo ready; read end"});
+                      {"sh", "-c", "for i in 1 2 3 4 5 6; do sleep 1000 & done; echo ready; read end"});
   full.keep_stdin_open = true;
   const std::unique_ptr<Process> process = Process::Start(full);
   ASSERT_TRUE(process->AwaitOutput("ready\n"));
