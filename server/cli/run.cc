@@ -129,6 +129,7 @@ struct Launcher {
   OwnedFd image;
   GuestStart start;
   std::optional<Floor> floor = std::nullopt;
+  bool best_effort = false;  // of a sandbox
 
   // `guest`: whose sandbox is joined; 0: a new one.
   absl::Status LayFloor(const v1::SandboxPolicy& policy, pid_t guest) {
@@ -141,7 +142,10 @@ struct Launcher {
     if (!prepared->moved_to().empty()) start.path = *program;
     start.floor = &floor.emplace(*std::move(prepared));
     floor->SetTmpdir(policy, start.environment);
-    const std::string missing = guest == 0 ? floor->NotEnforced(policy) : "";
+    // Without best effort only a default is missing, that nobody asked for: it is said to people, and what a program
+    // writes to a file or pipe stays its own.
+    const bool tells = guest == 0 && (best_effort || isatty(STDERR_FILENO) == 1);
+    const std::string missing = tells ? floor->NotEnforced(policy) : "";
     if (!missing.empty()) fprintf(stderr, "guise: the sandbox does not enforce here: %s\n", missing.c_str());
     if (!floor->moved_to().empty()) {
       fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
@@ -303,8 +307,10 @@ void AddRun(CLI::App& app, Invocation& invocation) {
     invocation.act = [run, options, &invocation] {
       const absl::StatusOr<v1::CreateSessionRequest> request = ToRequest(*options);
       if (!request.ok()) return Fail(request.status(), kExitOwnFailure);
-      return Launch(CommandWords(*run, invocation), invocation.signals, !options->no_shim,
-                    [&](Launcher& launcher) { return RunInNewSession(launcher, *request); });
+      return Launch(CommandWords(*run, invocation), invocation.signals, !options->no_shim, [&](Launcher& launcher) {
+        launcher.best_effort = options->sandbox->best_effort;
+        return RunInNewSession(launcher, *request);
+      });
     };
   });
 }

@@ -94,7 +94,7 @@ TEST_P(PolicyTest, ALimitOfProcessesThatWasAskedForIsAPromise) {
   ExpectPromised(wrapper, {"--policy", Write("processes: 78")}, "--processes 78");
 }
 
-TEST_P(PolicyTest, ADefaultLimitOfProcessesIsMissedWithANotice) {
+TEST_P(PolicyTest, ADefaultLimitOfProcessesIsDoneWithoutAndSaid) {
   if (GetParam().uid != 0) GTEST_SKIP() << "RLIMIT_NPROC binds users";
   const std::vector<std::string> wrapper = {"unshare", "-m", "sh", "-c", kWithoutCgroups};
   EXPECT_THAT(Policy(wrapper, "explain", {}).out,
@@ -102,9 +102,17 @@ TEST_P(PolicyTest, ADefaultLimitOfProcessesIsMissedWithANotice) {
   const RunResult checked = Policy(wrapper, "check", {});
   EXPECT_EQ(checked.exit_code, 0) << checked;
   EXPECT_THAT(checked.out, HasSubstr("not asked for: --processes 4096"));
-  const RunResult started = Behind(wrapper, Line({}, {"echo", "started"}));
+  // Standard error that is no terminal is the program's.
+  const Command line = Line({}, {"echo", "started"});
+  const RunResult started = Behind(wrapper, line);
   EXPECT_EQ(started.out, "started\n") << started;
-  EXPECT_THAT(started.err, HasSubstr("does not enforce here: --processes 4096"));
+  EXPECT_EQ(started.err, "");
+  Command in_terminal = line;
+  std::string words;
+  for (const std::string& word : line.argv) words += "'" + word + "' ";
+  in_terminal.argv = {"script", "-qec", words, "/dev/null"};
+  EXPECT_THAT(Behind(wrapper, in_terminal).out,
+              AllOf(HasSubstr("started"), HasSubstr("does not enforce here: --processes 4096")));
 }
 
 TEST_P(PolicyTest, AFloorWithoutNamespacesSaysWhatItDoesNotKeep) {
