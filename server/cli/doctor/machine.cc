@@ -86,7 +86,8 @@ std::vector<Finding> ProbeMachine() {
   const bool rdpid = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kLeaf7EcxRdpid) != 0;
   const bool fsgsbase = (getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
   return {Kernel(),
-          Cpu("FSGSBASE", fsgsbase, "not needed: a new thread costs the shim one more system call"),
+          Cpu("FSGSBASE", fsgsbase,
+              "not needed: a new thread costs one system call more, and `--kernel generic` keeps arch_prctl"),
           Cpu("rdpid", rdpid, "not needed: the shim asks a segment limit for its CPU"),
           Cpu("xsave", xsave, "signal frames are the old 512 bytes; works as well"),
           MmapMinAddr(),
