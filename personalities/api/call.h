@@ -123,6 +123,10 @@ class Call {
   Owner ShownOwner(const Inode& inode, Owner native) { return port_->ShownOwner(inode, native); }
   // The device node that guests are shown in the place of a file; nullopt: it is what it natively is.
   std::optional<Device> ShownDevice(const Inode& inode) { return port_->ShownDevice(inode); }
+  // What calls of the session have borrowed for as long as they last; see loans.h.
+  Loans& loans() { return port_->loans(); }
+  // Native calls that this call may still make: those that give something back must be among them.
+  uint32_t RunsLeft() const { return port_->RunsLeft(); }
   // Takes effect, with all other commits of the call, when the call returns without an error; a call that fails changes
   // nothing. When there is no space left for it, the call fails with ENOSPC.
   void Commit(const SetOwner& change) { port_->Commit(change); }

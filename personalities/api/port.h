@@ -12,17 +12,18 @@
 #include "personalities/api/argument.h"
 #include "personalities/api/identity.h"
 #include "personalities/api/inode.h"
+#include "personalities/api/loans.h"
 #include "personalities/api/result.h"
 
 namespace guise::api {
 
 class Call;
 
-// Memory for the coroutine frames of one slot: a stack of 2.5 KiB. What does not fit goes to the heap and is counted.
+// Memory for the coroutine frames of one slot: a stack of 4 KiB. What does not fit goes to the heap and is counted.
 // Frames are freed in the reverse order of their making, or all at once; a hole stays until all are gone.
 class FrameArena {
  public:
-  static constexpr size_t kBytes = 2560;
+  static constexpr size_t kBytes = 4096;
 
   FrameArena() = default;
   FrameArena(const FrameArena&) = delete;
@@ -78,6 +79,9 @@ class Port {
   virtual const Identity& Credentials() = 0;
   virtual Owner ShownOwner(const Inode& inode, Owner native) = 0;
   virtual std::optional<Device> ShownDevice(const Inode& inode) = 0;
+  virtual Loans& loans() = 0;
+  // Native calls that this call may still make.
+  virtual uint32_t RunsLeft() const = 0;
   virtual void Commit(const SetOwner& change) = 0;
   virtual void Commit(const SetDevice& change) = 0;
   virtual void Commit(const SetIdentity& change) = 0;

@@ -32,46 +32,62 @@ namespace {
 
 bool IsDevice(uint32_t mode) { return S_ISCHR(mode) || S_ISBLK(mode); }
 
-// The mode is argument `at`, the device the next one.
-Task<SysResult> Make(Call& call, Below below, size_t at, uint32_t mode) {
-  const Call made = call.With(at, mode).With(at + 1, 0);
-  const SysResult result = co_await below(made);
-  if (!result.Is(EACCES) || !call.Credentials().MayOverride()) co_return result;
-  const SysResult again = co_await WithModesLent(call, below, made);
-  co_return again;
+// What is made in a device's place; argument `at` is the mode, the next one the device.
+Call InPlace(const Call& call, size_t at, uint32_t type) {
+  return call.With(at, (call.Arg<uint32_t>(at) & 07777) | type).With(at + 1, 0);
 }
 
-Task<SysResult> MakeInPlace(Call& call, Below below, size_t at) {
-  const uint32_t mode = call.Arg<uint32_t>(at);
-  const uint32_t whiteout = (mode & 07777) | S_IFCHR;
-  const SysResult made = co_await Make(call, below, at, whiteout);
-  if (!made.Is(EPERM)) co_return made;
-  const uint32_t file = (mode & 07777) | S_IFREG;
-  const SysResult again = co_await Make(call, below, at, file);
-  co_return again;
-}
-
-// `directory` and `path`: of the call.
-Task<SysResult> MakeNode(Call& call, Below below, Argument directory, size_t path) {
-  const size_t at = path + 1;
-  const uint32_t mode = call.Arg<uint32_t>(at);
-  SysResult result = co_await below(call);
-  if (!call.Credentials().MayOverride()) co_return result;
-  if (!IsDevice(mode)) {
-    if (!result.Is(EACCES)) co_return result;
-    const SysResult again = co_await WithModesLent(call, below, call);
-    co_return again;
+// Where nothing needs to be lent.
+Task<SysResult> MakeInPlace(Call& call, Below below, const Again& again, Argument directory, size_t path) {
+  const SysResult whiteout = co_await below(*again.call);
+  SysResult result = whiteout;
+  if (whiteout.Is(EPERM)) {
+    const SysResult file = co_await below(*again.otherwise);
+    result = file;
   }
-  if (!result.Is(EPERM) && !result.Is(EACCES)) co_return result;
-  const SysResult made = co_await MakeInPlace(call, below, at);
-  if (!made.ok()) co_return made;
+  if (!result.ok()) co_return result;
   const Argument name = call.Forward(path);
-  const SysResultOr<FileStatus> file = co_await StatusOf(call, directory, name, AT_SYMLINK_NOFOLLOW);
-  if (!file.ok()) co_return file.failure();
+  const SysResultOr<FileStatus> made = co_await StatusOf(call, directory, name, AT_SYMLINK_NOFOLLOW);
+  if (!made.ok()) co_return made.failure();
+  *again.status = made.value();
+  co_return result;
+}
+
+// `directory` and `path`: of the call, whose result is `native`.
+Task<SysResult> MakeDevice(Call& call, Below below, Argument directory, size_t path, SysResult native) {
+  const size_t at = path + 1;
+  const Call whiteout = InPlace(call, at, S_IFCHR);
+  const Call file = InPlace(call, at, S_IFREG);
+  FileStatus made;
+  const Again again = {&whiteout, &file, &made};
+  SysResult result = native;
+  if (native.Is(EPERM)) {
+    const SysResult placed = co_await MakeInPlace(call, below, again, directory, path);
+    result = placed;
+  } else {
+    const SysResult placed = co_await WithModesLent(call, below, again);
+    result = placed;
+  }
+  if (!result.ok()) co_return result;
   // ABI: the kernel takes 32 bits, include/linux/kdev_t.h, new_decode_dev().
   const dev_t device = call.Arg<uint32_t>(at + 1);
-  call.Commit(api::SetDevice{file.value().inode, Device{mode & S_IFMT, major(device), minor(device)}});
-  co_return SysResult::Ok();
+  const uint32_t type = call.Arg<uint32_t>(at) & S_IFMT;
+  call.Commit(api::SetDevice{made.inode, Device{type, major(device), minor(device)}});
+  co_return result;
+}
+
+Task<SysResult> MakeNode(Call& call, Below below, Argument directory, size_t path) {
+  const SysResult native = co_await below(call);
+  const bool is_device = IsDevice(call.Arg<uint32_t>(path + 1));
+  const bool refused = native.Is(EACCES) || (native.Is(EPERM) && is_device);
+  if (!refused || !call.Credentials().MayOverride()) co_return native;
+  if (is_device) {
+    const SysResult made = co_await MakeDevice(call, below, directory, path, native);
+    co_return made;
+  }
+  const Again again = {&call};
+  const SysResult made = co_await WithModesLent(call, below, again);
+  co_return made;
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 // Root's power over modes (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH; capabilities(7)): what the kernel refuses the real
 // user for want of permission bits on files of its own, root may do. The bits are lent for the length of the call: the
-// owner gets them, the call is made again, and the mode is as before. So no file's mode is another than the one that
-// the guest sees, on disk and after the session; others may see the lent bits, and the change time says that there was
-// a change.
+// owner gets them, the call is made again, and the mode is as before (api/loans.h). So no file's mode is another than
+// the one that guests have set, on disk and after the session; others may see the lent bits, and the change time says
+// that there was a change.
 //
-// ABI: fs/namei.c, generic_permission(): directories are searched, and changed, by their owner with x and w; fs/open.c.
+// Names may lead elsewhere at any time, by others' doing: a file that lends is held by a descriptor (O_PATH), by which
+// it is looked at, changed, and changed back. Only the user's own files lend, and only to their owner.
+//
+// ABI: fs/namei.c, generic_permission(): directories are searched, and changed, by their owner with x and w;
+// vfs_rename(): a directory that gets another parent is changed itself.
 #include "personalities/fakeroot/power.h"
 
 #include <fcntl.h>
@@ -17,9 +21,9 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
-#include "personalities/api/files.h"
 #include "personalities/fakeroot/fakeroot.h"
 
 namespace guise::personalities {
@@ -28,6 +32,7 @@ using api::Argument;
 using api::Below;
 using api::Call;
 using api::FileStatus;
+using api::Loans;
 using api::Nr;
 using api::Path;
 using api::SysResult;
@@ -38,6 +43,10 @@ using api::Task;
 namespace {
 
 constexpr uint32_t kRead = 0400, kWrite = 0200, kSearch = 0100;
+// Of an object that is moved: a directory is written to, anything else is not, and no link is followed.
+constexpr uint32_t kMoved = 01000;
+// Of one that is asked whether it may be executed: what somebody may execute, root may.
+constexpr uint32_t kExecute = 02000;
 
 // A path that a call names, and what it takes beside search permission on the way.
 struct PathUse {
@@ -67,12 +76,12 @@ constexpr PathUse kUses[] = {
     {Nr::link, 1, false, kWrite, 0},
     {Nr::linkat, 1, true, 0, 0},
     {Nr::linkat, 3, true, kWrite, 0},
-    {Nr::rename, 0, false, kWrite, 0},
+    {Nr::rename, 0, false, kWrite, kMoved},
     {Nr::rename, 1, false, kWrite, 0},
-    {Nr::renameat, 1, true, kWrite, 0},
+    {Nr::renameat, 1, true, kWrite, kMoved},
     {Nr::renameat, 3, true, kWrite, 0},
-    {Nr::renameat2, 1, true, kWrite, 0},
-    {Nr::renameat2, 3, true, kWrite, 0},
+    {Nr::renameat2, 1, true, kWrite, kMoved},
+    {Nr::renameat2, 3, true, kWrite, kMoved},
     {Nr::stat, 0, false, 0, 0},
     {Nr::lstat, 0, false, 0, 0},
     {Nr::newfstatat, 1, true, 0, 0},
@@ -122,7 +131,8 @@ PathUse UseIn(const Call& call, PathUse use) {
     case Nr::faccessat:
     case Nr::faccessat2: {
       const int asked = call.Arg<int>(use.at + 1);
-      use.object = ((asked & R_OK) != 0 ? kRead : 0) | ((asked & W_OK) != 0 ? kWrite : 0);
+      use.object =
+          ((asked & R_OK) != 0 ? kRead : 0) | ((asked & W_OK) != 0 ? kWrite : 0) | ((asked & X_OK) != 0 ? kExecute : 0);
       return use;
     }
     default:
@@ -130,33 +140,110 @@ PathUse UseIn(const Call& call, PathUse use) {
   }
 }
 
-// Bits that have been lent, to whom, and what was there before.
-struct Loan {
-  Argument path;  // absolute, or from the working directory
-  Argument directory;
-  uint32_t mode;
-};
-struct Loans {
-  std::array<Loan, 4> all;
-  size_t count = 0;
-};
+bool Opens(Nr nr) { return nr == Nr::open || nr == Nr::creat || nr == Nr::openat || nr == Nr::openat2; }
+bool ChangesMode(Nr nr) { return nr == Nr::chmod || nr == Nr::fchmodat || nr == Nr::fchmodat2; }
 
-// Lends the owner of a file what it lacks of `wanted`. False: it is not the user's, or too many are.
-Task<bool> Lend(Call& call, Loans& loans, const FileStatus& file, Argument directory, Argument path, uint32_t wanted) {
-  // What runs as a set-id file is not changed, not for a moment: the bits go with the first write, or for good.
-  const bool has_id = !S_ISDIR(file.mode) && (file.mode & (S_ISUID | S_ISGID)) != 0;
-  if (loans.count == loans.all.size() || S_ISLNK(file.mode) || has_id) co_return false;
-  const uint32_t before = file.mode & 07777;
-  const SysResult lent = co_await call.Run(Nr::fchmodat, directory, path, before | wanted, 0);
-  if (!lent.ok()) co_return false;
-  loans.all[loans.count++] = {path, directory, before};
-  co_return true;
+// Permission bits that the owner of a file needs.
+uint32_t NeededOf(const FileStatus& file, uint32_t wanted) {
+  const bool is_directory = S_ISDIR(file.mode);
+  if ((wanted & kMoved) != 0) return is_directory ? kWrite | kSearch : 0;
+  const bool executes = (wanted & kExecute) != 0 && (file.mode & 0111) != 0;
+  if (executes || (is_directory && wanted != 0)) wanted |= kSearch;
+  return wanted & (kRead | kWrite | kSearch);
 }
 
-// What a directory needs, or a file: programs are not made of what is none.
-uint32_t Lacking(const FileStatus& file, uint32_t wanted) {
-  if (S_ISDIR(file.mode) && wanted != 0) wanted |= kSearch;
-  return wanted & ~file.mode;
+constexpr int kNoFd = -1;
+
+// Files that this call has borrowed of, or wanted to; each is held by a descriptor in the guest's table.
+class Borrowed {
+ public:
+  static constexpr size_t kMost = 4;
+  struct File {
+    int fd;
+    api::Inode inode;
+  };
+
+  explicit Borrowed(Call& call) : call_(&call) {}
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  // Of a call that was cancelled: nobody is there to give back.
+  ~Borrowed() {
+    while (count_ > 0) call_->loans().Return(files_[--count_].inode);
+  }
+
+  void Add(const File& file) { files_[count_++] = file; }
+  // The last one is.
+  void Hold(int fd) { files_[count_ - 1].fd = fd; }
+  // The user's own, and lacking nothing: bits that another call has given back since, perhaps.
+  void NoteOwn() { has_own_ = true; }
+  bool has_own() const { return has_own_; }
+  File Take() { return files_[--count_]; }
+  size_t count() const { return count_; }
+
+ private:
+  Call* call_;
+  std::array<File, kMost> files_ = {};
+  size_t count_ = 0;
+  bool has_own_ = false;
+};
+
+// Whether native calls are left to borrow of one file more, to make the call, and to give all back.
+bool HasCallsFor(const Call& call, size_t borrowed) {
+  constexpr size_t kToBorrow = 4, kToGiveBack = 3, kRest = 4;
+  return borrowed < Borrowed::kMost && call.RunsLeft() >= kToBorrow + kToGiveBack * (borrowed + 1) + kRest;
+}
+
+Argument NameOfFd(Call& call, int fd) {
+  constexpr char kFds[] = "/proc/thread-self/fd/";
+  char name[sizeof(kFds) + 16];
+  std::memcpy(name, kFds, sizeof(kFds));
+  char* const end = std::to_chars(name + sizeof(kFds) - 1, name + sizeof(name), fd).ptr;
+  return call.Put({name, static_cast<size_t>(end - name)});
+}
+
+// A file that a path leads to, and what is wanted of it.
+struct Wanted {
+  Argument start;
+  Argument path;
+  uint32_t bits;
+};
+
+// Borrows what it lacks, if it is the user's: nothing of a file with a set-id bit, which an unprivileged chmod(2) takes
+// away. False: nothing was borrowed.
+Task<bool> Borrow(Call& call, Borrowed& borrowed, uint32_t uid, Wanted wanted) {
+  const bool follows = (wanted.bits & kMoved) == 0;
+  const int no_follow = follows ? 0 : AT_SYMLINK_NOFOLLOW;
+  const auto may_lend = [uid](const FileStatus& file) {
+    return file.native.uid == uid && (file.mode & (S_ISUID | S_ISGID)) == 0 &&
+           (S_ISDIR(file.mode) || S_ISREG(file.mode));
+  };
+  const SysResultOr<FileStatus> seen = co_await StatusOf(call, wanted.start, wanted.path, no_follow);
+  if (!seen.ok() || !may_lend(seen.value())) co_return false;
+  // What others have lent is borrowed, too, for else they take it back.
+  const bool lacks = (NeededOf(seen.value(), wanted.bits) & ~seen.value().mode) != 0;
+  if (!lacks && !call.loans().Has(seen.value().inode)) {
+    borrowed.NoteOwn();
+    co_return false;
+  }
+  if (!HasCallsFor(call, borrowed.count()) || !call.loans().Enter(seen.value().inode)) co_return false;
+  borrowed.Add({kNoFd, seen.value().inode});
+  const int flags = O_PATH | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW);
+  const SysResult held = co_await call.Run(Nr::openat, wanted.start, wanted.path, flags, 0);
+  if (!held.ok()) co_return false;
+  const int fd = static_cast<int>(held.value());
+  borrowed.Hold(fd);
+  const Argument empty = call.Put("");
+  const SysResultOr<FileStatus> status = co_await StatusOf(call, fd, empty, AT_EMPTY_PATH);
+  // Another file has got the name meanwhile, perhaps.
+  if (!status.ok() || status.value().inode != seen.value().inode || !may_lend(status.value())) co_return false;
+  const FileStatus& file = status.value();
+  const std::optional<uint32_t> lent = call.loans().Lend(file.inode, file.mode & 07777, NeededOf(file, wanted.bits));
+  if (lent.has_value()) {
+    const Argument name = NameOfFd(call, fd);
+    const uint32_t mode = *lent;
+    [[maybe_unused]] const SysResult changed = co_await call.Run(Nr::fchmodat, AT_FDCWD, name, mode, 0);
+  }
+  co_return true;
 }
 
 // The end of the first component from `at` on, with the slashes behind it.
@@ -166,97 +253,106 @@ size_t NextName(std::string_view path, size_t at) {
 }
 
 // Where a relative path begins.
-struct Start {
-  Argument directory;
-  Argument path;  // of that directory, from anywhere; no permission on it is needed
-};
-
-Start StartAt(Call& call, int directory) {
-  if (directory == AT_FDCWD) return {directory, call.Put("/proc/self/cwd")};
-  constexpr char kFds[] = "/proc/self/fd/";
-  char name[sizeof(kFds) + 16];
-  std::memcpy(name, kFds, sizeof(kFds));
-  char* const end = std::to_chars(name + sizeof(kFds) - 1, name + sizeof(name), directory).ptr;
-  return {directory, call.Put({name, static_cast<size_t>(end - name)})};
+int StartOf(const Call& call, const PathUse& use) { return use.has_directory ? call.Arg<int>(use.at - 1) : AT_FDCWD; }
+// By a way that takes no permission on it.
+Argument NameOfStart(Call& call, int start) {
+  return start == AT_FDCWD ? call.Put("/proc/thread-self/cwd") : NameOfFd(call, start);
 }
 
-// Lends what is lacking on the way to one of the call's paths, and where it ends.
-Task<bool> LendOnTheWay(Call& call, Loans& loans, PathUse use, Start start) {
+// On the way to one of the call's paths, and where it ends.
+Task<SysResult> BorrowOnTheWay(Call& call, Borrowed& borrowed, uint32_t uid, PathUse use) {
   const std::string_view path = call.Arg<Path>(use.at).text;
-  bool lent = false;
+  const int start = StartOf(call, use);
   size_t begin = std::min(path.find_first_not_of('/'), path.size());
   while (begin < path.size()) {
     const size_t end = NextName(path, begin);
-    const bool is_last = end >= path.size();
     // The directory that this name is looked up in.
-    const Argument parent = begin == 0 ? start.path : call.Put(path.substr(0, begin));
-    const SysResultOr<FileStatus> status = co_await StatusOf(call, start.directory, parent, 0);
-    if (!status.ok()) co_return lent;
-    const uint32_t lacking = Lacking(status.value(), kSearch | (is_last ? use.parent : 0));
-    if (lacking != 0) {
-      const FileStatus file = status.value();
-      const bool done = co_await Lend(call, loans, file, start.directory, parent, lacking);
-      if (!done) co_return lent;
-      lent = true;
-    }
+    const Wanted parent = {start, begin == 0 ? NameOfStart(call, start) : call.Put(path.substr(0, begin)),
+                           kSearch | (end >= path.size() ? use.parent : 0)};
+    if (!HasCallsFor(call, borrowed.count())) co_return SysResult::Ok();
+    [[maybe_unused]] const bool some = co_await Borrow(call, borrowed, uid, parent);
     begin = end;
   }
-  if (use.object == 0) co_return lent;
-  const Argument whole = call.Forward(use.at);
-  const SysResultOr<FileStatus> status = co_await StatusOf(call, start.directory, whole, 0);
-  if (!status.ok()) co_return lent;
-  const FileStatus file = status.value();
-  const uint32_t lacking = Lacking(file, use.object);
-  if (lacking == 0) co_return lent;
-  const bool done = co_await Lend(call, loans, file, start.directory, whole, lacking);
-  co_return lent || done;
+  if (use.object == 0 || !HasCallsFor(call, borrowed.count())) co_return SysResult::Ok();
+  const Wanted object = {start, call.Forward(use.at), use.object};
+  [[maybe_unused]] const bool some = co_await Borrow(call, borrowed, uid, object);
+  co_return SysResult::Ok();
 }
 
-// The last first: the way there may need the others.
-Task<SysResult> TakeBack(Call& call, Loans& loans) {
-  while (loans.count > 0) {
-    const Loan loan = loans.all[--loans.count];
-    [[maybe_unused]] const SysResult result = co_await call.Run(Nr::fchmodat, loan.directory, loan.path, loan.mode, 0);
+// A mode that somebody has given a file meanwhile stays.
+Task<SysResult> GiveBack(Call& call, Borrowed& borrowed) {
+  while (borrowed.count() > 0) {
+    const Borrowed::File file = borrowed.Take();
+    const int fd = file.fd;
+    const std::optional<Loans::Loan> loan = call.loans().Return(file.inode);
+    if (loan.has_value() && fd != kNoFd) {
+      const Argument empty = call.Put("");
+      const SysResultOr<FileStatus> now = co_await StatusOf(call, fd, empty, AT_EMPTY_PATH);
+      const uint32_t mode = now.ok() ? now.value().mode & 07777 : 0;
+      if (now.ok() && now.value().inode == file.inode && loan->IsOwn(mode) && mode != loan->before) {
+        const Argument name = NameOfFd(call, fd);
+        const uint32_t before = loan->before;
+        [[maybe_unused]] const SysResult changed = co_await call.Run(Nr::fchmodat, AT_FDCWD, name, before, 0);
+      }
+    }
+    if (loan.has_value() && (fd != kNoFd || !loan->is_known)) call.loans().Settle(file.inode);
+    if (fd != kNoFd) {
+      [[maybe_unused]] const SysResult closed = co_await call.Run(Nr::close, fd);
+    }
   }
   co_return SysResult::Ok();
 }
 
-// Paths of so many names leave native calls enough for the rest.
-bool IsShort(std::string_view path) {
-  constexpr size_t kMostNames = 10;
-  size_t names = 0;
-  for (size_t at = 0; at < path.size(); at = NextName(path, at)) ++names;
-  return names <= kMostNames;
+Task<SysResult> MakeAgain([[maybe_unused]] Call& call, Below below, const Again& again) {
+  const SysResult result = co_await below(*again.call);
+  if (!result.Is(EPERM) || again.otherwise == nullptr) co_return result;
+  const SysResult other = co_await below(*again.otherwise);
+  co_return other;
+}
+
+// With what is needed borrowed.
+Task<SysResult> MakeBorrowing(Call& call, Below below, const Again& again, PathUse use) {
+  const int start = StartOf(call, use);
+  const Argument whole = call.Forward(use.at);
+  if (Opens(call.nr())) {
+    // A pipe's other end may take its time.
+    const SysResultOr<FileStatus> file = co_await StatusOf(call, start, whole, 0);
+    if (file.ok() && S_ISFIFO(file.value().mode)) co_return SysResult::Error(EACCES);
+  }
+  const SysResult result = co_await MakeAgain(call, below, again);
+  if (result.ok() && (ChangesMode(call.nr()) || again.status != nullptr)) {
+    const int flags = again.status != nullptr ? AT_SYMLINK_NOFOLLOW : 0;
+    const SysResultOr<FileStatus> file = co_await StatusOf(call, start, whole, flags);
+    if (!file.ok()) co_return again.status != nullptr ? file.failure() : result;
+    if (again.status != nullptr) *again.status = file.value();
+    if (ChangesMode(call.nr())) call.loans().Keep(file.value().inode);
+  }
+  co_return result;
 }
 
 }  // namespace
 
-Task<SysResult> WithModesLent(Call& call, Below below, const Call& native) {
+Task<SysResult> WithModesLent(Call& call, Below below, const Again& again) {
   SysResult result = SysResult::Error(EACCES);
-  // After a chdir(2) relative paths begin elsewhere: the way back is from where it was.
-  int was_here = AT_FDCWD;
-  if (call.nr() == Nr::chdir) {
-    const Argument here = call.Put("/proc/self/cwd");
-    const SysResult opened = co_await call.Run(Nr::openat, AT_FDCWD, here, O_PATH | O_CLOEXEC, 0);
-    if (!opened.ok()) co_return result;
-    was_here = static_cast<int>(opened.value());
-  }
-  Loans loans;
-  bool lent = false;
-  for (const PathUse& row : kUses) {
-    if (row.nr != call.nr() || !IsShort(call.Arg<Path>(row.at).text)) continue;
-    const PathUse use = UseIn(call, row);
-    const Start start = StartAt(call, use.has_directory ? call.Arg<int>(use.at - 1) : was_here);
-    const bool more = co_await LendOnTheWay(call, loans, use, start);
-    lent = lent || more;
-  }
-  if (lent) {
-    const SysResult again = co_await below(native);
-    result = again;
-  }
-  [[maybe_unused]] const SysResult taken = co_await TakeBack(call, loans);
-  if (was_here != AT_FDCWD) {
-    [[maybe_unused]] const SysResult closed = co_await call.Run(Nr::close, was_here);
+  const SysResult user = co_await call.Run(Nr::geteuid);
+  const uint32_t uid = static_cast<uint32_t>(user.value());
+  Borrowed borrowed(call);
+  // Again if others have changed modes meanwhile, or have taken back what they had lent.
+  constexpr int kTries = 4;
+  bool may_differ = true;
+  for (int i = 0; i < kTries && result.Is(EACCES) && may_differ; ++i) {
+    PathUse last = {};
+    for (const PathUse& row : kUses) {
+      if (row.nr != call.nr() || !call.Arg<Path>(row.at).is_there()) continue;
+      last = UseIn(call, row);
+      const PathUse use = last;
+      [[maybe_unused]] const SysResult way = co_await BorrowOnTheWay(call, borrowed, uid, use);
+    }
+    may_differ = borrowed.count() > 0 || borrowed.has_own();
+    if (borrowed.count() == 0) continue;
+    const SysResult made = co_await MakeBorrowing(call, below, again, last);
+    result = made;
+    [[maybe_unused]] const SysResult given = co_await GiveBack(call, borrowed);
   }
   co_return result;
 }
@@ -265,8 +361,9 @@ SysTask Fakeroot::WithPower(Call& call, Below below) const {
   const SysResult result = co_await below(call);
   // Of EPERM the reason is an owner, or what no owner may do.
   if (!result.Is(EACCES) || !call.Credentials().MayOverride()) co_return result;
-  const SysResult again = co_await WithModesLent(call, below, call);
-  co_return again;
+  const Again again = {&call};
+  const SysResult made = co_await WithModesLent(call, below, again);
+  co_return made;
 }
 
 void Fakeroot::ClaimPower(api::Claims& claims) const {

@@ -3,14 +3,22 @@
 #define GUISE_PERSONALITIES_FAKEROOT_POWER_H_
 
 #include "personalities/api/call.h"
+#include "personalities/api/files.h"
 #include "personalities/api/result.h"
 #include "personalities/api/task.h"
 
 namespace guise::personalities {
 
-// Makes `native` with the modes lent that the paths of `call` lack, which has failed with EACCES; `native` has the same
-// paths. EACCES: nothing that could be lent was lacking.
-api::Task<api::SysResult> WithModesLent(api::Call& call, api::Below below, const api::Call& native);
+// What is made with the modes lent, with the paths of the guest's call.
+struct Again {
+  const api::Call* call;
+  const api::Call* otherwise = nullptr;  // made if that is refused with EPERM
+  api::FileStatus* status = nullptr;     // of what has been made; null: not wanted
+};
+
+// Makes a call, which has failed with EACCES, with the permission bits lent that it lacks. EACCES: there was nothing to
+// lend.
+api::Task<api::SysResult> WithModesLent(api::Call& call, api::Below below, const Again& again);
 
 }  // namespace guise::personalities
 

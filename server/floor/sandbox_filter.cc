@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 
 #include <algorithm>
 #include <iterator>
@@ -69,6 +70,11 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
     filter.Rule(kRefuse, nr, {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, command)});
   };
   for (const uint64_t command : {TIOCSTI, TIOCLINUX, TIOCSETD, TIOCEXCL}) refuse_command(Nr::ioctl, command);
+  // TCOOFF and TCIOFF: nothing is written to the terminal, or read from it, until somebody says so by the same call.
+  for (const uint64_t off : {TCOOFF, TCIOFF}) {
+    filter.Rule(kRefuse, Nr::ioctl,
+                {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kLow, TCXONC), SCMP_A2_64(SCMP_CMP_MASKED_EQ, kLow, off)});
+  }
   for (const uint64_t command : kFileAttributes) refuse_command(Nr::ioctl, command);
   filter.Rule(kNotHere, Nr::file_setattr);
   // Who opens the file for writing would wait for the caller.

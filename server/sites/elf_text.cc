@@ -24,7 +24,7 @@ constexpr size_t kMostSegments = 64;
 constexpr uint32_t kMostFunctions = 1u << 20;
 // Of a function in front of a site: more is no C library's.
 constexpr uint64_t kMostDecoded = 64 << 10;
-constexpr uint64_t kMostDecodedInAll = 1 << 20;
+constexpr uint64_t kMostDecodedInAll = 4 << 20;
 // Of text, for what leads somewhere.
 constexpr uint64_t kMostSearched = 32 << 20;
 constexpr uint64_t kMostSearchedInAll = 64 << 20;
@@ -134,7 +134,17 @@ std::optional<ElfText::Function> ElfText::FunctionOf(const Entry& entry) const {
   const std::optional<uint64_t> at = OffsetOf(description);
   if (!at.has_value() || !Read(*at, &fde, sizeof(fde)) || fde.cie == 0) return std::nullopt;
   if (description + offsetof(Fde, start) + static_cast<uint64_t>(int64_t{fde.start}) != start) return std::nullopt;
-  return Function{start, fde.size};
+  // The CIE's augmentation says whether there is a table of handlers. ABI: LSB, "Exception Frames": 'L'.
+  struct Cie {
+    uint32_t length, id;
+    uint8_t version;
+    char augmentation[7];
+  } cie = {};
+  const std::optional<uint64_t> cie_at = OffsetOf(description + offsetof(Fde, cie) - fde.cie);
+  if (!cie_at.has_value() || !Read(*cie_at, &cie, sizeof(cie))) return std::nullopt;
+  const bool has_exceptions =
+      memchr(cie.augmentation, 'L', strnlen(cie.augmentation, sizeof(cie.augmentation))) != nullptr;
+  return Function{start, fde.size, has_exceptions};
 }
 
 std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
@@ -185,7 +195,7 @@ uint32_t ElfText::Plan(const Function& function, absl::Span<const uint8_t> code,
   const FoundInFunction found = LookAround({code, site - function.start});
   const uint64_t jump_at = found.jump_at != 0 ? found.jump_at : JumpBetweenFunctions(site);
   auto plan = static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
-  if (found.second != 0 && NothingLeadsTo(function.start + found.second)) plan |= wire::kBookMovesTwo;
+  if (found.second != 0 && !function.has_exceptions && NothingLeadsInto(function)) plan |= wire::kBookMovesTwo;
   return plan;
 }
 
@@ -200,6 +210,8 @@ uint64_t ElfText::JumpBetweenFunctions(uint64_t site) const {
     const uint64_t end = function->start + function->size;
     constexpr uint64_t kMostPadding = 64;
     if (end < site || end > farthest || end >= next || next - end > kMostPadding) continue;
+    // One function may go on in the next.
+    if (!EndsItsPath(*function)) continue;
     std::vector<uint8_t> gap(next - end);
     const std::optional<uint64_t> offset = OffsetOf(end);
     if (!offset.has_value() || !Read(*offset, gap.data(), gap.size())) break;
@@ -209,13 +221,21 @@ uint64_t ElfText::JumpBetweenFunctions(uint64_t site) const {
   return 0;
 }
 
-bool ElfText::NothingLeadsTo(uint64_t address) {
+bool ElfText::EndsItsPath(const Function& function) const {
+  const std::optional<uint64_t> offset = OffsetOf(function.start);
+  if (!offset.has_value() || function.size > kMostDecoded) return false;
+  std::vector<uint8_t> code(function.size);
+  return Read(*offset, code.data(), code.size()) && server::EndsItsPath(code);
+}
+
+bool ElfText::NothingLeadsInto(const Function& function) {
   for (const Segment& segment : segments_) {
     if (!segment.executable) continue;
     searched_ += segment.size;
     if (segment.size > kMostSearched || searched_ > kMostSearchedInAll) return false;
     std::vector<uint8_t> text(segment.size);
-    if (!Read(segment.offset, text.data(), text.size()) || MayLeadTo(text, segment.address, address)) return false;
+    const AddressRange targets = {function.start, function.start + function.size};
+    if (!Read(segment.offset, text.data(), text.size()) || MayLeadInto(text, segment.address, targets)) return false;
   }
   return true;
 }

@@ -40,6 +40,7 @@ class ElfText {
   };
   struct Function {
     uint64_t start, size;  // start: an address
+    bool has_exceptions;   // handlers, which a table leads to
   };
 
   // By start: .eh_frame_hdr's table, relative to its own address.
@@ -56,7 +57,8 @@ class ElfText {
   uint64_t StartOf(const Entry& entry) const { return header_ + static_cast<uint64_t>(int64_t{entry.start}); }
   uint32_t Plan(const Function& function, absl::Span<const uint8_t> code, uint64_t site);
   uint64_t JumpBetweenFunctions(uint64_t site) const;
-  bool NothingLeadsTo(uint64_t address);
+  bool EndsItsPath(const Function& function) const;
+  bool NothingLeadsInto(const Function& function);
   bool Read(uint64_t offset, void* to, size_t size) const;
   std::optional<uint64_t> OffsetOf(uint64_t address) const;
 

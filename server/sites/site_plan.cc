@@ -86,6 +86,8 @@ FoundInFunction LookAround(const SiteInFunction& site) {
             target == second) {
           second = 0;
         }
+        // To the rest of a function that was split, perhaps, which comes back.
+        if (!is_call && target >= site.function.size()) second = 0;
       } else if (!is_call && decoded.instruction.mnemonic != ZYDIS_MNEMONIC_RET) {
         // A table may lead anywhere in the function.
         second = 0;
@@ -117,24 +119,38 @@ size_t JumpInGap(absl::Span<const uint8_t> gap) {
   return place;
 }
 
-bool MayLeadTo(absl::Span<const uint8_t> text, uint64_t start, uint64_t target) {
+bool EndsItsPath(absl::Span<const uint8_t> function) {
+  const Decoder decoder;
+  Decoded decoded;
+  bool ends = false;
+  for (size_t at = 0; at < function.size(); at += decoded.size()) {
+    if (!decoder.Decode(function, at, &decoded)) return false;
+    ends = EndsPath(decoded) || decoded.instruction.mnemonic == ZYDIS_MNEMONIC_UD2 ||
+           decoded.instruction.mnemonic == ZYDIS_MNEMONIC_HLT;
+  }
+  return ends;
+}
+
+bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets) {
   const uint8_t* const bytes = text.data();
-  const auto leads = [&](size_t end, int64_t distance) {
-    return start + end + static_cast<uint64_t>(distance) == target;
+  const auto leads = [&](size_t from, size_t end, int64_t distance) {
+    const uint64_t target = start + end + static_cast<uint64_t>(distance);
+    return target != targets.start && targets.Has(target) && !targets.Has(start + from);
   };
   for (size_t at = 1; at < text.size(); ++at) {
     const uint8_t before = bytes[at - 1];
+    const uint8_t earlier = at > 1 ? bytes[at - 2] : 0;
     // jcc, loop and its kin, jmp.
     const bool is_short = (before & 0xf0) == 0x70 || (before >= 0xe0 && before <= 0xe3) || before == 0xeb;
-    if (is_short && leads(at + 1, static_cast<int8_t>(bytes[at]))) return true;
-    // call, jmp, and jcc of two bytes.
-    const bool is_far =
-        before == 0xe8 || before == 0xe9 || (at > 1 && bytes[at - 2] == 0x0f && (before & 0xf0) == 0x80);
+    if (is_short && leads(at - 1, at + 1, static_cast<int8_t>(bytes[at]))) return true;
+    // call, jmp; jcc of two bytes, and xbegin, which leads to where it aborts.
+    const bool is_far = before == 0xe8 || before == 0xe9 || (earlier == 0x0f && (before & 0xf0) == 0x80) ||
+                        (earlier == 0xc7 && before == 0xf8);
     constexpr size_t kFar = 4;
     if (!is_far || at + kFar > text.size()) continue;
     int32_t distance;
     std::memcpy(&distance, bytes + at, kFar);
-    if (leads(at + kFar, distance)) return true;
+    if (leads(at - 1, at + kFar, distance)) return true;
   }
   return false;
 }

@@ -27,15 +27,24 @@ struct FoundInFunction {
   // A place for a jump, in the operand of a long nop that is never come to: from the site; 0: there is none.
   size_t jump_at = 0;
 };
-// What the function itself tells. That nothing in it leads to `second` is so; of the rest of the text it says nothing.
+// What the function itself tells. That nothing in it leads to `second` is so, and that it leads nowhere else but by
+// calls; of the rest of the text it says nothing.
 FoundInFunction LookAround(const SiteInFunction& site);
+
+// Whether a function, all of it, ends with an instruction that nothing behind it is come to from.
+bool EndsItsPath(absl::Span<const uint8_t> function);
 
 // Where in `gap`, bytes between two functions, a jump takes the place of nops alone; its size: nowhere.
 size_t JumpInGap(absl::Span<const uint8_t> gap);
 
-// Whether a direct branch may lead from somewhere in `text`, which begins at the address `start`, to `target`: some
-// bytes read as one, whether or not they are an instruction.
-bool MayLeadTo(absl::Span<const uint8_t> text, uint64_t start, uint64_t target);
+// Addresses; `end` is behind the last.
+struct AddressRange {
+  uint64_t start, end;
+  bool Has(uint64_t address) const { return address >= start && address < end; }
+};
+// Whether a direct branch may lead from somewhere in `text`, which begins at the address `start`, to `targets`, from
+// outside of them and not to their first: some bytes read as one, whether or not they are an instruction.
+bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets);
 
 }  // namespace guise::server
 

@@ -41,6 +41,7 @@ TEST(SitePlanTest, TheSecondInstructionMayMoveWhereNothingLeadsToIt) {
   EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0xff, 0xe0}}), 0}).second, 0u) << "jmp *%rax";
   EXPECT_EQ(LookAround({Join({{0xe8, 4, 0, 0, 0}, kCall, kMove, kNegate, kReturn}), 5}).second, 0u) << "call +4";
   EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0xff, 0xd0}, kReturn}), 0}).second, 4u) << "call *%rax";
+  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0x74, 0x40}, kReturn}), 0}).second, 0u) << "a part elsewhere";
   // Only a move of registers may be done twice.
   EXPECT_EQ(LookAround({Join({kCall, kNegate, kMove, kReturn}), 0}).second, 0u);
   EXPECT_EQ(LookAround({Join({kCall, {0x89, 0x02}, kNegate, kReturn}), 0}).second, 0u) << "mov %eax,(%rdx)";
@@ -78,17 +79,34 @@ TEST(SitePlanTest, PaddingBetweenFunctionsTakesAJump) {
 
 TEST(SitePlanTest, WhatReadsAsABranchMayLeadThere) {
   constexpr uint64_t kStart = 0x1000;
-  const auto may_lead = [](const Code& code, uint64_t target) { return MayLeadTo(code, kStart, target); };
+  // Into a function far behind, or far in front.
+  const auto may_lead = [](const Code& code, uint64_t target) {
+    return MayLeadInto(code, kStart, {target - 1, target + 1});
+  };
   EXPECT_TRUE(may_lead({0x90, 0xeb, 0x10}, kStart + 3 + 0x10));
-  EXPECT_TRUE(may_lead({0x90, 0x74, 0xfe}, kStart + 1));
+  EXPECT_TRUE(may_lead({0x90, 0x74, 0xf0}, kStart + 3 - 0x10));
   EXPECT_TRUE(may_lead({0xe3, 0x10}, kStart + 2 + 0x10)) << "jrcxz";
   EXPECT_TRUE(may_lead({0xe8, 0, 1, 0, 0}, kStart + 5 + 0x100));
-  EXPECT_TRUE(may_lead({0xe9, 0xff, 0xff, 0xff, 0xff}, kStart + 4));
+  EXPECT_TRUE(may_lead({0xe9, 0, 0xff, 0xff, 0xff}, kStart + 5 - 0x100));
   EXPECT_TRUE(may_lead({0x0f, 0x84, 0, 1, 0, 0}, kStart + 6 + 0x100));
-  EXPECT_FALSE(may_lead({0xe9, 0, 1, 0, 0}, kStart + 4 + 0x100));
+  EXPECT_TRUE(may_lead({0xc7, 0xf8, 0, 1, 0, 0}, kStart + 6 + 0x100)) << "xbegin";
+  EXPECT_FALSE(may_lead({0xe9, 0, 1, 0, 0}, kStart + 5 + 0x101)) << "to its beginning, as calls do";
+  EXPECT_FALSE(may_lead({0xe9, 0, 1, 0, 0}, kStart + 3 + 0x100));
   EXPECT_FALSE(may_lead({0x3d, 0, 1, 0, 0}, kStart + 5 + 0x100)) << "cmp";
   EXPECT_FALSE(may_lead({0xe9, 0, 1, 0}, kStart + 5 + 0x100)) << "cut off";
   EXPECT_FALSE(may_lead({}, kStart));
+  EXPECT_FALSE(MayLeadInto(Code{0x90, 0xeb, 0xfe}, kStart, {kStart, kStart + 3})) << "from within";
+}
+
+TEST(SitePlanTest, AFunctionMayGoOnInTheNext) {
+  EXPECT_TRUE(EndsItsPath(kReturn));
+  EXPECT_TRUE(EndsItsPath(Join({kMove, {0xeb, 0xfc}})));
+  EXPECT_TRUE(EndsItsPath(Code{0x0f, 0x0b})) << "ud2";
+  EXPECT_FALSE(EndsItsPath(kMove));
+  EXPECT_FALSE(EndsItsPath(Code{0x75, 0xfe})) << "jne";
+  EXPECT_FALSE(EndsItsPath(Code{0xe8, 0, 0, 0, 0})) << "a call may return";
+  EXPECT_FALSE(EndsItsPath(Join({kReturn, {0x06}}))) << "not code";
+  EXPECT_FALSE(EndsItsPath(Code{}));
 }
 
 // The C library's own brk(2), whose next instruction names its own address; and sigprocmask(2), behind whose call two

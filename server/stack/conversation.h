@@ -102,6 +102,7 @@ struct SessionParts {
   // Called when identities diverge for the first time: publishes epoch.tables(true) of the current epoch, under the
   // sequence lock, before it returns.
   std::function<void()> republish;
+  api::Loans loans;
   uint64_t heap_frames = 0;  // coroutine frames that did not fit their slot's arena
 };
 

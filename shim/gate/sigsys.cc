@@ -87,7 +87,10 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
   }
   LeaveGate(block);
   if (decision.action.asks) {
-    if (!Attempt(block, call, &outcome)) return AskServer(block, call, outcome);
+    if (!Attempt(block, call, &outcome)) {
+      // A signal that has come meanwhile comes before the call, which has had no effect.
+      return block->has_interruption ? Outcome::Native() : AskServer(block, call, outcome);
+    }
     CountCall(block, decision.placement, CurrentEpoch());
   }
   return outcome;

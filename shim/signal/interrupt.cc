@@ -38,7 +38,11 @@ int64_t PerformStep(ThreadBlock* block, const GuestCall& call) {
 
 int64_t PerformOpen(ThreadBlock* block, const GuestCall& call) {
   if (block->in_gate) return guise_wait_gate(&call, block);
-  if (block->has_interruption) return -EINTR;
+  if (block->has_interruption) {
+    // One that ended no call has come before this one.
+    if (!block->cut_short) block->restarts = true;
+    return -EINTR;
+  }
   const SignalSet open = block->mask | (block->blocks_sigsys ? Bit(SIGSYS) : 0);
   // What the block holds back is then pending, for the call to find.
   ReleaseSigsys(block);
@@ -52,6 +56,7 @@ bool KeepInterruption(ThreadBlock* block, const siginfo_t* info, ucontext* conte
   block->interruption = *info;
   block->has_interruption = true;
   block->restarts = false;
+  block->cut_short = regs.rip <= Label(guise_step_gate_call);
   // Until the end of the conversation nothing else comes: the gate's way out finds its mask already there.
   context->uc_sigmask = kShimMask;
   if (regs.rip <= Label(guise_step_gate_call)) {

@@ -85,6 +85,7 @@ struct ThreadBlock {
   siginfo_t held[kHeldSignals];  // by HeldIndex: sent by somebody while the thread could not take them
   uint64_t ignored_fault;  // where the thread has had a fault that the guest ignores, and made no call since, or 0
   bool restarts;           // the call is made again if it fails with EINTR
+  bool cut_short;          // what is kept has ended a call, or kept it from being made
   siginfo_t interruption;  // see signal/interrupt.h
   bool copies;             // a handler reads or writes the guest's memory (signal/fault.h)
   bool shuts_out_fault;    // SIGSEGV or SIGBUS is blocked until the next handler copies, or the guest goes on

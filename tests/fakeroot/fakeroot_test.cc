@@ -152,6 +152,9 @@ TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevices) { ExpectPasses(
 TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevicesInAStaticProgram) {
   ExpectPasses("tests/fakeroot/power_static.elf");
 }
+TEST_P(RootOrFakerootTest, ProcessesUsePowerOverTheSameDirectories) {
+  ExpectPasses("tests/fakeroot/borrowers_dynamic.elf");
+}
 TEST_P(RootOrFakerootTest, IdentitiesBehaveAsForRealRootWithMusl) { ExpectPasses("tests/fakeroot/identity_musl.elf"); }
 
 std::string NameOf(const testing::TestParamInfo<Account>& info) { return info.param.name; }
