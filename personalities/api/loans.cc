@@ -36,14 +36,26 @@ std::optional<uint32_t> Loans::Lend(const Inode& inode, uint32_t mode, uint32_t 
 std::optional<Loans::Loan> Loans::Return(const Inode& inode) {
   Loan* const loan = Find(inode);
   if (loan == nullptr || --loan->borrowers > 0) return std::nullopt;
+  loan->is_settling = true;
   return *loan;
 }
 
 void Loans::Settle(const Inode& inode) {
   Loan* const loan = Find(inode);
-  // Somebody has come meanwhile.
-  if (loan == nullptr || loan->borrowers > 0) return;
-  *loan = loans_[--count_];
+  if (loan == nullptr) return;
+  loan->is_settling = false;
+  // Else somebody has come meanwhile.
+  if (loan->borrowers == 0) *loan = loans_[--count_];
+}
+
+void Loans::Abandon(const Inode& inode) {
+  Loan* const loan = Find(inode);
+  if (loan != nullptr) loan->is_settling = false;
+}
+
+bool Loans::IsSettling(const Inode& inode) {
+  const Loan* const loan = Find(inode);
+  return loan != nullptr && loan->is_settling;
 }
 
 void Loans::Keep(const Inode& inode) {

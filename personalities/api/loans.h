@@ -24,6 +24,7 @@ class Loans {
     Inode inode;
     int borrowers = 0;
     bool is_known = false;  // the modes are
+    bool is_settling = false;
     uint32_t before = 0;
     uint32_t lent = 0;
     // Of the modes that the file has had since, and not by somebody else.
@@ -37,9 +38,12 @@ class Loans {
   // is somebody's own: it is the one to have in the end. REQUIRES: entered, and `mode` was read since.
   std::optional<uint32_t> Lend(const Inode& inode, uint32_t mode, uint32_t wanted);
   // The call needs it no more. The last one gives back: if the file's mode IsOwn() still, it is to be `before`; then
-  // Settle() is owed. nullopt: others need it.
+  // Settle() is owed, or Abandon(), of a call that dies. nullopt: others need it.
   std::optional<Loan> Return(const Inode& inode);
   void Settle(const Inode& inode);
+  void Abandon(const Inode& inode);
+  // Somebody gives back right now: the mode is about to change.
+  bool IsSettling(const Inode& inode);
   // Whether something of the file is lent, or was by a call that died.
   bool Has(const Inode& inode) { return Find(inode) != nullptr; }
   // Somebody has given the file the mode that it has now, lent or not.

@@ -37,7 +37,9 @@ TEST(LoansTest, WhoComesWhileItIsGivenBackKnowsTheMode) {
   loans.Lend(kFile, 0555, 0200);
   ASSERT_TRUE(loans.Return(kFile).has_value());
   loans.Enter(kFile);
+  EXPECT_TRUE(loans.IsSettling(kFile));
   loans.Settle(kFile);
+  EXPECT_FALSE(loans.IsSettling(kFile));
   EXPECT_EQ(loans.Lend(kFile, 0755, 0200), std::nullopt);
   EXPECT_EQ(loans.Lend(kFile, 0555, 0200), 0755u);
   EXPECT_EQ(loans.Return(kFile)->before, 0555u);
@@ -48,7 +50,8 @@ TEST(LoansTest, ABorrowerThatDiedIsRemembered) {
   loans.Enter(kFile);
   loans.Lend(kFile, 0, 0700);
   loans.Return(kFile);
-  EXPECT_TRUE(loans.Has(kFile));
+  loans.Abandon(kFile);
+  EXPECT_TRUE(loans.Has(kFile) && !loans.IsSettling(kFile));
   loans.Enter(kFile);
   EXPECT_EQ(loans.Lend(kFile, 0700, 0400), std::nullopt);
   EXPECT_EQ(loans.Return(kFile)->before, 0u);

@@ -161,6 +161,7 @@ class Borrowed {
   struct File {
     int fd;
     api::Inode inode;
+    bool settles = false;
   };
 
   explicit Borrowed(Call& call) : call_(&call) {}
@@ -168,16 +169,18 @@ class Borrowed {
   Borrowed& operator=(const Borrowed&) = delete;
   // Of a call that was cancelled: nobody is there to give back.
   ~Borrowed() {
-    while (count_ > 0) call_->loans().Return(files_[--count_].inode);
+    for (; count_ > 0; --count_) {
+      const File& file = files_[count_ - 1];
+      if (file.settles || call_->loans().Return(file.inode).has_value()) call_->loans().Abandon(file.inode);
+    }
   }
 
   void Add(const File& file) { files_[count_++] = file; }
-  // The last one is.
-  void Hold(int fd) { files_[count_ - 1].fd = fd; }
   // The user's own, and lacking nothing: bits that another call has given back since, perhaps.
   void NoteOwn() { has_own_ = true; }
   bool has_own() const { return has_own_; }
-  File Take() { return files_[--count_]; }
+  File& last() { return files_[count_ - 1]; }
+  void Drop() { --count_; }
   size_t count() const { return count_; }
 
  private:
@@ -231,7 +234,12 @@ Task<bool> Borrow(Call& call, Borrowed& borrowed, uint32_t uid, Wanted wanted) {
   const SysResult held = co_await call.Run(Nr::openat, wanted.start, wanted.path, flags, 0);
   if (!held.ok()) co_return false;
   const int fd = static_cast<int>(held.value());
-  borrowed.Hold(fd);
+  borrowed.last().fd = fd;
+  // What others give back comes first.
+  constexpr int kPatience = 3;
+  for (int i = 0; i < kPatience && call.loans().IsSettling(seen.value().inode); ++i) {
+    [[maybe_unused]] const SysResult yielded = co_await call.Run(Nr::sched_yield);
+  }
   const Argument empty = call.Put("");
   const SysResultOr<FileStatus> status = co_await StatusOf(call, fd, empty, AT_EMPTY_PATH);
   // Another file has got the name meanwhile, perhaps.
@@ -282,9 +290,10 @@ Task<SysResult> BorrowOnTheWay(Call& call, Borrowed& borrowed, uint32_t uid, Pat
 // A mode that somebody has given a file meanwhile stays.
 Task<SysResult> GiveBack(Call& call, Borrowed& borrowed) {
   while (borrowed.count() > 0) {
-    const Borrowed::File file = borrowed.Take();
+    const Borrowed::File file = borrowed.last();
     const int fd = file.fd;
     const std::optional<Loans::Loan> loan = call.loans().Return(file.inode);
+    borrowed.last().settles = true;
     if (loan.has_value() && fd != kNoFd) {
       const Argument empty = call.Put("");
       const SysResultOr<FileStatus> now = co_await StatusOf(call, fd, empty, AT_EMPTY_PATH);
@@ -295,7 +304,12 @@ Task<SysResult> GiveBack(Call& call, Borrowed& borrowed) {
         [[maybe_unused]] const SysResult changed = co_await call.Run(Nr::fchmodat, AT_FDCWD, name, before, 0);
       }
     }
-    if (loan.has_value() && (fd != kNoFd || !loan->is_known)) call.loans().Settle(file.inode);
+    if (loan.has_value() && (fd != kNoFd || !loan->is_known)) {
+      call.loans().Settle(file.inode);
+    } else if (loan.has_value()) {
+      call.loans().Abandon(file.inode);
+    }
+    borrowed.Drop();
     if (fd != kNoFd) {
       [[maybe_unused]] const SysResult closed = co_await call.Run(Nr::close, fd);
     }
