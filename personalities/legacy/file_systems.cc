@@ -5,11 +5,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "absl/strings/str_split.h"
 #include "personalities/api/memory.h"
 #include "personalities/legacy/host_file.h"
 #include "personalities/legacy/legacy.h"
@@ -30,21 +28,57 @@ namespace {
 using Page = std::array<char, 4096>;
 using FileSystemName = std::array<char, 64>;
 
-// ABI: fs/filesystems.c: /proc/filesystems has them in the order of their numbers, "nodev\text4" each line.
-std::vector<std::string> FileSystems(const std::string& text) {
-  std::vector<std::string> names;
-  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    names.emplace_back(line.substr(line.find('\t') + 1));
-  }
-  return names;
+// What is in front of the first separator, or all; it and the separator are taken off `*rest`.
+std::string_view Take(std::string_view* rest, char separator) {
+  const std::string_view piece = rest->substr(0, rest->find(separator));
+  rest->remove_prefix(std::min(rest->size(), piece.size() + 1));
+  return piece;
 }
 
-SysResult IndexOf(const std::vector<std::string>& names, const FileSystemName& wanted, uint64_t size) {
-  const std::string name(wanted.data(), strnlen(wanted.data(), std::min<uint64_t>(size, wanted.size())));
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) return SysResult::Ok(i);
+// ABI: fs/filesystems.c: /proc/filesystems has them in the order of their numbers, "nodev\text4" each line. `visit`
+// says whether to go on.
+template <typename Visit>
+void ForEachFileSystem(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    const std::string_view line = Take(&text, '\n');
+    if (!line.empty() && !visit(line.substr(line.find('\t') + 1))) return;
   }
-  return SysResult::Error(EINVAL);
+}
+
+// `page`: /proc/filesystems, of `size` bytes.
+uint64_t CountOf(const Call& call, Room<Page> page, uint64_t size) {
+  const HostText text = TextOf(call, page, size);
+  uint64_t count = 0;
+  ForEachFileSystem(text.view(), [&](std::string_view) { return ++count != 0; });
+  return count;
+}
+
+SysResult IndexOf(const Call& call, Room<Page> page, uint64_t size, const FileSystemName& wanted, uint64_t length) {
+  const HostText text = TextOf(call, page, size);
+  const std::string_view name(wanted.data(), strnlen(wanted.data(), std::min<uint64_t>(length, wanted.size())));
+  SysResult result = SysResult::Error(EINVAL);
+  uint64_t index = 0;
+  ForEachFileSystem(text.view(), [&](std::string_view other) {
+    if (other == name) result = SysResult::Ok(index);
+    ++index;
+    return !result.ok();
+  });
+  return result;
+}
+
+// The name of number `index`, and its length with the NUL, or 0: there is none.
+Argument PutName(Call& call, Room<Page> page, uint64_t size, uint32_t index, uint64_t* length) {
+  const HostText text = TextOf(call, page, size);
+  std::string_view name;
+  *length = 0;
+  uint32_t at = 0;
+  ForEachFileSystem(text.view(), [&](std::string_view other) {
+    if (at++ != index) return true;
+    name = other;
+    *length = name.size() + 1;
+    return false;
+  });
+  return *length == 0 ? Argument() : call.Put(name);
 }
 
 // --- ustat
@@ -58,31 +92,42 @@ struct UstatReply {
 };
 static_assert(sizeof(UstatReply) == 32);
 
-// ABI: include/linux/kdev_t.h, new_decode_dev().
+// ABI: include/linux/kdev_t.h, new_decode_dev(). Short enough for a string without the heap.
 std::string DeviceOf(uint32_t dev) {
   return std::to_string((dev & 0xfff00) >> 8) + ":" + std::to_string((dev & 0xff) | ((dev >> 12) & 0xfff00));
 }
 
-// ABI: proc_pid_mountinfo(5): blanks, tabs, newlines and backslashes are \ooo.
-std::string Unescaped(absl::string_view text) {
-  std::string path;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escaped = text[i] == '\\' && i + 3 < text.size();
-    path +=
+// ABI: proc_pid_mountinfo(5): blanks, tabs, newlines and backslashes are \ooo. Written over `text`.
+std::string_view Unescape(char* text, size_t length) {
+  size_t size = 0;
+  for (size_t i = 0; i < length; ++i) {
+    const bool escaped = text[i] == '\\' && i + 3 < length;
+    text[size++] =
         escaped ? static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + text[i + 3] - '0') : text[i];
     if (escaped) i += 3;
   }
-  return path;
+  return {text, size};
 }
 
-// Where the device is mounted, by the whole lines of `text`; `*used`: their bytes.
-std::optional<std::string> MountPoint(const std::string& text, const std::string& device, uint64_t* used) {
-  *used = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
-  for (const absl::string_view line : absl::StrSplit(text.substr(0, *used), '\n', absl::SkipEmpty())) {
-    const std::vector<absl::string_view> fields = absl::StrSplit(line, absl::MaxSplits(' ', 5));
-    if (fields.size() > 4 && fields[2] == device) return Unescaped(fields[4]);
+std::string_view FieldOf(std::string_view line, int number) {
+  while (number-- > 0) Take(&line, ' ');
+  return Take(&line, ' ');
+}
+
+// Where the device is mounted, by the whole lines of the page; `*used`: their bytes. False: not by these.
+bool PutMountPoint(Call& call, Room<Page> page, uint64_t size, uint64_t* used, Argument* path) {
+  HostText text = TextOf(call, page, size);
+  const std::string device = DeviceOf(call.Arg<uint32_t>(0));
+  const std::string_view all = text.view();
+  *used = all.rfind('\n') == std::string_view::npos ? 0 : all.rfind('\n') + 1;
+  for (std::string_view rest = all.substr(0, *used); !rest.empty();) {
+    const std::string_view line = Take(&rest, '\n');
+    const std::string_view mounted = FieldOf(line, 4);
+    if (mounted.empty() || FieldOf(line, 2) != device) continue;
+    *path = call.Put(Unescape(text.bytes.data() + (mounted.data() - all.data()), mounted.size()));
+    return true;
   }
-  return std::nullopt;
+  return false;
 }
 
 // One page of /proc/self/mountinfo. The statfs of the mount, with EAGAIN for: not there, `*offset` is the next page's.
@@ -91,14 +136,12 @@ Task<SysResult> StatMount(Call& call, Room<Page> page, Room<struct statfs> room,
   const SysResult read = co_await ReadHostFile(call, "/proc/self/mountinfo", into, sizeof(Page), *offset);
   if (!read.ok()) co_return read;
   uint64_t used = 0;
-  const std::optional<std::string> path =
-      MountPoint(TextOf(call, page, read.value()), DeviceOf(call.Arg<uint32_t>(0)), &used);
-  if (!path.has_value()) {
+  Argument path;
+  if (!PutMountPoint(call, page, read.value(), &used, &path)) {
     *offset += used;
     co_return SysResult::Error(used == 0 ? EINVAL : EAGAIN);
   }
-  const Argument put = call.Put(*path);
-  const SysResult told = co_await call.Run(Nr::statfs, put, room);
+  const SysResult told = co_await call.Run(Nr::statfs, path, room);
   co_return told;
 }
 
@@ -111,7 +154,7 @@ SysTask Legacy::Sysfs(Call& call, Below) const {
   const Argument into = page;
   const SysResult read = co_await ReadHostFile(call, "/proc/filesystems", into, sizeof(Page), 0);
   if (!read.ok()) co_return read;
-  if (option == 3) co_return SysResult::Ok(FileSystems(TextOf(call, page, read.value())).size());
+  if (option == 3) co_return SysResult::Ok(CountOf(call, page, read.value()));
 
   const Room<FileSystemName> name = call.MakeRoom<FileSystemName>();
   const SysResult memory = co_await api::OpenMemory(call);
@@ -121,15 +164,14 @@ SysTask Legacy::Sysfs(Call& call, Below) const {
     const auto from = call.Arg<uint64_t>(1);
     const Argument to = name;
     const SysResult got = co_await api::ReadMemory(call, memory, from, to, sizeof(FileSystemName));
-    result = got.ok() ? IndexOf(FileSystems(TextOf(call, page, read.value())), call.Read(name), got.value()) : got;
+    result = got.ok() ? IndexOf(call, page, read.value(), call.Read(name), got.value()) : got;
   } else {
-    const std::vector<std::string> names = FileSystems(TextOf(call, page, read.value()));
-    const auto index = call.Arg<uint32_t>(1);
+    uint64_t length = 0;
+    const Argument text = PutName(call, page, read.value(), call.Arg<uint32_t>(1), &length);
     result = SysResult::Error(EINVAL);
-    if (index < names.size()) {
-      const Argument text = call.Put(names[index]);
+    if (length != 0) {
       const auto to = call.Arg<uint64_t>(2);
-      const SysResult put = co_await api::WriteMemory(call, memory, to, text, names[index].size() + 1);
+      const SysResult put = co_await api::WriteMemory(call, memory, to, text, length);
       result = put.ok() ? SysResult::Ok() : put;
     }
   }

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 #include <string_view>
 
 #include "personalities/api/memory.h"
@@ -86,41 +85,63 @@ const Setting* Find(const Name& name, int length) {
   return nullptr;
 }
 
+// A setting's value as the call tells it.
+class Value {
+ public:
+  void Append(const void* bytes, size_t size) {
+    size = std::min(size, bytes_.size() - size_);
+    std::memcpy(bytes_.data() + size_, bytes, size);
+    size_ += size;
+  }
+  void Shorten(uint64_t size) { size_ = std::min<uint64_t>(size_, size); }
+  std::string_view view() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, 4 * sizeof(Text)> bytes_;  // numbers have two bytes each in the file, and eight here
+  size_t size_ = 0;
+};
+
 template <typename Number>
-std::string Numbers(const std::string& text) {
-  std::string bytes;
-  const char* at = text.c_str();
-  for (char* end = nullptr;; at = end) {
-    const auto number = static_cast<Number>(std::strtoull(at, &end, 10));
-    if (end == at) return bytes;
-    bytes.append(reinterpret_cast<const char*>(&number), sizeof(number));
+void AppendNumbers(const char* text, Value* value) {
+  for (char* end = nullptr;; text = end) {
+    const auto number = static_cast<Number>(std::strtoull(text, &end, 10));
+    if (end == text) return;
+    value->Append(&number, sizeof(number));
   }
 }
 
-std::string Uuid(const std::string& text) {
-  std::string digits;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != '-'; });
-  std::string bytes;
-  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
-    bytes += static_cast<char>(std::strtoul(digits.substr(i, 2).c_str(), nullptr, 16));
+void AppendUuid(std::string_view text, Value* value) {
+  std::array<char, 3> digits = {};
+  size_t count = 0;
+  for (const char c : text) {
+    if (c == '-') continue;
+    digits[count++] = c;
+    if (count < 2) continue;
+    const auto byte = static_cast<char>(std::strtoul(digits.data(), nullptr, 16));
+    value->Append(&byte, sizeof(byte));
+    count = 0;
   }
-  return bytes;
 }
 
-// The setting in the form that the call tells. `file`: the text of its file.
-std::string ValueOf(Form form, std::string file) {
-  while (!file.empty() && file.back() == '\n') file.pop_back();
+// `file`: the text of the setting's file, with a NUL behind it.
+Value ValueOf(Form form, std::string_view file) {
+  while (!file.empty() && file.back() == '\n') file.remove_suffix(1);
+  Value value;
   switch (form) {
     case Form::kText:
-      return file;
+      value.Append(file.data(), file.size());
+      break;
     case Form::kInts:
-      return Numbers<int>(file);
+      AppendNumbers<int>(file.data(), &value);
+      break;
     case Form::kLongs:
-      return Numbers<long>(file);
+      AppendNumbers<long>(file.data(), &value);
+      break;
     case Form::kUuid:
+      AppendUuid(file, &value);
       break;
   }
-  return Uuid(file);
+  return value;
 }
 
 struct Wanted {
@@ -130,10 +151,10 @@ struct Wanted {
 };
 
 // What the profile says in the file's stead; empty: nothing.
-std::string ShownBy(const Wanted& wanted) {
+std::string_view ShownBy(const Wanted& wanted) {
   if (wanted.setting->name[0] != CTL_KERN) return "";
   if (wanted.setting->name[1] == KERN_OSRELEASE) return wanted.profile->release();
-  return wanted.setting->name[1] == KERN_VERSION ? wanted.profile->version() : "";
+  return wanted.setting->name[1] == KERN_VERSION ? std::string_view(wanted.profile->version()) : "";
 }
 
 // What the guest asks for. `memory` is open.
@@ -162,16 +183,13 @@ Task<SysResult> ReadLength(Call& call, SysResult memory, uint64_t from) {
 }
 
 // ABI: sysctl_string() cuts a text off, ends it with a NUL and tells its length without; sysctl_data() cuts off.
-std::string Cut(Form form, std::string value, uint64_t room, uint64_t* told) {
-  *told = value.size();
-  if (form == Form::kText) {
-    value.resize(std::min<uint64_t>(value.size(), room - 1));
-    value += '\0';
-  } else {
-    value.resize(std::min<uint64_t>(value.size(), room));
-    *told = value.size();
-  }
-  return value;
+// REQUIRES: room > 0. Returns the length to tell.
+uint64_t Cut(Form form, uint64_t room, Value* value) {
+  const uint64_t whole = value->view().size();
+  value->Shorten(form == Form::kText ? room - 1 : room);
+  if (form != Form::kText) return value->view().size();
+  value->Append("", 1);
+  return whole;
 }
 
 Task<SysResult> WriteValue(Call& call, SysResult memory, const Wanted* wanted, Argument value, uint64_t size,
@@ -185,14 +203,15 @@ Task<SysResult> WriteValue(Call& call, SysResult memory, const Wanted* wanted, A
   co_return noted.ok() ? SysResult::Ok() : noted;
 }
 
-Argument PutValue(Call& call, const Wanted& wanted, Room<Text> text, SysResult read, uint64_t room, uint64_t* size,
+Argument PutValue(Call& call, const Wanted& wanted, Room<Text> room, SysResult read, uint64_t most, uint64_t* size,
                   uint64_t* told) {
   const Form form = wanted.setting->form;
-  const std::string shown = ShownBy(wanted);
-  const std::string value =
-      Cut(form, ValueOf(form, shown.empty() ? TextOf(call, text, read.value()) : shown), room, told);
-  *size = value.size();
-  return call.Put(value);
+  const HostText text = TextOf(call, room, read.value());
+  const std::string_view shown = ShownBy(wanted);
+  Value value = ValueOf(form, shown.empty() ? text.view() : shown);
+  *told = Cut(form, most, &value);
+  *size = value.view().size();
+  return call.Put(value.view());
 }
 
 // `memory` is open.
