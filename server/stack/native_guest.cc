@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "proto/syscall/extent.h"
 #include "proto/wire/slot.h"
 
 namespace guise::server {
@@ -78,7 +79,7 @@ api::SysResult NativeGuest::DoNatively(uint32_t nr, const std::array<uint64_t, 6
   return result == -1 ? api::SysResult::Error(errno) : api::SysResult::Ok(static_cast<uint64_t>(result));
 }
 
-// The kinds that the personalities in this tree look at. Null is not copied.
+// Strings, and what is read as far as the registers tell how long it is. Null is not copied.
 void NativeGuest::CopyArguments(CallCopy& call) {
   const syscall::Row* row = syscall::Find(call.nr);
   if (row == nullptr) return;
@@ -86,14 +87,20 @@ void NativeGuest::CopyArguments(CallCopy& call) {
     const syscall::Arg& arg = row->args[i];
     const char* from = reinterpret_cast<const char*>(call.args[i]);
     if (!arg.is_pointer() || from == nullptr) continue;
-    if (arg.kind == syscall::ArgKind::Path || arg.kind == syscall::ArgKind::Str) {
-      copies_[i] = from;
-    } else if (arg.kind == syscall::ArgKind::ArrayIn) {
-      const auto count = static_cast<int>(call.args[arg.link]);
-      if (count < 0 || static_cast<size_t>(count) * arg.bytes > wire::kRunAreaOffset) continue;
-      copies_[i].assign(from, static_cast<size_t>(count) * arg.bytes);
-    } else {
-      continue;
+    const syscall::Extent extent = syscall::ExtentOf(*row, i, call.args);
+    switch (arg.kind) {
+      case syscall::ArgKind::Path:
+      case syscall::ArgKind::Str:
+        copies_[i] = from;
+        break;
+      case syscall::ArgKind::StructIn:
+      case syscall::ArgKind::StructInOut:
+      case syscall::ArgKind::ArrayIn:
+        if (extent.bytes > wire::kRunAreaOffset) continue;
+        copies_[i].assign(from, extent.bytes);
+        break;
+      default:
+        continue;
     }
     call.copies[i] = copies_[i];
   }
