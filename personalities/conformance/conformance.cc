@@ -14,6 +14,7 @@
 #include "proto/syscall/table.h"
 #include "proto/wire/slot.h"
 #include "proto/wire/store.h"
+#include "server/stack/allocations.h"
 #include "server/stack/conversation.h"
 #include "server/stack/epoch.h"
 #include "server/stack/native_guest.h"
@@ -43,6 +44,8 @@ class RandomGuest {
 
   bool ok() const { return epoch_ != nullptr; }
   uint64_t heap_frames() { return guest_.parts().heap_frames; }
+  // What answering has taken from the heap so far; what the guest has is left out.
+  uint64_t allocations() const { return allocations_; }
 
   // Makes the call that `seed` names. Cancels it when it asks for the native call number `cancel_at`.
   // Returns its answers; the last is kRun only when it was cancelled.
@@ -59,7 +62,10 @@ class RandomGuest {
       memory[i] = std::string(random() % 64, static_cast<char>('a' + random() % 26));
       if (random() % 4 != 0) call.copies[i] = memory[i];
     }
-    std::vector<Answer> answers = {conversation_.Begin(epoch_, call, absl::MakeSpan(outbound_))};
+    std::vector<Answer> answers;
+    answers.reserve(wire::kLoggedSteps + 1);
+    const uint64_t before = server::Allocations();
+    answers.push_back(conversation_.Begin(epoch_, call, absl::MakeSpan(outbound_)));
     while (answers.back().verb == Verb::kRun) {
       if (answers.size() > cancel_at) {
         conversation_.Cancel();
@@ -71,6 +77,7 @@ class RandomGuest {
       answers.push_back(
           conversation_.Step(result, absl::MakeConstSpan(run_area_.data(), conversation_.run_area_used())));
     }
+    allocations_ += server::Allocations() - before;
     return answers;
   }
 
@@ -98,6 +105,7 @@ class RandomGuest {
   Conversation conversation_{1, guest_.parts()};
   std::shared_ptr<const Epoch> epoch_;
   uint64_t sequence_ = 0;
+  uint64_t allocations_ = 0;
   uint64_t last_result_ = 0;
   std::array<char, wire::kPayloadSize> outbound_ = {};
   std::array<char, wire::kPayloadSize - wire::kRunAreaOffset> run_area_ = {};
@@ -133,11 +141,13 @@ ConformanceTest::ConformanceTest() {
   (void)registry_.Add(Through::Register());
   Make()->Claim(claims_);
   sandboxed_ = claims_.speaks_for_sandbox();
+  for (const api::Claim& claim : claims_.all()) calls_.insert(claim.nr);
   for (const Subject& subject : GetParam().beneath) {
     (void)registry_.Add(subject.registration);
     api::Claims claims;
     subject.registration.make(subject.argument).value()->Claim(claims);
     sandboxed_ |= claims.speaks_for_sandbox();
+    for (const api::Claim& claim : claims.all()) calls_.insert(claim.nr);
   }
 }
 
@@ -184,49 +194,61 @@ TEST_P(ConformanceTest, CompilesAloneAndBeneathAnother) {
 TEST_P(ConformanceTest, EveryClaimedCallEndsWhateverTheGuestSays) {
   RandomGuest guest(registry_, Stack(), sandboxed());
   ASSERT_TRUE(guest.ok());
-  for (const api::Claim& claim : claims_.all()) {
+  for (const uint32_t nr : calls_) {
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
-      const std::vector<Answer> answers = guest.Call(claim.nr, seed);
-      EXPECT_LT(answers.size(), wire::kLoggedSteps) << syscall::Name(claim.nr);
+      const std::vector<Answer> answers = guest.Call(nr, seed);
+      EXPECT_LT(answers.size(), wire::kLoggedSteps) << syscall::Name(nr);
       EXPECT_NE(answers.back().verb, Verb::kRun);
     }
   }
   EXPECT_EQ(guest.heap_frames(), 0u) << "frames must fit the arena of a slot";
 }
 
+TEST_P(ConformanceTest, ACallThatHasBeenMadeBeforeTakesNothingFromTheHeap) {
+  for (const uint32_t nr : calls_) {
+    RandomGuest guest(registry_, Stack(), sandboxed());
+    ASSERT_TRUE(guest.ok());
+    // In two rounds: what is kept of a call may need room once.
+    for (uint32_t seed = 0; seed < kSeeds; ++seed) guest.Call(nr, seed);
+    const uint64_t before = guest.allocations();
+    for (uint32_t seed = 0; seed < kSeeds; ++seed) guest.Call(nr, seed);
+    EXPECT_EQ(guest.allocations() - before, 0u) << syscall::Name(nr);
+  }
+}
+
 TEST_P(ConformanceTest, AnswersTheSameWhenItIsRunAgain) {
-  for (const api::Claim& claim : claims_.all()) {
+  for (const uint32_t nr : calls_) {
     RandomGuest first(registry_, Stack(), sandboxed());
     RandomGuest second(registry_, Stack(), sandboxed());
     ASSERT_TRUE(first.ok() && second.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
-      EXPECT_TRUE(Same(first.Call(claim.nr, seed), second.Call(claim.nr, seed))) << syscall::Name(claim.nr);
+      EXPECT_TRUE(Same(first.Call(nr, seed), second.Call(nr, seed))) << syscall::Name(nr);
     }
   }
 }
 
 TEST_P(ConformanceTest, ACancelledCallLeavesNoTrace) {
-  for (const api::Claim& claim : claims_.all()) {
+  for (const uint32_t nr : calls_) {
     RandomGuest cancelled(registry_, Stack(), sandboxed());
     RandomGuest whole(registry_, Stack(), sandboxed());
     ASSERT_TRUE(cancelled.ok() && whole.ok());
     for (uint32_t seed = 0; seed < kSeeds / 10; ++seed) {
-      const std::vector<Answer> expected = whole.Call(claim.nr, seed);
-      for (size_t step = 1; step < expected.size(); ++step) cancelled.Call(claim.nr, seed, step - 1);
-      EXPECT_TRUE(Same(cancelled.Call(claim.nr, seed), expected)) << syscall::Name(claim.nr);
+      const std::vector<Answer> expected = whole.Call(nr, seed);
+      for (size_t step = 1; step < expected.size(); ++step) cancelled.Call(nr, seed, step - 1);
+      EXPECT_TRUE(Same(cancelled.Call(nr, seed), expected)) << syscall::Name(nr);
     }
   }
 }
 
 TEST_P(ConformanceTest, AnswersTheSameBeneathALayerThatPassesOn) {
   if (Layer() == "linux") GTEST_SKIP() << "linux is the empty stack and stands alone";
-  for (const api::Claim& claim : claims_.all()) {
+  for (const uint32_t nr : calls_) {
     RandomGuest alone(registry_, Stack(), sandboxed());
     RandomGuest beneath(registry_, WithThrough(Stack()), sandboxed());
     ASSERT_TRUE(alone.ok() && beneath.ok());
     for (uint32_t seed = 0; seed < kSeeds; ++seed) {
-      std::vector<Answer> expected = alone.Call(claim.nr, seed);
-      std::vector<Answer> answers = beneath.Call(claim.nr, seed);
+      std::vector<Answer> expected = alone.Call(nr, seed);
+      std::vector<Answer> answers = beneath.Call(nr, seed);
       if (expected.back().verb == Verb::kTail) {
         // Awaited, a Tail is a Run whose result is returned.
         Answer& last = expected.back();
@@ -236,7 +258,7 @@ TEST_P(ConformanceTest, AnswersTheSameBeneathALayerThatPassesOn) {
         result.args[0] = beneath.last_result();
         expected.push_back(result);
       }
-      EXPECT_TRUE(Same(answers, expected)) << syscall::Name(claim.nr) << ", seed " << seed;
+      EXPECT_TRUE(Same(answers, expected)) << syscall::Name(nr) << ", seed " << seed;
     }
   }
 }

@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,9 +35,10 @@ class ConformanceTest : public testing::TestWithParam<Subject> {
   bool sandboxed() const { return sandboxed_; }
   std::unique_ptr<api::Personality> Make() const;
 
-  api::Registry registry_;  // with the personalities, and `through`, which claims all and passes it on
-  api::Claims claims_;      // the personality's
-  bool sandboxed_ = false;  // the stack is for sessions with the floor of a sandbox
+  api::Registry registry_;    // with the personalities, and `through`, which claims all and passes it on
+  api::Claims claims_;        // the personality's
+  std::set<uint32_t> calls_;  // that the stack claims
+  bool sandboxed_ = false;    // the stack is for sessions with the floor of a sandbox
 };
 
 }  // namespace guise::personalities
