@@ -74,8 +74,7 @@ int64_t OpenText(const Text<512>& text, uint64_t flags) {
 }  // namespace
 
 void NoteKernelNeeded(int32_t fd, const ElfHead& elf) {
-  KernelLookCopy look;
-  if (!ReadKernelLook(&look)) return;
+  // Also where the session shows the host's kernel: a switch may change that while the program runs.
   // ABI: the gABI's notes; of glibc's, csu/abi-note.c: name "GNU", type 1, {0 for Linux, major, minor, patch}.
   struct AbiTag {
     Elf64_Nhdr head;
