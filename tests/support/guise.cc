@@ -144,17 +144,24 @@ RunResult Guise::StopServer() {
   return RunToEnd(Cli({"server", "stop"}));
 }
 
-pid_t Guise::ServerPid() const {
+int Guise::Connect() const {
   const std::string path = runtime_directory_ + "/control.sock";
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return 0;
+  if (path.size() >= sizeof(address.sun_path)) return -1;
   std::strcpy(address.sun_path, path.c_str());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+pid_t Guise::ServerPid() const {
+  const int fd = Connect();
+  if (fd < 0) return 0;
   ucred peer{};
   socklen_t size = sizeof(peer);
-  const bool connected = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  const bool known = connected && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
   close(fd);
   return known ? peer.pid : 0;
 }

@@ -89,6 +89,9 @@ class Guise {
   RunResult StartServer();
   RunResult StopServer();
 
+  // A connection to the server's control socket, the caller's to close; -1: none listens in the runtime directory.
+  int Connect() const;
+
   // The pid of the server that listens in the runtime directory; 0: none.
   pid_t ServerPid() const;
 

@@ -1,56 +1,103 @@
-// Eight threads call getuid and stat and count what they are told, while somebody switches the session's personality.
+// Eight threads ask who they are, whose the directory is and which kernel this is, and count what they are told, while
+// somebody switches the session's personality.
 //
-//   counting FILE REAL_UID     FILE holds a struct Phases; the working directory belongs to REAL_UID
+//   counting FILE REAL_UID RELEASE OLD_RELEASE
 //
-// stdin: "g" starts the threads, "e" (after Phases::stop) ends the program. While the threads count, nobody makes other
-// calls, so that the counts can be compared with what Guise counted.
+// FILE holds a struct Phases; the working directory belongs to REAL_UID; RELEASE is the kernel's own, OLD_RELEASE the
+// one that a stack shows.
+//
+// stdin: "g" starts the threads, "e" (after Phases::stop) ends the program. While the threads count, nobody makes calls
+// that are not counted, so that the counts can be compared with what Guise counted.
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include "tests/guests/guest.h"
 #include "tests/switching/phases.h"
 
 static struct Phases* shared;
 static uid_t real_uid;
+static const char* releases[2];
 static int start_gate[2];
 static int end_gate[2];
 
-// The result of one call: an id, or -1.
-static long Ask(int thread, uint64_t turn) {
+enum { kFailed = -1, kStrange = -2 };
+
+// What a call told: of what, and whether it was made up (0, 1) or wrong.
+struct Told {
+  int look;
+  int made_up;
+};
+
+static struct Told ToldUid(long uid) {
+  const struct Told told = {kFakeIds, uid == -1 ? kFailed : uid == 0 ? 1 : uid == (long)real_uid ? 0 : kStrange};
+  return told;
+}
+
+static struct Told ToldRelease(int failed, const char* release) {
+  const struct Told told = {kOldKernel, failed                              ? kFailed
+                                        : strcmp(release, releases[1]) == 0 ? 1
+                                        : strcmp(release, releases[0]) == 0 ? 0
+                                                                            : kStrange};
+  return told;
+}
+
+static struct Told Ask(int thread, uint64_t turn) {
   struct stat status;
-  switch ((thread + turn) % 4) {
+  struct utsname name;
+  switch ((thread + turn) % 6) {
     case 0:
-      return (long)getuid();
+      return ToldUid((long)getuid());
     case 1:
-      return syscall(SYS_getuid);
+      return ToldUid(syscall(SYS_getuid));
     case 2:
-      return stat(".", &status) == 0 ? (long)status.st_uid : -1;
+      return ToldUid(stat(".", &status) == 0 ? (long)status.st_uid : -1);
+    case 3:
+      return ToldUid(syscall(SYS_stat, ".", &status) == 0 ? (long)status.st_uid : -1);
+    case 4:
+      return ToldRelease(uname(&name), name.release);
     default:
-      return syscall(SYS_stat, ".", &status) == 0 ? (long)status.st_uid : -1;
+      return ToldRelease((int)syscall(SYS_uname, &name), name.release);
   }
 }
 
-static void Judge(struct ThreadCounts* counts, uint64_t before, uint64_t after, long result, uint64_t* seen_new) {
-  if (result == -1) {
-    ++counts->failed;
+// Which of the two stacks has answered; -1: both would have said so.
+static int Answerer(struct Told told, int steady, int from) {
+  const int first = (int)shared->looks[0];
+  const int second = (int)shared->looks[1];
+  if (((first ^ second) & told.look) != 0) return told.made_up == ((second & told.look) != 0);
+  return steady ? from == second : -1;
+}
+
+static void Judge(struct ThreadCounts* counts, uint64_t before, uint64_t after, struct Told told, uint64_t* seen_new) {
+  if (told.made_up < 0) {
+    ++*(told.made_up == kFailed ? &counts->failed : &counts->strange);
     return;
   }
-  if (result != 0 && result != (long)real_uid) {
-    ++counts->strange;
-    return;
-  }
-  const int fake = result == 0;
-  ++*(fake ? &counts->fake : &counts->real);
+  ++*(told.made_up ? &counts->fake : &counts->real);
+  const int from = PHASE_FROM(before);
+  const int to = PHASE_TO(before);
+  const int answerer = Answerer(told, before == after && from == to, from);
+  ++*(answerer < 0 ? &counts->unattributed : &counts->answered[answerer]);
   if (before != after) return;
-  const int kind = PHASE_KIND(before);
-  if (kind == kReal || kind == kFake) {
+  const int is_new = told.made_up == ((to & told.look) != 0);
+  if (((from ^ to) & told.look) == 0) {
     ++counts->steady;
-    counts->stale += fake != (kind == kFake);
-  } else if (fake == (kind == kTurningFake)) {
+    counts->stale += !is_new;
+  } else if (is_new) {
     *seen_new = before;
   } else {
     counts->back += *seen_new == before;
   }
+}
+
+// Tells the driver, by one call.
+static void Arrive(struct ThreadCounts* counts, uint64_t phase) {
+  __atomic_store_n(&counts->seen, phase, __ATOMIC_RELEASE);
+  __atomic_add_fetch(&shared->arrivals, 1, __ATOMIC_RELEASE);
+  syscall(SYS_futex, &shared->arrivals, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static void* Count(void* argument) {
@@ -62,11 +109,14 @@ static void* Count(void* argument) {
   CHECK(read(start_gate[0], &byte, 1) == 1);
   for (uint64_t turn = 0; !__atomic_load_n(&shared->stop, __ATOMIC_ACQUIRE); ++turn) {
     const uint64_t before = __atomic_load_n(&shared->phase, __ATOMIC_ACQUIRE);
-    const long result = Ask(thread, turn);
+    const struct Told told = Ask(thread, turn);
     const uint64_t after = __atomic_load_n(&shared->phase, __ATOMIC_ACQUIRE);
-    Judge(&mine, before, after, result, &seen_new);
-    /* The driver waits for these before it switches again. */
-    __atomic_store_n(&counts->steady, mine.steady, __ATOMIC_RELEASE);
+    Judge(&mine, before, after, told, &seen_new);
+    if (before == after && PHASE_FROM(before) == PHASE_TO(before) && mine.seen != before) {
+      mine.seen = before;
+      ++mine.wakes;
+      Arrive(counts, before);
+    }
   }
   *counts = mine;
   __atomic_store_n(&counts->done, 1, __ATOMIC_RELEASE);
@@ -77,8 +127,10 @@ static void* Count(void* argument) {
 int main(int argc, char** argv) {
   char byte;
   static const char kBytes[kCountingThreads];
-  CHECK(argc == 3);
+  CHECK(argc == 5);
   real_uid = (uid_t)atoi(argv[2]);
+  releases[0] = argv[3];
+  releases[1] = argv[4];
   const int file = open(argv[1], O_RDWR);
   CHECK(file >= 0);
   shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);

@@ -63,7 +63,7 @@ TEST_P(VmTest, PassesOnDebiansOwnKernel) {
     const char* value = getenv(name);
     if (value != nullptr) words.insert(words.end(), {"--env", std::string(name) + "=" + value});
   }
-  words.insert(words.end(), {"--env", "GUISE_TEST_PATIENCE_FACTOR=10", "--env", "GUISE_TEST_ROUND_TRIPS=20"});
+  words.insert(words.end(), {"--env", "GUISE_TEST_PATIENCE_FACTOR=10", "--env", "GUISE_TEST_ROUND_TRIPS=4"});
   words.insert(words.end(), {"--", Runfile(GetParam().inner.test), "--gtest_filter=" + GetParam().inner.filter});
   const RunResult result = RunToEnd(Machine(words));
   EXPECT_EQ(result.exit_code, 0) << result;
