@@ -107,12 +107,12 @@ class Call {
   requires std::is_trivially_copyable_v<T>
   void CopyOut(size_t i, const T& value) { CopyOut(i, {reinterpret_cast<const char*>(&value), sizeof(value)}); }
 
-  // As CopyOut, also when the call fails with the guest's own error; a bad address is then no error.
+  // As CopyOut, also when the call fails; a bad address is no error, and then there is none for any copy of this call.
   template <typename T>
   requires std::is_trivially_copyable_v<T>
   void CopyOutAlways(size_t i, const T& value) {
     port_->CopyOut(args_[i].origin, {reinterpret_cast<const char*>(&value), sizeof(value)});
-    port_->CopyOutOnFailure();
+    port_->CopyOutAlways();
   }
 
   // --- State of the session, as it was before this call's own commits.

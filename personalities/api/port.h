@@ -73,8 +73,8 @@ class Port {
   virtual uint32_t ReserveInbound(size_t bytes) = 0;
   virtual void ReadInbound(uint32_t offset, void* to, size_t bytes) const = 0;
   virtual void CopyOut(uint8_t origin, std::string_view bytes) = 0;
-  // All copy-outs of the call take place when it fails, too.
-  virtual void CopyOutOnFailure() = 0;
+  // All copy-outs of the call take place when it fails, too, and a bad address is no error.
+  virtual void CopyOutAlways() = 0;
 
   virtual const Identity& Credentials() = 0;
   virtual Owner ShownOwner(const Inode& inode, Owner native) = 0;

@@ -65,7 +65,9 @@ SysTask Legacy::EpollCreate(Call& call, Below below) const {
 
 SysTask Legacy::Getdents(Call& call, Below) const {
   const Room<Entries> room = call.MakeRoom<Entries>();
-  const auto size = std::min(call.Arg<uint32_t>(2), static_cast<uint32_t>(sizeof(Entries)));
+  // ABI: fs/readdir.c: what is negative as an int has room for no entry (EINVAL), if there is one.
+  const auto wanted = call.Arg<uint32_t>(2);
+  const auto size = wanted > INT32_MAX ? wanted : std::min(wanted, static_cast<uint32_t>(sizeof(Entries)));
   const SysResult result = co_await call.Run(Nr::getdents64, call.Pass(0), room, size);
   if (result.ok() && result.value() != 0) CopyOutOld(call, room, result.value());
   co_return result;

@@ -35,6 +35,7 @@ bool ToTimespec(const Bytes& bytes, timespec* time) {
   return time->tv_sec >= 0 && time->tv_nsec >= 0;
 }
 
+// ABI: poll_select_finish(): where it cannot be written, as in a constant, nobody is told.
 void CopyOutLeft(Call& call, Room<timespec> room) {
   const timespec left = call.Read(room);
   call.CopyOutAlways(4, OldTime{left.tv_sec, left.tv_nsec / 1000});

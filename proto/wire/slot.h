@@ -151,7 +151,9 @@ constexpr uint32_t InOutOutbound(uint64_t word) { return static_cast<uint32_t>(w
 constexpr uint32_t InOutLength(uint64_t word) { return static_cast<uint32_t>(word >> 48); }
 
 // A result that the shim copies to guest memory before it returns: `length` bytes of the outbound payload at `offset`
-// go to the address in the call's argument `arg`. A bad address makes the call's result -EFAULT.
+// go to the address in the call's argument `arg`. A bad address makes the call's result -EFAULT, unless the word has
+// kCopyOutMayFail.
+inline constexpr uint64_t kCopyOutMayFail = uint64_t{1} << 62;
 constexpr uint64_t CopyOut(uint32_t arg, uint32_t offset, uint32_t length) {
   return uint64_t{1} << 63 | uint64_t{arg & 7} << 56 | uint64_t{offset & 0xffffff} << 32 | length;
 }

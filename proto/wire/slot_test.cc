@@ -136,6 +136,13 @@ TEST(CopyOutTest, FieldsTooLargeDoNotSpill) {
   EXPECT_EQ(CopyOut(0, 0x1000000, 0), CopyOut(0, 0, 0));
 }
 
+TEST(CopyOutTest, MayFailIsABitOfItsOwn) {
+  EXPECT_EQ(CopyOut(7, 0xffffff, UINT32_MAX) & kCopyOutMayFail, 0u);
+  const uint64_t word = CopyOut(7, 0xffffff, UINT32_MAX) | kCopyOutMayFail;
+  EXPECT_TRUE(IsCopyOut(word));
+  EXPECT_EQ(CopyOutArg(word), 7u);
+}
+
 TEST(CopyOutTest, ZeroIsNone) { EXPECT_FALSE(IsCopyOut(0)); }
 
 TEST(PackedNrTest, HoldsNumberAndAFlagForEachArgument) {

@@ -83,7 +83,7 @@ class Conversation::Impl final : public api::Port {
   uint32_t ReserveInbound(size_t bytes) override;
   void ReadInbound(uint32_t offset, void* to, size_t bytes) const override;
   void CopyOut(uint8_t origin, std::string_view bytes) override;
-  void CopyOutOnFailure() override { copies_out_on_failure_ = true; }
+  void CopyOutAlways() override { copies_out_always_ = true; }
   const api::Identity& Credentials() override;
   api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
   std::optional<api::Device> ShownDevice(const api::Inode& inode) override;
@@ -142,7 +142,7 @@ class Conversation::Impl final : public api::Port {
   size_t change_count_ = 0;
   std::array<uint64_t, kMaxCopyOuts> copy_outs_ = {};
   size_t copy_out_count_ = 0;
-  bool copies_out_on_failure_ = false;
+  bool copies_out_always_ = false;
   int failure_ = 0;                           // an effect that has no place: the call cannot succeed
   std::optional<api::Identity> credentials_;  // as of the last await
 };
@@ -309,7 +309,8 @@ Answer Conversation::Impl::Finish() {
     if (error != 0) result = SysResult::FromRaw(static_cast<uint64_t>(int64_t{error}));
   }
   answer.args[0] = result.raw();
-  if (result.ok() || copies_out_on_failure_) std::copy_n(copy_outs_.begin(), copy_out_count_, answer.args + 1);
+  if (result.ok() || copies_out_always_) std::copy_n(copy_outs_.begin(), copy_out_count_, answer.args + 1);
+  for (size_t i = 1; copies_out_always_ && i <= copy_out_count_; ++i) answer.args[i] |= wire::kCopyOutMayFail;
   Close();
   return answer;
 }
@@ -337,7 +338,7 @@ void Conversation::Impl::Close() {
   outbound_used_ = inbound_used_ = steps_ = 0;
   finished_ = false;
   change_count_ = copy_out_count_ = 0;
-  copies_out_on_failure_ = false;
+  copies_out_always_ = false;
   failure_ = 0;
   credentials_.reset();
   parts_.heap_frames += frames().heap_frames() - heap_frames_seen_;

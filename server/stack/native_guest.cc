@@ -128,6 +128,7 @@ api::SysResult NativeGuest::TakeReturn(const CallCopy& call, const Answer& answe
     const uint64_t word = answer.args[i];
     if (!wire::IsCopyOut(word)) continue;
     auto* to = reinterpret_cast<char*>(call.args[wire::CopyOutArg(word)]);
+    if (to == nullptr && (word & wire::kCopyOutMayFail) != 0) continue;
     if (to == nullptr) return api::SysResult::Error(EFAULT);
     std::memcpy(to, outbound_.data() + wire::CopyOutOffset(word), wire::CopyOutLength(word));
   }

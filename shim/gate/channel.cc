@@ -176,9 +176,8 @@ int64_t Return(const Held& held, const GuestCall& call) {
       Panic(wire::PanicKind::kProtocol, "a result of the server lies outside its slot",
             {.nr = static_cast<uint64_t>(call.nr)});
     }
-    if (!WriteGuest(call.args[argument], OutboundPayload(held.index) + offset, length) && !IsError(result)) {
-      return -EFAULT;
-    }
+    const bool written = WriteGuest(call.args[argument], OutboundPayload(held.index) + offset, length);
+    if (!written && (word & wire::kCopyOutMayFail) == 0 && !IsError(result)) return -EFAULT;
   }
   return result;
 }

@@ -114,6 +114,9 @@ static void Descriptors(void) {
   FAILS(syscall(SYS_select, 0, NULL, NULL, NULL, &negative), EINVAL);
   FAILS(syscall(SYS_select, 0, NULL, NULL, NULL, BAD), EFAULT);
   CHECK(syscall(SYS_select, most, &ready, NULL, NULL, NULL) == 1);
+  // In memory that cannot be written.
+  static const struct timeval kConstant = {100, 0};
+  CHECK(syscall(SYS_select, most, &ready, NULL, NULL, &kConstant) == 1);
   const int all[] = {ends[0], ends[1], 90, epoll, counter, signals, watch};
   for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); ++i) CHECK(close(all[i]) == 0);
 }
@@ -136,6 +139,7 @@ static void Directories(void) {
   const int here = open(".", O_RDONLY | O_DIRECTORY);
   char buffer[8192];
   FAILS(syscall(SYS_getdents, here, buffer, 20), EINVAL);
+  FAILS(syscall(SYS_getdents, here, buffer, -1), EINVAL);
   int files = 0, directories = 0;
   long size;
   while ((size = syscall(SYS_getdents, here, buffer, sizeof(buffer))) > 0) {
