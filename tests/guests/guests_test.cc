@@ -79,10 +79,7 @@ bool ReadsItsText(const std::string& guest) { return guest.rfind("own_text", 0) 
 
 Way For(const std::string& guest, Way way) {
   const bool is_sud = way.name == LinuxSudWay().name;
-  if (way.name == SandboxedWay().name) {
-    const std::string path = Stage::Get().Guest("tests/guests/" + guest + ".elf");
-    way.options.insert(way.options.end(), {"--ro", path.substr(0, path.rfind('/'))});
-  }
+  way = Showing(way, Stage::Get().Guest("tests/guests/" + guest + ".elf"));
   if (ReadsItsText(guest) && !way.native && !is_sud) way.options.insert(way.options.end(), {"--mechanism", "sud"});
   return way;
 }

@@ -1,6 +1,7 @@
 // Performs every recipe in every scenario and prints what came of it, a line each: the same natively and under Guise.
 // `plant`: instead holds wrong rows against it, to see that each is noticed.
-// `check`: also holds the table against it, for the one run that is native. With names: those rows only.
+// `check`: also holds the table against it, for the one run that is native. `harmless`: whoever believes to be root here
+// is not, or is confined, and needs no namespaces of its own. With names: those rows only.
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -52,10 +53,14 @@ bool IsWord(const char* word, int argc, char** argv) {
   return std::any_of(argv + 1, argv + argc, [&](const char* argument) { return strcmp(argument, word) == 0; });
 }
 
+bool IsOption(const char* word) {
+  return strcmp(word, "check") == 0 || strcmp(word, "plant") == 0 || strcmp(word, "harmless") == 0;
+}
+
 bool IsAsked(const char* name, int argc, char** argv) {
   bool any = false;
   for (int i = 1; i < argc; ++i) {
-    if (strcmp(argv[i], "check") == 0 || strcmp(argv[i], "plant") == 0) continue;
+    if (IsOption(argv[i])) continue;
     if (strcmp(argv[i], name) == 0) return true;
     any = true;
   }
@@ -98,7 +103,7 @@ void TryAllPlants(int argc, char** argv) {
 int Main(int argc, char** argv) {
   const bool check = IsWord("check", argc, argv);
   // What root's calls change stays here.
-  if (geteuid() == 0) {
+  if (geteuid() == 0 && !IsWord("harmless", argc, argv)) {
     if (unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) != 0 ||
         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
       perror("unshare");

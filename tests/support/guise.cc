@@ -50,7 +50,28 @@ const Way& LegacyWay() {
 
 const Way& SandboxedWay() {
   static const Way way = {.name = "sandboxed",
-                          .options = {"--personality", "sandboxed", "--preset", "build", "--net", "loopback"}};
+                          .options = {"--personality", "sandboxed", "--preset", "build", "--net", "loopback"},
+                          .sandboxed = true};
+  return way;
+}
+
+const std::vector<Way>& PersonalityWays() {
+  static const std::vector<Way> ways = {
+      LinuxWay(),
+      {.name = "legacy_el6", .options = {"--personality", "legacy:el6"}},
+      FakerootWay(),
+      SandboxedWay(),
+      {.name = "fakeroot_legacy_el6", .options = {"--personality", "fakeroot,legacy:el6"}, .fakeroot = true},
+      {.name = "fakeroot_sandboxed",
+       .options = {"--personality", "fakeroot,sandboxed", "--preset", "build", "--net", "loopback"},
+       .fakeroot = true,
+       .sandboxed = true},
+  };
+  return ways;
+}
+
+Way Showing(Way way, const std::string& path) {
+  if (way.sandboxed) way.options.insert(way.options.end(), {"--ro", path.substr(0, path.rfind('/'))});
   return way;
 }
 

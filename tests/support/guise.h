@@ -20,6 +20,7 @@ struct Way {
   std::vector<std::string> options = {};  // of `guise run`
   bool fakeroot = false;                  // the program is told that it is root
   bool through = false;                   // needs the server that hosts `through`
+  bool sandboxed = false;                 // confined: Showing()
 };
 
 inline void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
@@ -39,6 +40,11 @@ const Way& LinuxKnownWay();
 const Way& LegacyWay();
 // Confined; the working directory is writable. Nor this.
 const Way& SandboxedWay();
+// Each personality that programs are run under for its own sake, and the stacks that people make of them: linux,
+// legacy:el6, fakeroot, sandboxed, fakeroot,legacy:el6 and fakeroot,sandboxed.
+const std::vector<Way>& PersonalityWays();
+// The way, where the directory that `path` lies in is shown: a sandbox hides the stage.
+Way Showing(Way way, const std::string& path);
 // Every call that can be claimed is claimed, and done by the guest for the server. Not one of Ways(): only some tests
 // have the server for it (//tests:through_tree).
 const Way& ThroughWay();
