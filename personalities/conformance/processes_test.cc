@@ -168,10 +168,11 @@ class AttachTest : public ProcessesTest {
 INSTANTIATE_TEST_SUITE_P(All, AttachTest, testing::ValuesIn(Cases()), NameOf);
 
 TEST_P(AttachTest, ProgramsJoinTheSessionAndLeaveItAlone) {
+  const std::string guest = Stage::Get().Guest("tests/guests/old_calls_dynamic.elf");
   const std::string told = Run({"sh", "-c", kAsk}).out;
   ASSERT_NE(told, "");
   const std::unique_ptr<Process> first =
-      Start(GetParam().way, std::string("echo up; while read x; do ") + kAsk + "; done");
+      Start(Showing(GetParam().way, guest), std::string("echo up; while read x; do ") + kAsk + "; done");
   ASSERT_TRUE(first->AwaitOutput("up\n")) << first->Wait();
   const size_t alone = Guests();
 
@@ -180,6 +181,12 @@ TEST_P(AttachTest, ProgramsJoinTheSessionAndLeaveItAlone) {
   const RunResult left = one->Wait();
   EXPECT_EQ(left.out, told) << left;
   EXPECT_EQ(left.exit_code, 4);
+
+  // One whose calls the layers serve.
+  const uid_t uid = GetParam().way.fakeroot ? 0 : GetParam().account.uid;
+  const RunResult served =
+      Join("cd '" + directory_ + "'; GUEST_UID=" + std::to_string(uid) + " exec '" + guest + "'")->Wait();
+  EXPECT_EQ(served.out, "pass\n") << served;
 
   // Several at once: all are guests, and one of them is killed in the middle of its calls.
   std::vector<std::unique_ptr<Process>> others;

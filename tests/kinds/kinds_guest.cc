@@ -1,7 +1,7 @@
 // Performs every recipe in every scenario and prints what came of it, a line each: the same natively and under Guise.
 // `plant`: instead holds wrong rows against it, to see that each is noticed.
-// `check`: also holds the table against it, for the one run that is native. `harmless`: whoever believes to be root here
-// is not, or is confined, and needs no namespaces of its own. With names: those rows only.
+// `check`: also holds the table against it, for the one run that is native. `harmless`: whoever believes to be root
+// here is not, or is confined, and needs no namespaces of its own. With names: those rows only.
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
