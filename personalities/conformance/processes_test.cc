@@ -323,7 +323,7 @@ std::set<std::string> RowsFor(const Case& c) {
 
 class LinuxsTest : public ProcessesTest {
  protected:
-  Answers Ask(Way way, const std::set<std::string>& rows) const {
+  Answers Ask(const Way& way, const std::set<std::string>& rows) const {
     const std::string guest = Stage::Get().Guest("tests/kinds/kinds_guest");
     std::vector<std::string> argv = {guest};
     if (GetParam().account.uid != 0 || way.sandboxed) argv.emplace_back("harmless");

@@ -40,9 +40,9 @@ constexpr FilterGaps GapsOf(unsigned kind) {
 // Refused: the table's sensitive calls (mounts, namespaces, tracing, other processes' memory, modules, keys, bpf,
 // io_uring,
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
-// TIOCLINUX), takes a terminal from them (TIOCSETD, TIOCEXCL, TCXONC's off) or sets attributes of files beside mode and times;
-// leases; socket families but unix, IPv4, IPv6 and netlink's routes; calls of other architectures. RESOURCE_EXHAUSTED,
-// INTERNAL. Other calls by the caller's process group, of which the launcher is one, always are.
+// TIOCLINUX), takes a terminal from them (TIOCSETD, TIOCEXCL, TCXONC's off) or sets attributes of files beside mode and
+// times; leases; socket families but unix, IPv4, IPv6 and netlink's routes; calls of other architectures.
+// RESOURCE_EXHAUSTED, INTERNAL. Other calls by the caller's process group, of which the launcher is one, always are.
 absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps);
 
 }  // namespace guise::server

@@ -43,7 +43,7 @@ class StoreTest : public testing::Test {
     if (view == MAP_FAILED) abort();
     view_ = static_cast<const char*>(view);
   }
-  ~StoreTest() override {
+  void TearDown() override {
     store_.reset();
     munmap(reply_, reply_size_);
     munmap(const_cast<char*>(view_), wire::kStoreSizeDefault);

@@ -51,7 +51,8 @@ TEST_P(LeftoversTest, NoProgramOfRootsIsLentToOthers) {
 
 TEST_P(LeftoversTest, ATerminalStaysEverybodys) {
   for (const std::vector<std::string>& options : {std::vector<std::string>{}, {"--no-shim"}}) {
-    EXPECT_THAT(Leave(options).out, AllOf(Not(HasSubstr("discipline")), Not(HasSubstr("exclusive")), Not(HasSubstr("off"))));
+    EXPECT_THAT(Leave(options).out,
+                AllOf(Not(HasSubstr("discipline")), Not(HasSubstr("exclusive")), Not(HasSubstr("off"))));
   }
 }
 
