@@ -238,6 +238,8 @@ Task<bool> Borrow(Call& call, Borrowed& borrowed, uint32_t uid, Wanted wanted) {
   // What others give back comes first.
   constexpr int kPatience = 3;
   for (int i = 0; i < kPatience && call.loans().IsSettling(seen.value().inode); ++i) {
+    // What is borrowed can be given back in any case.
+    if (!HasCallsFor(call, borrowed.count() - 1)) break;
     [[maybe_unused]] const SysResult yielded = co_await call.Run(Nr::sched_yield);
   }
   const Argument empty = call.Put("");
