@@ -1,6 +1,5 @@
 #include "server/sites/elf_text.h"
 
-#include <Zydis/Zydis.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,7 +27,6 @@ constexpr uint64_t kMostDecodedInAll = 4 << 20;
 // Of text, for what leads somewhere.
 constexpr uint64_t kMostSearched = 32 << 20;
 constexpr uint64_t kMostSearchedInAll = 64 << 20;
-constexpr size_t kLongestInstruction = ZYDIS_MAX_INSTRUCTION_LENGTH;
 
 uint64_t IdentityOf(const struct stat& status) {
   return wire::BookIdentity({.device = status.st_dev,
@@ -176,23 +174,12 @@ std::optional<uint32_t> ElfText::PlanOf(uint64_t offset, uint64_t text) {
   constexpr uint64_t kSyscall = 0x050f;
   if (there != text || (there & 0xffff) != kSyscall) return std::nullopt;
 
-  ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  uint64_t at = 0;
-  while (at < before) {
-    ZydisDecodedInstruction instruction;
-    const size_t most = std::min<size_t>(kLongestInstruction, code.size() - at);
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, nullptr, code.data() + at, most, &instruction))) {
-      return std::nullopt;
-    }
-    at += instruction.length;
-  }
-  if (at != before) return std::nullopt;
-  return whole ? Plan(*function, absl::MakeConstSpan(code.data(), size), site) : 0;
+  const FoundInFunction found = LookAround({absl::MakeConstSpan(code.data(), size), before});
+  if (!found.is_met) return std::nullopt;
+  return whole ? Plan(*function, found, site) : 0;
 }
 
-uint32_t ElfText::Plan(const Function& function, absl::Span<const uint8_t> code, uint64_t site) {
-  const FoundInFunction found = LookAround({code, site - function.start});
+uint32_t ElfText::Plan(const Function& function, const FoundInFunction& found, uint64_t site) {
   const uint64_t jump_at = found.jump_at != 0 ? found.jump_at : JumpBetweenFunctions(site);
   auto plan = static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
   if (found.second != 0 && !function.has_exceptions && NothingLeadsInto(function)) plan |= wire::kBookMovesTwo;

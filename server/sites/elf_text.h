@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "server/reactor/owned_fd.h"
+#include "server/sites/site_plan.h"
 
 namespace guise::server {
 
@@ -55,7 +55,7 @@ class ElfText {
   std::optional<Function> FunctionOf(const Entry& entry) const;
   std::optional<Function> FunctionAt(uint64_t address) const;
   uint64_t StartOf(const Entry& entry) const { return header_ + static_cast<uint64_t>(int64_t{entry.start}); }
-  uint32_t Plan(const Function& function, absl::Span<const uint8_t> code, uint64_t site);
+  uint32_t Plan(const Function& function, const FoundInFunction& found, uint64_t site);
   uint64_t JumpBetweenFunctions(uint64_t site) const;
   bool EndsItsPath(const Function& function) const;
   bool NothingLeadsInto(const Function& function);

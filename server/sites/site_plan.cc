@@ -73,6 +73,7 @@ FoundInFunction LookAround(const SiteInFunction& site) {
       found.second = 0;
       return found;
     }
+    if (at == site.site) found.is_met = true;
     const size_t next = at + decoded.size();
     if (at > site.site && ends_path && found.jump_at == 0 && IsLongNop(site.function, at, decoded)) {
       const size_t jump_at = next - kJumpSize - site.site;

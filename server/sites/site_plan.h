@@ -12,8 +12,8 @@ namespace guise::server {
 
 // A call in a function.
 struct SiteInFunction {
-  absl::Span<const uint8_t> function;  // all of it
-  size_t site;                         // of the syscall instruction in it, which a decoder meets
+  absl::Span<const uint8_t> function;  // all of it, or as far as the call's end
+  size_t site;                         // of the bytes of the syscall instruction in it
 };
 
 // A jump on two bytes, the site's, leads so far from its end.
@@ -22,6 +22,8 @@ inline constexpr size_t kCallSize = 2;
 inline constexpr size_t kJumpSize = 5;
 
 struct FoundInFunction {
+  // The bytes are an instruction: who decodes the function from its beginning meets it.
+  bool is_met = false;
   // Two instructions behind the call might move if nothing leads to the second: where that is in the function; 0: no.
   size_t second = 0;
   // A place for a jump, in the operand of a long nop that is never come to: from the site; 0: there is none.
