@@ -39,12 +39,7 @@ Call InPlace(const Call& call, size_t at, uint32_t type) {
 
 // Where nothing needs to be lent.
 Task<SysResult> MakeInPlace(Call& call, Below below, const Again& again, Argument directory, size_t path) {
-  const SysResult whiteout = co_await below(*again.call);
-  SysResult result = whiteout;
-  if (whiteout.Is(EPERM)) {
-    const SysResult file = co_await below(*again.otherwise);
-    result = file;
-  }
+  const SysResult result = co_await MakeAgain(call, below, again);
   if (!result.ok()) co_return result;
   const Argument name = call.Forward(path);
   const SysResultOr<FileStatus> made = co_await StatusOf(call, directory, name, AT_SYMLINK_NOFOLLOW);

@@ -50,10 +50,6 @@ class Fakeroot final : public api::Personality {
 
   // power.cc
   void ClaimPower(api::Claims& claims) const;
-  template <api::Nr... kNrs>
-  void AttemptAll(api::Claims& claims) const {
-    (claims.Attempt<kNrs, &Fakeroot::WithPower>(*this), ...);
-  }
   api::SysTask WithPower(api::Call& call, api::Below below) const;
 
   // devices.cc

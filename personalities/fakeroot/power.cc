@@ -21,8 +21,10 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "personalities/fakeroot/fakeroot.h"
 
@@ -39,6 +41,13 @@ using api::SysResult;
 using api::SysResultOr;
 using api::SysTask;
 using api::Task;
+
+Task<SysResult> MakeAgain([[maybe_unused]] Call& call, Below below, const Again& again) {
+  const SysResult result = co_await below(*again.call);
+  if (!result.Is(EPERM) || again.otherwise == nullptr) co_return result;
+  const SysResult other = co_await below(*again.otherwise);
+  co_return other;
+}
 
 namespace {
 
@@ -319,13 +328,6 @@ Task<SysResult> GiveBack(Call& call, Borrowed& borrowed) {
   co_return SysResult::Ok();
 }
 
-Task<SysResult> MakeAgain([[maybe_unused]] Call& call, Below below, const Again& again) {
-  const SysResult result = co_await below(*again.call);
-  if (!result.Is(EPERM) || again.otherwise == nullptr) co_return result;
-  const SysResult other = co_await below(*again.otherwise);
-  co_return other;
-}
-
 // With what is needed borrowed.
 Task<SysResult> MakeBorrowing(Call& call, Below below, const Again& again, PathUse use) {
   const int start = StartOf(call, use);
@@ -383,13 +385,16 @@ SysTask Fakeroot::WithPower(Call& call, Below below) const {
 }
 
 void Fakeroot::ClaimPower(api::Claims& claims) const {
-  AttemptAll<Nr::open, Nr::creat, Nr::openat, Nr::openat2, Nr::mkdir, Nr::mkdirat, Nr::rmdir, Nr::unlink, Nr::unlinkat,
-             Nr::symlink, Nr::symlinkat, Nr::link, Nr::linkat, Nr::rename, Nr::renameat, Nr::renameat2, Nr::stat,
-             Nr::lstat, Nr::newfstatat, Nr::statx, Nr::access, Nr::faccessat, Nr::faccessat2, Nr::readlink,
-             Nr::readlinkat, Nr::chdir, Nr::chmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown, Nr::lchown, Nr::fchownat,
-             Nr::truncate, Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat, Nr::statfs, Nr::setxattr, Nr::lsetxattr,
-             Nr::getxattr, Nr::lgetxattr, Nr::listxattr, Nr::llistxattr, Nr::removexattr, Nr::lremovexattr,
-             Nr::inotify_add_watch>(claims);
+  // Calls with two paths once; devices.cc has what makes nodes.
+  const auto claim = [&]<size_t kRow>() {
+    constexpr Nr kNr = kUses[kRow].nr;
+    constexpr bool kIsFirst = kRow == 0 || kUses[kRow == 0 ? 0 : kRow - 1].nr != kNr;
+    if constexpr (kIsFirst && kNr != Nr::mknod && kNr != Nr::mknodat) {
+      claims.Attempt<kNr, &Fakeroot::WithPower>(*this);
+    }
+  };
+  [&]<size_t... kRows>(std::index_sequence<kRows...>) { (claim.template operator()<kRows>(), ...); }
+  (std::make_index_sequence<std::size(kUses)>());
 }
 
 }  // namespace guise::personalities

@@ -16,6 +16,9 @@ struct Again {
   api::FileStatus* status = nullptr;     // of what has been made; null: not wanted
 };
 
+// As things are.
+api::Task<api::SysResult> MakeAgain(api::Call& call, api::Below below, const Again& again);
+
 // Makes a call, which has failed with EACCES, with the permission bits lent that it lacks. EACCES: there was nothing to
 // lend.
 api::Task<api::SysResult> WithModesLent(api::Call& call, api::Below below, const Again& again);
