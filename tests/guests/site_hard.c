@@ -6,8 +6,9 @@
 #include <ucontext.h>
 
 #include "tests/guests/guest.h"
+#include "tests/guests/stepped_code.h"
 
-enum { kUses = 300, kTrapFlag = 0x100 };
+enum { kUses = 300 };
 
 // Each makes getppid(2).
 extern const char hard_gap[], hard_gap_end[];    // a jump has room in the padding between two functions
@@ -109,20 +110,6 @@ static void OnTick(int signal) {
 }
 
 static long CallAt(const char* code, long argument) { return ((long (*)(long))(uintptr_t)code)(argument); }
-
-static long Stepped(const char* code) {
-  long result;
-  __asm__ volatile(
-      "sub $128, %%rsp\n"
-      "pushf; orq %2, (%%rsp); popf\n"
-      "call *%1\n"
-      "pushf; andq %3, (%%rsp); popf\n"
-      "add $128, %%rsp\n"
-      : "=&a"(result)
-      : "r"(code), "i"(kTrapFlag), "i"(~kTrapFlag)
-      : "rcx", "rdx", "r11", "memory", "cc");
-  return result;
-}
 
 static void Use(const char* first, const char* last) {
   start = first;

@@ -4,8 +4,9 @@
 #include <ucontext.h>
 
 #include "tests/guests/guest.h"
+#include "tests/guests/stepped_code.h"
 
-enum { kPage = 4096, kUses = 300, kAt = 96, kTrapFlag = 0x100 };
+enum { kPage = 4096, kUses = 300, kAt = 96 };
 
 // mov $getppid,%eax; syscall; ret; nopl 0x0(%rax,%rax,1)
 static const unsigned char kCode[] = {0xb8, SYS_getppid, 0,    0,    0,    0x0f, 0x05, 0xc3,
@@ -19,20 +20,6 @@ static void OnTrap(int signal, siginfo_t* info, void* context) {
   (void)info;
   const uintptr_t at = (uintptr_t)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP] - (uintptr_t)(page + kAt);
   if (at < sizeof(kCode)) ++traps[at];
-}
-
-static long Stepped(const char* code) {
-  long result;
-  __asm__ volatile(
-      "sub $128, %%rsp\n"
-      "pushf; orq %2, (%%rsp); popf\n"
-      "call *%1\n"
-      "pushf; andq %3, (%%rsp); popf\n"
-      "add $128, %%rsp\n"
-      : "=&a"(result)
-      : "r"(code), "i"(kTrapFlag), "i"(~kTrapFlag)
-      : "rcx", "r11", "memory", "cc");
-  return result;
 }
 
 int main(void) {
