@@ -41,8 +41,8 @@ enum class ClaimVerb : uint8_t {
   kOverlay,   // native, then the published overlay, in the shim
   kGuard,     // a function may veto or rewrite the call, which then goes to the layer beneath
   kServe,     // a coroutine answers
-  kAttempt,   // what else this layer and those beneath say, in the shim if that is there; a coroutine answers what is
-              // refused with EPERM or EACCES
+  kAttempt,  // what else this layer and those beneath say, in the shim if that is there; a coroutine answers what fails
+             // with the errors that it names
 };
 
 // What a guard says.
@@ -86,6 +86,12 @@ struct Folding {
   }
 };
 
+// Which errors of the kernel an attempt's handler is asked about.
+enum class AskOn : uint8_t {
+  kRefused,  // EPERM, EACCES
+  kInvalid,  // EINVAL
+};
+
 // What guests are told of the kernel, by uname(2) under an Overlay claim and by files of /proc. At most 63 bytes each.
 struct KernelLook {
   std::string release;
@@ -95,11 +101,12 @@ struct KernelLook {
 struct Claim {
   ClaimVerb verb = ClaimVerb::kDeny;
   uint32_t nr = 0;
-  bool until_diverged = false;  // kConstant, while no process has changed its identity; `handler` from then on
-  int64_t value = 0;            // kConstant: the result; kDeny: the errno, positive
-  Folding folding;              // kFold
-  Handler handler = nullptr;    // kServe, kAttempt; kFold: of calls whose arguments do not differ
-  Guard guard = nullptr;        // kGuard
+  bool until_diverged = false;     // kConstant, while no process has changed its identity; `handler` from then on
+  int64_t value = 0;               // kConstant: the result; kDeny: the errno, positive
+  Folding folding;                 // kFold
+  Handler handler = nullptr;       // kServe, kAttempt; kFold: of calls whose arguments do not differ
+  AskOn ask_on = AskOn::kRefused;  // kAttempt
+  Guard guard = nullptr;           // kGuard
 };
 
 // What guests get while no server answers, from the mildest; the strictest of a stack's layers holds.
@@ -227,12 +234,16 @@ class Claims {
   requires Claimable<kNr>
   void Serve(const P&) { Add(ClaimVerb::kServe, kNr).handler = &internal::CallHandler<kHandler, P>; }
 
-  // Beside another claim on the call, or none: `kHandler` is asked when the kernel has refused it (EPERM, EACCES). The
+  // Beside another claim on the call, or none: `kHandler` is asked when the call fails with an error of `ask_on`. The
   // call is made again then, by whoever is beneath: it has had no effect. Also asked of calls that were not made yet.
   // kHandler: as Serve's.
   template <Nr kNr, auto kHandler, typename P>
   requires Claimable<kNr>
-  void Attempt(const P&) { Add(ClaimVerb::kAttempt, kNr).handler = &internal::CallHandler<kHandler, P>; }
+  void Attempt(const P&, AskOn ask_on = AskOn::kRefused) {
+    Claim& claim = Add(ClaimVerb::kAttempt, kNr);
+    claim.handler = &internal::CallHandler<kHandler, P>;
+    claim.ask_on = ask_on;
+  }
 
   // --- Of the session as a whole.
 

@@ -18,16 +18,16 @@ api::Registration Sandboxed::Register() { return {"sandboxed", &api::MakeWithout
 void Sandboxed::Claim(api::Claims& claims) const {
   claims.SpeakForSandbox();
   claims.ShowHiddenAsAbsent();
-  claims.Serve<Nr::chown, &Sandboxed::ChangeIds<1, 2>>(*this);
-  claims.Serve<Nr::lchown, &Sandboxed::ChangeIds<1, 2>>(*this);
-  claims.Serve<Nr::fchown, &Sandboxed::ChangeIds<1, 2>>(*this);
-  claims.Serve<Nr::fchownat, &Sandboxed::ChangeIds<2, 3>>(*this);
-  claims.Serve<Nr::setuid, &Sandboxed::ChangeIds<0, 0>>(*this);
-  claims.Serve<Nr::setgid, &Sandboxed::ChangeIds<0, 0>>(*this);
-  claims.Serve<Nr::setreuid, &Sandboxed::ChangeIds<0, 1>>(*this);
-  claims.Serve<Nr::setregid, &Sandboxed::ChangeIds<0, 1>>(*this);
-  claims.Serve<Nr::setresuid, &Sandboxed::ChangeIds<0, 2>>(*this);
-  claims.Serve<Nr::setresgid, &Sandboxed::ChangeIds<0, 2>>(*this);
+  claims.Attempt<Nr::chown, &Sandboxed::ChangeIds<1, 2>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::lchown, &Sandboxed::ChangeIds<1, 2>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::fchown, &Sandboxed::ChangeIds<1, 2>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::fchownat, &Sandboxed::ChangeIds<2, 3>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::setuid, &Sandboxed::ChangeIds<0, 0>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::setgid, &Sandboxed::ChangeIds<0, 0>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::setreuid, &Sandboxed::ChangeIds<0, 1>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::setregid, &Sandboxed::ChangeIds<0, 1>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::setresuid, &Sandboxed::ChangeIds<0, 2>>(*this, api::AskOn::kInvalid);
+  claims.Attempt<Nr::setresgid, &Sandboxed::ChangeIds<0, 2>>(*this, api::AskOn::kInvalid);
 }
 
 // ABI: user_namespaces(7): an id that the floor's namespace does not map is EINVAL there, after all that chown(2) finds

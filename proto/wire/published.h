@@ -13,6 +13,7 @@
 #ifndef GUISE_PROTO_WIRE_PUBLISHED_H_
 #define GUISE_PROTO_WIRE_PUBLISHED_H_
 
+#include <linux/errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -142,6 +143,19 @@ constexpr uint32_t HidingNameBit(const char* name, uint64_t size) {
 }
 static_assert(Hiding::kNameBits == 1u << (64 - 54));
 
+// Which errors of the kernel the server is asked about: bits of Action::asks.
+enum class AskOn : uint8_t {
+  kNothing = 0,
+  kRefused = 1,  // EPERM, EACCES
+  kInvalid = 2,  // EINVAL
+};
+
+constexpr bool Asks(uint8_t asks, int64_t result) {
+  constexpr auto bits = [](AskOn on) { return static_cast<uint8_t>(on); };
+  if (result == -EPERM || result == -EACCES) return (asks & bits(AskOn::kRefused)) != 0;
+  return result == -EINVAL && (asks & bits(AskOn::kInvalid)) != 0;
+}
+
 // What the shim does for a number whose placement is kShim.
 enum class ActionVerb : uint8_t {
   kNone = 0,
@@ -160,7 +174,7 @@ struct Action {
   Cell<uint32_t> nr;      // kFold: the new number
   // kFold: two arguments whose low 32 bits must differ, else the server answers; the same twice: none must.
   Cell<uint8_t> differ[2];
-  // kFold, kOverlay, kAttempt: 1: what the kernel refuses (EPERM, EACCES) the server answers.
+  // kFold, kOverlay, kAttempt: AskOn, the kernel's errors that the server answers in its place.
   Cell<uint8_t> asks;
   uint8_t reserved;
   union {

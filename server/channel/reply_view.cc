@@ -16,7 +16,7 @@ void StoreAction(wire::Action& to, const ActionRow& from) {
   for (int i = 0; i < 6; ++i) to.from[i].StoreRelaxed(from.from[i]);
   to.nr.StoreRelaxed(from.nr);
   for (int i = 0; i < 2; ++i) to.differ[i].StoreRelaxed(from.differ[i]);
-  to.asks.StoreRelaxed(from.asks ? 1 : 0);
+  to.asks.StoreRelaxed(from.asks);
   if (from.verb == wire::ActionVerb::kFold) {
     for (int i = 0; i < 4; ++i) to.constants[i].StoreRelaxed(from.constants[i]);
   } else {
@@ -77,7 +77,7 @@ uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
       word.way = wire::DirectWay::kValue;
       word.value = static_cast<int32_t>(action.value);
     }
-    if (action.verb == wire::ActionVerb::kFold && !action.asks) {
+    if (action.verb == wire::ActionVerb::kFold && action.asks == 0) {
       if (const std::optional<uint32_t> sources = SourcesOf(action)) {
         word.way = wire::DirectWay::kFold;
         word.nr = static_cast<uint16_t>(action.nr);

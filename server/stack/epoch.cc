@@ -59,6 +59,16 @@ bool Same(const ActionRow& a, const ActionRow& b) {
          std::memcmp(a.constants, b.constants, sizeof(a.constants)) == 0;
 }
 
+uint8_t AskOnOf(api::AskOn ask_on) {
+  switch (ask_on) {
+    case api::AskOn::kRefused:
+      return static_cast<uint8_t>(wire::AskOn::kRefused);
+    case api::AskOn::kInvalid:
+      return static_cast<uint8_t>(wire::AskOn::kInvalid);
+  }
+  return 0;
+}
+
 wire::OnLoss OnLossOf(api::OnLoss policy) {
   switch (policy) {
     case api::OnLoss::kNative:
@@ -285,7 +295,7 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bo
       if (beneath.placement == Placement::kKernel) return {Placement::kShim, FoldAction(claim.folding)};
       if (beneath.action.verb == ActionVerb::kAttempt) {
         Decision folded = {Placement::kShim, FoldAction(claim.folding)};
-        folded.action.asks = true;
+        folded.action.asks = beneath.action.asks;
         return folded;
       }
       // A constant and an errno do not look at arguments; all else does.
@@ -305,7 +315,7 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bo
       // A constant is no refusal of the kernel's, and no errno of a layer's either.
       const bool is_made = beneath.action.verb == ActionVerb::kAttempt || beneath.action.verb == ActionVerb::kOverlay ||
                            beneath.action.verb == ActionVerb::kFold;
-      if (beneath.placement == Placement::kShim && is_made) beneath.action.asks = true;
+      if (beneath.placement == Placement::kShim && is_made) beneath.action.asks |= AskOnOf(claim.ask_on);
       return beneath;
     }
     case ClaimVerb::kGuard:

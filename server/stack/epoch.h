@@ -63,7 +63,7 @@ struct ActionRow {
   uint8_t from[6] = {};
   uint32_t nr = 0;
   uint8_t differ[2] = {};
-  bool asks = false;  // what the kernel refuses the server answers
+  uint8_t asks = 0;  // wire::AskOn: errors of the kernel's in whose place the server answers
   union {
     int64_t value = 0;
     int32_t constants[4];

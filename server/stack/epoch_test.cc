@@ -68,7 +68,7 @@ class Attempting : public api::Personality {
     claims.Attempt<Nr::newfstatat, &Attempting::Again>(*this);
     claims.Deny<Nr::acct>(EPERM);
     claims.Attempt<Nr::acct, &Attempting::Again>(*this);
-    claims.Attempt<Nr::open, &Attempting::Again>(*this);
+    claims.Attempt<Nr::open, &Attempting::Again>(*this, api::AskOn::kInvalid);
   }
 
  private:
@@ -260,21 +260,23 @@ TEST_F(EpochTest, AnAttemptIsMadeWhereItIsMadeWithoutIt) {
   const auto alone = Compile({"attempting"});
   ASSERT_TRUE(alone.ok()) << alone.status();
   const Tables& tables = (*alone)->tables(false);
-  const auto expect = [](const Tables& of, Nr nr, ActionVerb verb, bool asks) {
+  constexpr auto kRefused = static_cast<uint8_t>(wire::AskOn::kRefused);
+  constexpr auto kInvalid = static_cast<uint8_t>(wire::AskOn::kInvalid);
+  const auto expect = [](const Tables& of, Nr nr, ActionVerb verb, uint8_t asks) {
     EXPECT_EQ(of.placement[Number(nr)], Placement::kShim) << syscall::Name(Number(nr));
     EXPECT_EQ(ActionOf(of, nr).verb, verb) << syscall::Name(Number(nr));
     EXPECT_EQ(ActionOf(of, nr).asks, asks) << syscall::Name(Number(nr));
   };
-  expect(tables, Nr::openat, ActionVerb::kAttempt, true);
-  expect(tables, Nr::stat, ActionVerb::kOverlay, true);
-  expect(tables, Nr::acct, ActionVerb::kDeny, false);
+  expect(tables, Nr::openat, ActionVerb::kAttempt, kRefused);
+  expect(tables, Nr::stat, ActionVerb::kOverlay, kRefused);
+  expect(tables, Nr::acct, ActionVerb::kDeny, 0);
 
   const auto above = Compile({"folding", "attempting"});
   ASSERT_TRUE(above.ok()) << above.status();
-  expect((*above)->tables(false), Nr::open, ActionVerb::kFold, true);
+  expect((*above)->tables(false), Nr::open, ActionVerb::kFold, kRefused);
   const auto beneath = Compile({"attempting", "folding"});
   ASSERT_TRUE(beneath.ok()) << beneath.status();
-  expect((*beneath)->tables(false), Nr::open, ActionVerb::kFold, true);
+  expect((*beneath)->tables(false), Nr::open, ActionVerb::kFold, kInvalid);
   const auto served = Compile({"attempting", "serving"});
   ASSERT_TRUE(served.ok()) << served.status();
   EXPECT_EQ((*served)->tables(false).placement[Number(Nr::newfstatat)], Placement::kServer);

@@ -43,7 +43,7 @@ Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision)
   return Outcome::Native();
 }
 
-bool Attempt(ThreadBlock* block, const GuestCall& asked, Outcome* outcome) {
+bool Attempt(ThreadBlock* block, const GuestCall& asked, uint8_t asks, Outcome* outcome) {
   if (outcome->kind == Outcome::Kind::kNative || outcome->kind == Outcome::Kind::kTail) {
     // A signal comes first.
     if (block->has_interruption) return true;
@@ -51,7 +51,7 @@ bool Attempt(ThreadBlock* block, const GuestCall& asked, Outcome* outcome) {
     if (result == kNotMade) return true;
     *outcome = Outcome::Done(result);
   }
-  return outcome->value != -EPERM && outcome->value != -EACCES;
+  return !wire::Asks(asks, outcome->value);
 }
 
 void MakeHere(ThreadBlock* block, const GuestCall& asked, Outcome* outcome) {

@@ -142,13 +142,13 @@ bool AnswerByPage(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   const bool copies = decision.action.verb == wire::ActionVerb::kOverlay;
   const bool here = decision.placement != wire::Placement::kServer && !(FaultsKill(block) && copies);
   if (here) {
-    if (!decision.action.asks) CountCall(block, decision.placement, decision.epoch);
+    if (decision.action.asks == 0) CountCall(block, decision.placement, decision.epoch);
     if (decision.placement == wire::Placement::kShim) *outcome = Act(block, call, decision);
   }
   LeaveGate(block);
-  if (!here || !decision.action.asks) return here;
+  if (!here || decision.action.asks == 0) return here;
   // What is refused is made once more, on the way to the server.
-  if (!Attempt(block, call, outcome)) return false;
+  if (!Attempt(block, call, decision.action.asks, outcome)) return false;
   CountCall(block, decision.placement, CurrentEpoch());
   return true;
 }

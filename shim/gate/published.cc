@@ -13,7 +13,7 @@ constexpr uint32_t kPatience = 1 << 16;
 // Of the fields those that the verb has.
 void CopyAction(const wire::Action& action, ActionCopy* copy) {
   copy->verb = static_cast<wire::ActionVerb>(action.verb.Relaxed());
-  copy->asks = action.asks.Relaxed() != 0;
+  copy->asks = action.asks.Relaxed();
   if (copy->verb != wire::ActionVerb::kFold) {
     copy->value = action.value.Relaxed();
     return;
@@ -92,7 +92,7 @@ Decision EnterGate(ThreadBlock* block, const GuestCall& call) {
       decision.placement = nr < wire::kTableNumbers ? static_cast<wire::Placement>(root.placement[nr].Relaxed())
                                                     : wire::Placement::kKernel;
       decision.action.verb = wire::ActionVerb::kNone;
-      decision.action.asks = false;
+      decision.action.asks = 0;
       if (decision.placement == wire::Placement::kShim)
         CopyAction(ActionAt(root.action[nr].Relaxed()), &decision.action);
       if (decision.action.verb == wire::ActionVerb::kOverlay) decision.overlay = CopyOverlayView(root.published);
@@ -106,7 +106,7 @@ Decision EnterGate(ThreadBlock* block, const GuestCall& call) {
       decision.epoch = root.published.epoch.Relaxed();
       decision.placement = wire::Placement::kKernel;
       decision.action.verb = wire::ActionVerb::kNone;
-      decision.action.asks = false;
+      decision.action.asks = 0;
       if (LossPolicy() == wire::OnLoss::kFail) {
         decision.placement = wire::Placement::kShim;
         decision.action.verb = wire::ActionVerb::kDeny;

@@ -16,7 +16,7 @@ struct ActionCopy {
   uint8_t from[6];
   uint32_t nr;
   uint8_t differ[2];
-  bool asks;
+  uint8_t asks;  // wire::AskOn
   int64_t value;
   int32_t constants[4];
 };

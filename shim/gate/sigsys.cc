@@ -63,7 +63,7 @@ void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
 // What the kernel has refused. In another epoch by now, perhaps, where nobody asks.
 Outcome AskServer(ThreadBlock* block, const GuestCall& call, const Outcome& refused) {
   const Decision decision = EnterGate(block, call);
-  const bool asks = decision.placement == wire::Placement::kServer || decision.action.asks;
+  const bool asks = decision.placement == wire::Placement::kServer || wire::Asks(decision.action.asks, refused.value);
   CountCall(block, asks ? wire::Placement::kServer : decision.placement, decision.epoch);
   const Outcome outcome = asks ? Reflect(block, call, decision.epoch) : refused;
   LeaveGate(block);
@@ -72,7 +72,7 @@ Outcome AskServer(ThreadBlock* block, const GuestCall& call, const Outcome& refu
 
 Outcome Answer(ThreadBlock* block, const GuestCall& call) {
   const Decision decision = EnterGate(block, call);
-  if (!decision.action.asks) CountCall(block, decision.placement, decision.epoch);
+  if (decision.action.asks == 0) CountCall(block, decision.placement, decision.epoch);
   Outcome outcome;
   switch (decision.placement) {
     case wire::Placement::kShim:
@@ -86,8 +86,8 @@ Outcome Answer(ThreadBlock* block, const GuestCall& call) {
       break;
   }
   LeaveGate(block);
-  if (decision.action.asks) {
-    if (!Attempt(block, call, &outcome)) {
+  if (decision.action.asks != 0) {
+    if (!Attempt(block, call, decision.action.asks, &outcome)) {
       // A signal that has come meanwhile comes before the call, which has had no effect.
       return block->has_interruption ? Outcome::Native() : AskServer(block, call, outcome);
     }
