@@ -422,6 +422,7 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(DirectWay::kValue),
     GUISE_CONSTANT(DirectWay::kLook),
     GUISE_CONSTANT(DirectWay::kFold),
+    GUISE_CONSTANT(DirectWay::kAttempt),
     GUISE_CONSTANT(kFoldArguments),
     GUISE_CONSTANT(kFoldBits),
     GUISE_CONSTANT(kFoldConstants[0]),

@@ -189,8 +189,9 @@ static_assert(kActions * sizeof(Action) == kPageSize);
 enum class DirectWay : uint8_t {
   kNative = 0,
   kValue = 1,
-  kLook = 2,  // at placement and action
-  kFold = 3,  // another call with these arguments, natively
+  kLook = 2,     // at placement and action
+  kFold = 3,     // another call with these arguments, natively
+  kAttempt = 4,  // natively; at placement and action if it is refused (EPERM, EACCES)
 };
 
 // Direct table, by number: how the call is answered, where it is counted, and the answer, which may not part.

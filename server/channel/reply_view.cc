@@ -62,6 +62,14 @@ std::optional<uint32_t> SourcesOf(const ActionRow& action) {
   return sources;
 }
 
+// Whether guests make the call in the shim, also where nothing is claimed: it changes the memory map, or its result is
+// looked through.
+bool IsMadeInShim(uint32_t nr) {
+  const syscall::Row* const row = syscall::Find(nr);
+  return row == nullptr || row->Has(syscall::Trait::ChangesMemoryMap) || row->nr == syscall::Nr::getdents ||
+         row->nr == syscall::Nr::getdents64;
+}
+
 // See DirectWord. Only values of 32 bits have room.
 uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
   const wire::Placement placement = tables.placement[nr];
@@ -77,7 +85,10 @@ uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
       word.way = wire::DirectWay::kValue;
       word.value = static_cast<int32_t>(action.value);
     }
-    if (action.verb == wire::ActionVerb::kFold && action.asks == 0) {
+    if (action.verb == wire::ActionVerb::kAttempt && action.asks == static_cast<uint8_t>(wire::AskOn::kRefused)) {
+      word.way = wire::DirectWay::kAttempt;
+    }
+    if (action.verb == wire::ActionVerb::kFold && action.asks == 0 && !IsMadeInShim(action.nr)) {
       if (const std::optional<uint32_t> sources = SourcesOf(action)) {
         word.way = wire::DirectWay::kFold;
         word.nr = static_cast<uint16_t>(action.nr);

@@ -11,9 +11,9 @@ namespace guise::shim {
 // By the published page. REQUIRES: the gate is entered, with this decision, whose placement is kShim or kKernel.
 Outcome Act(ThreadBlock* block, const GuestCall& call, const Decision& decision);
 
-// The server is asked about some errors of the kernel (`asks`: wire::AskOn): makes the call here, if it is not made yet.
-// False: it has failed with one of them, without any effect; `outcome` is what the kernel says. REQUIRES: the gate has
-// been left, for the call may block.
+// The server is asked about some errors of the kernel (`asks`: wire::AskOn): makes the call here, if it is not made
+// yet. False: it has failed with one of them, without any effect; `outcome` is what the kernel says. REQUIRES: the gate
+// has been left, for the call may block.
 bool Attempt(ThreadBlock* block, const GuestCall& asked, uint8_t asks, Outcome* outcome);
 
 // Makes a call here, not in guest context, if it has to be: `outcome` is what has become of `asked`.

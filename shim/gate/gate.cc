@@ -118,8 +118,8 @@ bool IsPlain(const ThreadBlock* block, Looks looks, const GuestCall& call) {
          !AnyArgument(looks.paths, [&](size_t i) { return MayBeKnown(guise_prefix(call.args[i])); });
 }
 
-// By the thread's direct table. False: the page has more to say; also of a fold, which the gate itself makes where
-// nothing has to be looked at (gates.S). REQUIRES: the number has a row.
+// By the thread's direct table. False: the page has more to say; also of a fold and an attempt, which stubs make by
+// guise_direct_gate where nothing has to be looked at. REQUIRES: the number has a row.
 bool AnswerDirectly(const ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
   const uint64_t bits = block->direct.Relaxed()[static_cast<uint32_t>(call.nr)].Relaxed();
   const auto word = __builtin_bit_cast(wire::DirectWord, bits);

@@ -32,6 +32,7 @@ constexpr Looks Make(const syscall::Row& row) {
   if (row.Has(Trait::ChangesMemoryMap)) looks.Add(Look::kMemory);
   if (row.Has(Trait::MayBlock)) looks.Add(Look::kMayBlock);
   if (HasAddress(row.nr)) looks.Add(Look::kAddress);
+  if (row.Has(Trait::NotInGeneric)) looks.Add(Look::kOld);
   switch (row.nr) {
     case Nr::close_range:
     case Nr::fcntl:

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "proto/syscall/table.h"
-#include "shim/arch/x86_64/offsets.h"
 
 namespace guise::shim {
 
@@ -22,6 +21,7 @@ enum class Look : uint16_t {
   kResult = 1u << 5,    // the guest sees its result when it has been looked through (view/fds.h)
   kMayBlock = 1u << 6,  // is made here while the guest blocks SIGSYS
   kAddress = 1u << 7,   // has a socket's address, which may be a path (view/hiding.h)
+  kOld = 1u << 8,       // is another call with its arguments in other places, for asm-generic
 };
 
 // Whether a socket's address is among what the call reads.
@@ -47,16 +47,11 @@ struct Looks {
   constexpr void Add(Look look) { bits |= static_cast<uint16_t>(look); }
   // Those that take more than a look at the arguments that are fds or paths.
   constexpr uint16_t OfNumber() const {
-    constexpr auto kOfArguments = static_cast<uint16_t>(Look::kMayBlock) | static_cast<uint16_t>(Look::kAddress);
-    return static_cast<uint16_t>(bits & ~kOfArguments);
+    constexpr auto kOther = static_cast<uint16_t>(Look::kMayBlock) | static_cast<uint16_t>(Look::kAddress) |
+                            static_cast<uint16_t>(Look::kOld);
+    return static_cast<uint16_t>(bits & ~kOther);
   }
 };
-
-// As the gate reads it.
-static_assert(sizeof(Looks) == 4 && offsetof(Looks, fds) == 2 && offsetof(Looks, paths) == 3);
-static_assert(static_cast<uint16_t>(Look::kMemory) == GUISE_LOOK_MEMORY);
-static_assert(static_cast<uint16_t>(Look::kResult) == GUISE_LOOK_RESULT);
-static_assert(static_cast<uint16_t>(Look::kMayBlock) == GUISE_LOOK_MAY_BLOCK);
 
 struct LooksTable {
   Looks of[syscall::kNumbers];

@@ -24,6 +24,7 @@ using wire::Cell;
 static_assert(wire::kTableNumbers == GUISE_TABLE_NUMBERS);
 static_assert(static_cast<uint8_t>(wire::DirectWay::kValue) == GUISE_WAY_VALUE);
 static_assert(static_cast<uint8_t>(wire::DirectWay::kFold) == GUISE_WAY_FOLD);
+static_assert(static_cast<uint8_t>(wire::DirectWay::kAttempt) == GUISE_WAY_ATTEMPT);
 static_assert(offsetof(wire::DirectWord, way) == 0 && offsetof(wire::DirectWord, counter) == 1);
 static_assert(offsetof(wire::DirectWord, nr) == 2 && offsetof(wire::DirectWord, value) == 4);
 static_assert(wire::kFoldBits == 4 && wire::kFoldArguments == 6);
@@ -76,6 +77,11 @@ void TellBelowGuarded(const ProcessState* process, int32_t below) {
 
 }  // namespace
 
+bool IsMadeOtherwise(Nr nr) {
+  const Looks looks = LooksOf(nr);
+  return looks.paths != 0 || looks.Has(Look::kOld);
+}
+
 Route RouteOf(Nr nr) {
   const Looks looks = LooksOf(nr);
   int arguments = 0;
@@ -100,8 +106,6 @@ void TakeGs(ThreadBlock* block) {
   if (block->cookie == 0 && !SetBase(reinterpret_cast<uint64_t>(block))) return;
   block->cookie = GUISE_COOKIE_VALUE;
   block->self = block;
-  block->gate_looks = ~(GUISE_LOOK_MAY_BLOCK | GUISE_LOOK_FD_0 | GUISE_LOOK_FD_1);
-  if (!Hides()) block->gate_looks &= ~(GUISE_LOOK_PATH_0 | GUISE_LOOK_PATH_1);
   constexpr size_t kConstants = sizeof(wire::kFoldConstants) / sizeof(wire::kFoldConstants[0]);
   for (size_t i = 0; i < kConstants; ++i) {
     block->fold_words[wire::kFoldArguments + i] = Word(wire::kFoldConstants[i]);

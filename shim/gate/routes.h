@@ -14,6 +14,9 @@ namespace guise::shim {
 
 // By what the shim looks at (looks.h).
 Route RouteOf(syscall::Nr nr);
+// Whether the direct table may say of a number that it is folded, or attempted. Others are so too, but slower: it is
+// for stubs to be small.
+bool IsMadeOtherwise(syscall::Nr nr);
 
 // Whether this CPU and kernel let programs set %gs. REQUIRES: called before TakeGs.
 void NoteHardware(uint64_t hwcap2);

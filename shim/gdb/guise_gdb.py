@@ -20,6 +20,7 @@ SAVED = {
     "r8": 0, "r9": 8, "r10": 16, "r12": 32, "r13": 40, "r14": 48, "r15": 56, "rdi": 64, "rsi": 72,
     "rbp": 80, "rbx": 88, "rdx": 96, "rax": 104, "rsp": 120, "rip": 128,
 }
+SITE = 188  # in a block: the stub of the call under way, an index of the stub table
 SIGCONTEXT = 40  # where the restorer finds it, from the stack pointer: in a struct ucontext
 STUBS = 8192
 STUB_SIZE = 16
@@ -73,11 +74,18 @@ class Image:
         self.entries = base + offsets["guise_stub_entries"]
         # Behind the gates is the restorer.
         self.text = base + offsets["guise_copy"], base + offsets["guise_restorer"]
+        # Within it, what C++ calls, and returns to.
+        self.called = base + offsets["guise_step_gate"], base + offsets["guise_thread_exit_gate"]
+        # Within it, where the block is %gs, and the guest's registers but rcx and r11 are its own, or on their way.
+        self.direct = base + offsets["guise_direct_gate"], base + offsets["guise_fold_gate_end"]
+
+    def site_of(self, index):
+        return read_word(self.entries + index * ENTRY_SIZE + KEY) or None
 
     def site_behind(self, pc):
         """Behind which site the stub at `pc` makes its call; None: pc is in no stub."""
         if self.stubs <= pc < self.stubs + STUBS * STUB_SIZE:
-            return read_word(self.entries + (pc - self.stubs) // STUB_SIZE * ENTRY_SIZE + KEY) or None
+            return self.site_of((pc - self.stubs) // STUB_SIZE)
         if pc < MAX_STUB:
             return None
         # A head is known by the table's entry of the same site.
@@ -154,7 +162,10 @@ class GuiseUnwinder(Unwinder):
         info = frame.create_unwind_info(FrameId(frame.read_register("rsp"), frame.read_register("rip")))
         try:
             saved = None
-            if shim.text[0] <= pc < shim.text[1]:
+            if shim.called[0] <= pc < shim.called[1]:
+                return None
+            direct = shim.direct[0] <= pc < shim.direct[1]
+            if not direct and shim.text[0] <= pc < shim.text[1]:
                 saved = unsigned(frame.read_register("rbx"))
             elif pc == shim.text[1]:
                 saved = unsigned(frame.read_register("rsp")) + SIGCONTEXT
@@ -162,7 +173,11 @@ class GuiseUnwinder(Unwinder):
                 for name, offset in SAVED.items():
                     info.add_saved_register(name, gdb.Value(read_word(saved + offset)))
                 return info
-            after = shim.site_behind(pc)
+            if direct:
+                block = unsigned(frame.read_register("gs_base"))
+                after = shim.site_of(read_word(block + SITE) & 0xFFFFFFFF)
+            else:
+                after = shim.site_behind(pc)
         except gdb.MemoryError:
             return None
         if after is None:

@@ -131,6 +131,7 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
                    .fds = LooksOf(number).fds,
                    .paths = LooksOf(number).paths,
                    .gate = Label(guise_gate),
+                   .direct_gate = !far && IsMadeOtherwise(number) ? Label(guise_direct_gate) : 0,
                    .far_call = far ? entry_stub : 0,
                    .body = text + kSiteSize,
                    .body_size = body_size,

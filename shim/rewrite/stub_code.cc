@@ -31,6 +31,11 @@ class Emitter {
   void Word64(uint64_t word) { Word(word); }
   // A rel32 that ends an instruction.
   void Relative(uint64_t target) { Word32(static_cast<uint32_t>(target - (code_ + at_ + 4))); }
+  // A Word32(0) at `at`, as a rel32 to here.
+  void SetRelative(size_t at) {
+    const auto distance = static_cast<uint32_t>(at_ - (at + sizeof(uint32_t)));
+    if (fits()) __builtin_memcpy(to_ + at, &distance, sizeof(distance));
+  }
   // Behind a short jump's opcode: to a label that is known.
   void Short(size_t label) { Word(static_cast<uint8_t>(label - (at_ + 1))); }
 
@@ -84,6 +89,7 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
   };
 
   size_t slow = 0;
+  size_t to_called_at = 0;
   if (plan.route == Route::kGate) {
     jump_to_gate();
   } else {
@@ -112,14 +118,6 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
         emit.Short(slow);
       }
     }
-    emit.Bytes({0x65, 0x4c, 0x8b, 0x1c, 0x25});  // mov %gs:direct,%r11
-    emit.Word32(GUISE_DIRECT);
-    emit.Bytes({0x45, 0x0f, 0xb7, 0x9b});  // movzwl 8*nr(%r11),%r11d
-    emit.Word32(plan.nr * sizeof(wire::DirectWord));
-    emit.Bytes({0x41, 0x0f, 0xb6, 0xcb});  // movzbl %r11b,%ecx
-    emit.Bytes({0xe3, 0x02});              // jrcxz over
-    emit.Bytes({0xeb});                    // jmp slow
-    emit.Short(slow);
     for (int argument = 0; argument < 6; ++argument) {
       if ((plan.fds >> argument & 1) == 0) continue;
       // Between the lowest guarded fd and 2^24 above it the topmost byte of the difference is 0, and nowhere below.
@@ -130,6 +128,26 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
       emit.Bytes({0x0f, 0xb6, 0xc9});      // movzbl %cl,%ecx
       emit.Bytes({0xe3});                  // jrcxz slow
       emit.Short(slow);
+    }
+    emit.Bytes({0x65, 0x4c, 0x8b, 0x1c, 0x25});  // mov %gs:direct,%r11
+    emit.Word32(GUISE_DIRECT);
+    emit.Bytes({0x4d, 0x8b, 0x9b});  // mov 8*nr(%r11),%r11
+    emit.Word32(plan.nr * sizeof(wire::DirectWord));
+    emit.Bytes({0x41, 0x0f, 0xb6, 0xcb});  // movzbl %r11b,%ecx
+    if (plan.direct_gate == 0 || far) {
+      emit.Bytes({0xe3, 0x02});  // jrcxz over
+      emit.Bytes({0xeb});        // jmp slow
+      emit.Short(slow);
+    } else {
+      emit.Bytes({0xe3, 24});                // jrcxz over
+      emit.Bytes({0x65, 0xc7, 0x04, 0x25});  // movl $index,%gs:site
+      emit.Word32(GUISE_SITE);
+      emit.Word32(plan.index);
+      emit.Bytes({0x48, 0x8d, 0x0d});  // lea called(%rip),%rcx
+      to_called_at = emit.at();
+      emit.Word32(0);
+      emit.Bytes({0xe9});  // jmp direct_gate
+      emit.Relative(plan.direct_gate);
     }
     emit.Bytes({0x44, 0x89, 0xd9});              // mov %r11d,%ecx
     emit.Bytes({0x0f, 0xb6, 0xcd});              // movzbl %ch,%ecx
@@ -152,6 +170,7 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
     }
   }
   head.after_at = static_cast<uint8_t>(emit.at());
+  if (to_called_at != 0) emit.SetRelative(to_called_at);
   emit.Bytes({0x48, 0x8d, 0x0d});  // lea after(%rip),%rcx
   emit.Relative(plan.after);
   head.body_at = static_cast<uint8_t>(emit.at());
@@ -162,8 +181,7 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
 
   const auto constant = [&](size_t used_at, uint64_t value) {
     if (used_at == 0) return;
-    const auto distance = static_cast<uint32_t>(emit.at() - (used_at + 4));
-    if (emit.fits()) memcpy(to + sizeof(head) + used_at, &distance, sizeof(distance));
+    emit.SetRelative(used_at);
     emit.Word64(value);
   };
   constant(far_gate_at, plan.gate);

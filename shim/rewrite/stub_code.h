@@ -4,9 +4,9 @@
 //   code          is the thread's block in %gs, and the number the one that the stub is for? else to the gate
 //                 do the arguments that are paths begin with "/pro" or "/dev"? to the gate; also while a fault of the
 //                 guest's is blocked, for reading them may fault (the thread is then caught, signal/fault.cc)
-//                 is the number's placement kKernel? else to the gate
 //                 are the arguments that are fds below the guarded ones? else to the gate
-//                 count; no mask of the call's own; syscall; rcx := behind the site
+//                 does the direct table say that the call is native? else to the gate; of some numbers to
+//                 guise_direct_gate count; no mask of the call's own; syscall; rcx := behind the site
 //   body          the instruction that the jump displaced; jmp behind it
 //
 // Flags stay as they are, nothing is written below the stack pointer; rcx and r11 are free until the call.
@@ -52,6 +52,7 @@ struct StubPlan {
   uint8_t fds;                // with kStub: bit i: argument i is an fd
   uint8_t paths;              // with kStub: bit i: argument i is a path; at most kStubLooks of both
   uint64_t gate;              // address of guise_gate
+  uint64_t direct_gate;       // address of guise_direct_gate, in a near stub with kStub; 0: the gate is good enough
   uint64_t far_call;          // where the native call is made; 0: in the stub
   const uint8_t* body;        // the displaced instruction
   size_t body_size;           // 0: nothing was displaced

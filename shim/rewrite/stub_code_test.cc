@@ -46,6 +46,7 @@ class Decoder {
 };
 
 constexpr uint64_t kGate = 0x7f0000010000;
+constexpr uint64_t kDirectGate = 0x7f0000010400;
 constexpr uint64_t kNearCode = 0x7f0000100018;
 constexpr uint64_t kFarCall = 0x7f0000020000;
 constexpr uint32_t kIndex = 4321;
@@ -72,6 +73,8 @@ void CheckStub(const Decoder& decoder, const StubPlan& plan) {
 
   bool gate = false;
   bool call = false;
+  bool direct = false;
+  bool told_where = false;
   uint64_t at = plan.code;
   while (at < body) {
     Instruction i;
@@ -106,6 +109,9 @@ void CheckStub(const Decoder& decoder, const StubPlan& plan) {
           (is_call ? call : gate) = true;
         } else if (*i.Target() == plan.gate) {
           gate = true;
+        } else if (*i.Target() == plan.direct_gate) {
+          EXPECT_TRUE(told_where);
+          direct = true;
         } else {
           EXPECT_TRUE(*i.Target() > plan.code && *i.Target() < body);
         }
@@ -116,8 +122,12 @@ void CheckStub(const Decoder& decoder, const StubPlan& plan) {
         break;
       case ZYDIS_MNEMONIC_LEA:
         if (i.operands[1].mem.base == ZYDIS_REGISTER_RIP) {
-          EXPECT_EQ(*i.Target(), plan.after);
-          EXPECT_EQ(at, plan.code + head.after_at);
+          if (at == plan.code + head.after_at) {
+            EXPECT_EQ(*i.Target(), plan.after);
+          } else {
+            EXPECT_EQ(*i.Target(), plan.code + head.after_at);
+            told_where = true;
+          }
         }
         break;
       default:
@@ -131,6 +141,7 @@ void CheckStub(const Decoder& decoder, const StubPlan& plan) {
   EXPECT_EQ(at, body) << "the displaced instruction begins where another ends";
   EXPECT_TRUE(gate);
   EXPECT_EQ(call, plan.route != Route::kGate);
+  EXPECT_EQ(direct, plan.direct_gate != 0);
   ASSERT_EQ(memcmp(code + head.body_at, plan.body, plan.body_size), 0);
   EXPECT_EQ(head.back_at, head.body_at + plan.body_size);
   Instruction back;
@@ -192,6 +203,7 @@ TEST(StubCodeTest, StubsOfACLibraryAreWhatTheyShouldBe) {
                                .fds = looked.fds,
                                .paths = looked.paths,
                                .gate = far ? 0x5555000 : kGate,
+                               .direct_gate = looked.paths != 0 && !far ? kDirectGate : 0,
                                .far_call = far ? kFarCall : 0,
                                .body = &text[at],
                                .body_size = body_size,
@@ -216,6 +228,7 @@ TEST(StubCodeTest, SizeDoesNotDependOnAddresses) {
                    .fds = 3,
                    .paths = 0,
                    .gate = kGate,
+                   .direct_gate = 0,
                    .far_call = 0,
                    .body = body,
                    .body_size = sizeof(body),
@@ -236,9 +249,11 @@ TEST(StubCodeTest, TheLongestInstructionFits) {
                            .index = kIndex,
                            .nr = 1023,
                            .route = Route::kStub,
-                           .fds = 3,
-                           .paths = 0,
+                           .fds = 0,
+                           .paths = 5,
                            .gate = kGate,
+                           .direct_gate = far ? 0 : kDirectGate,
+                           .direct_gate = 0,
                            .far_call = far ? kFarCall : 0,
                            .body = body,
                            .body_size = sizeof(body),

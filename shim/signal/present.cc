@@ -1,6 +1,7 @@
 #include "shim/signal/present.h"
 
 #include "proto/syscall/table.h"
+#include "proto/wire/published.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/rewrite/areas.h"
 #include "shim/rewrite/rewrite.h"
@@ -39,6 +40,54 @@ Presented PresentStub(const StubHead& head, GuestRegs& regs) {
   return {.in_shim = false, .after_call = true};
 }
 
+// The call to be made from the gate of stubs has not been made, or is to be made again.
+Presented BeforeDirect(const ThreadBlock& block, GuestRegs& regs) {
+  // A stop has come in the middle of the call, which goes on with what is left.
+  if (regs.rax != static_cast<uint64_t>(syscall::Nr::restart_syscall)) regs.rax = block.regs.rax;
+  regs.rip = SiteEnd(block.site) - kSiteSize;
+  return {.in_shim = false, .after_call = false};
+}
+
+Presented AfterDirect(const ThreadBlock& block, GuestRegs& regs) {
+  regs.rip = SiteEnd(block.site);
+  regs.rcx = regs.rip;
+  regs.r11 = regs.eflags;
+  return {.in_shim = false, .after_call = true};
+}
+
+// Of guise_direct_gate, up to guise_fold_gate. Nothing but rax, rcx and r11 has changed; a refusal is no answer yet.
+Presented PresentAttempt(const ThreadBlock& block, GuestRegs& regs) {
+  if (regs.rip < Label(guise_attempt_gate_call)) {
+    regs.rip = SiteEnd(block.site) - kSiteSize;
+    return {.in_shim = false, .after_call = false};
+  }
+  const auto refused = static_cast<uint8_t>(wire::AskOn::kRefused);
+  const bool made = regs.rip >= Label(guise_attempt_gate_called) && regs.rip < Label(guise_attempt_gate_refused);
+  if (made && !wire::Asks(refused, static_cast<int64_t>(regs.rax))) return AfterDirect(block, regs);
+  return BeforeDirect(block, regs);
+}
+
+// Of guise_fold_gate.
+Presented PresentFold(const ThreadBlock& block, GuestRegs& regs) {
+  if (regs.rip < Label(guise_fold_gate_saved)) {
+    regs.rip = SiteEnd(block.site) - kSiteSize;
+    return {.in_shim = false, .after_call = false};
+  }
+  regs.rdi = block.fold_words[0];
+  regs.rsi = block.fold_words[1];
+  regs.rdx = block.fold_words[2];
+  regs.r10 = block.fold_words[3];
+  regs.r8 = block.fold_words[4];
+  regs.r9 = block.fold_words[5];
+  if (regs.rip >= Label(guise_fold_gate_free)) {
+    constexpr uint64_t kOfLahf = 0xd5;  // sign, zero, auxiliary carry, parity, carry
+    constexpr uint64_t kOverflow = 0x800;
+    const uint64_t overflow = (block.fold_flags & 1) != 0 ? kOverflow : 0;
+    regs.eflags = (regs.eflags & ~(kOfLahf | kOverflow)) | (block.fold_flags >> 8 & kOfLahf) | overflow;
+  }
+  return regs.rip >= Label(guise_fold_gate_called) ? AfterDirect(block, regs) : BeforeDirect(block, regs);
+}
+
 }  // namespace
 
 Presented Present(ThreadBlock* block, ucontext* context) {
@@ -63,6 +112,8 @@ Presented Present(ThreadBlock* block, ucontext* context) {
     if (before) regs.rip -= kSiteSize;
     return {.in_shim = false, .after_call = !before};
   }
+  if (Between(regs.rip, guise_direct_gate, guise_fold_gate)) return PresentAttempt(*block, regs);
+  if (Between(regs.rip, guise_fold_gate, guise_fold_gate_end)) return PresentFold(*block, regs);
   if (regs.rip == Label(guise_tail_gate)) {
     // Not yet called, or to be restarted: the guest makes its own call again, and the session answers it again; or,
     // after a stop in the middle of it, the call that goes on with what is left.

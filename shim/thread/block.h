@@ -69,9 +69,10 @@ struct ThreadBlock {
   bool gate_before;                                // leaving the gate, the call is still to be made
   uint64_t tail[7];                                // number and arguments of the call to be made instead
   uint64_t leave_to;                               // where the gate itself is left to
-  uint64_t fold_words[16];                         // by FoldSource: the call's arguments, constants
+  uint64_t fold_words[16];                         // by FoldSource: the folded call's arguments, constants
   SignalSet blocked_faults;                        // what of SIGSEGV and SIGBUS the guest blocks
-  uint32_t gate_looks;                             // of a folded call's Looks, those that gates.S leaves to C++
+  wire::Cell<uint64_t>* counter;                   // of the call under way that may be refused
+  uint16_t fold_flags;                             // of the folded call: lahf in the high byte, 1: OF
   uint32_t thread;                                 // record in request memory, or kNoRecord
   wire::ThreadRecord* record;                      // the same, mapped, or null
   ProcessState* process;
@@ -124,7 +125,7 @@ static_assert(offsetof(ThreadBlock, resume) == GUISE_RESUME && offsetof(ThreadBl
 static_assert(offsetof(ThreadBlock, leave_to) == GUISE_LEAVE_TO);
 static_assert(offsetof(ThreadBlock, fold_words) == GUISE_FOLD_WORDS);
 static_assert(offsetof(ThreadBlock, blocked_faults) == GUISE_BLOCKED_FAULTS);
-static_assert(offsetof(ThreadBlock, gate_looks) == GUISE_GATE_LOOKS);
+static_assert(offsetof(ThreadBlock, counter) == GUISE_COUNTER && offsetof(ThreadBlock, fold_flags) == GUISE_FOLD_FLAGS);
 static_assert(offsetof(ThreadBlock, gate_before) == GUISE_GATE_BEFORE);
 static_assert(offsetof(ThreadBlock, has_interruption) == GUISE_HAS_INTERRUPTION);
 static_assert(offsetof(ThreadBlock, in_gate) == GUISE_IN_GATE);

@@ -168,6 +168,8 @@ void guise_clone_parent(ThreadBlock* block, int64_t result) {
   using namespace guise::shim;  // NOLINT(google-build-using-namespace): the body belongs there
   block->regs.rax = static_cast<uint64_t>(result);
   block->resume = AfterCall(block->regs.rip);
+  // Those of the guest again, not of the way here.
+  block->blocked_faults = block->mask & kFaults;
   ThreadBlock* const child = block->child;
   block->child = nullptr;
   if (!SharesMemory(block->clone_flags)) {

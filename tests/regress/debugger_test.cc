@@ -28,12 +28,25 @@ class DebuggerTest : public testing::Test {
     }
   }
 
-  // What gdb prints for the commands, attached to a shell that waits in its second read(2).
-  static std::string Attached(const std::vector<std::string>& options, const std::vector<std::string>& commands) {
+  // What a shell runs that says its pid, waits in the kernel's function `waits_in` up to the end of its input, and then
+  // ends with 1.
+  struct Script {
+    std::string text;
+    std::string waits_in;
+  };
+  static Script Reads() { return {"read x; echo $$; read y", "pipe"}; }
+  // The second open(2).
+  static Script Opens() {
+    return {"read x; rm -f f; mkfifo f; : <$0; exec 3<&0; echo $$; (read y <&3; : >f) & : <f; exit 1", "partner"};
+  }
+
+  // What gdb prints for the commands, attached to the shell while it waits.
+  static std::string Attached(const std::vector<std::string>& options, const std::vector<std::string>& commands,
+                              const Script& script = Reads()) {
     Guise& guise = Guise::Shared(OrdinaryUser());
     std::vector<std::string> arguments = {"run"};
     arguments.insert(arguments.end(), options.begin(), options.end());
-    for (const char* word : {"--", "dash", "-c", "read x; echo $$; read y"}) arguments.emplace_back(word);
+    for (const char* word : {"--", "dash", "-c", script.text.c_str(), "/usr/bin/dash"}) arguments.emplace_back(word);
     Command command = guise.Cli(arguments);
     command.keep_stdin_open = true;
     command.input = "first\n";
@@ -41,7 +54,9 @@ class DebuggerTest : public testing::Test {
     EXPECT_TRUE(program->AwaitOutput("\n")) << program->Wait();
     const std::string pid = program->out().substr(0, program->out().find('\n'));
     // The shell has said its last word before it reads.
-    while (ReadFile("/proc/" + pid + "/wchan").find("pipe") == std::string::npos) usleep(1000);
+    EXPECT_TRUE(Eventually([&] {
+      return ReadFile("/proc/" + pid + "/wchan").find(script.waits_in) != std::string::npos;
+    })) << script.text;
 
     const std::string tree = Stage::Get().prefix() + "/libexec/guise";
     Command gdb;
@@ -64,6 +79,23 @@ TEST_F(DebuggerTest, UnwindsThroughACallThatWaits) {
     EXPECT_THAT(shown, ContainsRegex("#1 .*read")) << options[0] << " " << options[1];
     EXPECT_THAT(shown, HasSubstr("__libc_start_")) << options[0] << " " << options[1];
   }
+}
+
+TEST_F(DebuggerTest, UnwindsThroughACaughtCallThatMayBeRefused) {
+  const std::string shown =
+      Attached({"--mechanism", "sud", "--personality", "fakeroot"}, {"guise-symbols", "bt"}, Opens());
+  EXPECT_THAT(shown, HasSubstr("guise_step_gate_called")) << shown;
+  EXPECT_THAT(shown, ContainsRegex("#[0-9]+ .*open")) << shown;
+  EXPECT_THAT(shown, HasSubstr("__libc_start_")) << shown;
+}
+
+TEST_F(DebuggerTest, UnwindsThroughACallThatMayBeRefused) {
+  const std::string shown = Attached({"--rewrite-after", "1", "--personality", "fakeroot"},
+                                     {"guise-symbols", "x/i $pc", "bt", "up", "x/s $rsi"}, Opens());
+  EXPECT_THAT(shown, HasSubstr("guise_attempt_gate_called")) << shown;
+  EXPECT_THAT(shown, ContainsRegex("#1 .*open")) << shown;
+  EXPECT_THAT(shown, HasSubstr("__libc_start_")) << shown;
+  EXPECT_THAT(shown, HasSubstr("\"f\"")) << shown;
 }
 
 TEST_F(DebuggerTest, ShowsTheSitesRegisters) {

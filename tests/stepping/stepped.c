@@ -109,6 +109,9 @@ int main(int argc, char** argv) {
   struct timespec time;
   sigset_t set;
   CHECK(pipe(ends) == 0);
+  unlink("lent");
+  const int lent = open("lent", O_CREAT | O_RDWR, 0);
+  CHECK(lent >= 0 && close(lent) == 0);
   sigemptyset(&set);
   sigaddset(&set, SIGWINCH);
   const pid_t self = getpid();
@@ -127,9 +130,11 @@ int main(int argc, char** argv) {
       {"raise", SYS_tgkill, self, self, SIGUSR2, 0},
       {"fork", SYS_fork, 0, 0, 0, -1},
       {"unknown", 1000, 0, 0, 0, -ENOSYS},
-      // Looked at in the stub, or in the gate when it stands for another.
+      // Looked at in the stub, which may make another call, or ask what is refused.
       {"access", SYS_access, (long)"/", R_OK, 0, 0},
       {"bad_access", SYS_access, 8, R_OK, 0, -EFAULT},
+      {"refused", SYS_access, (long)"lent", X_OK, 0, -EACCES},
+      {"lent", SYS_access, (long)"lent", R_OK, 0, geteuid() == 0 ? 0 : -EACCES},
       {"dup2", SYS_dup2, ends[0], ends[1], 0, ends[1]},
       {"fcntl", SYS_fcntl, ends[0], F_GETFD, 0, 0},
       // The shim makes it with another path, in a gate.

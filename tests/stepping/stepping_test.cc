@@ -82,7 +82,7 @@ bool IsOneOf(const std::string& name, std::initializer_list<const char*> names) 
 std::vector<Case> Cases(const std::vector<std::string>& modes) {
   std::vector<Case> cases;
   for (const char* call : {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork",
-                           "unknown", "access", "bad_access", "dup2", "fcntl", "proc_exe"}) {
+                           "unknown", "access", "bad_access", "refused", "lent", "dup2", "fcntl", "proc_exe"}) {
     for (const std::string& mode : modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
@@ -90,13 +90,19 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
       if (mode == "altstack" && !IsOneOf(call, {"getppid", "write", "raise"})) continue;
       // A way out of each kind: a stub, the gate, a handler, the server.
       if (mode == "fault" && !IsOneOf(call, {"getppid", "geteuid", "mask", "raise", "proc_exe"})) continue;
+      // What is lent is lent by fakeroot alone.
+      if (std::string(call) == "lent") {
+        if (mode == "plain")
+          cases.insert(cases.end(), {{call, mode, NativeWay()}, {call, mode, AtOnce(FakerootWay())}});
+        continue;
+      }
       for (const Way& way : Ways()) {
         // Never the server's.
         if (IsOneOf(call, {"fork", "mask"}) && way.name == LinuxAtServerWay().name) continue;
         cases.push_back({call, mode, AtOnce(way)});
       }
       cases.push_back({call, mode, LinuxSudWay()});
-      // The way through the gate of calls that others stand for.
+      // The way of calls that others stand for.
       if (IsOneOf(call, {"access", "bad_access", "dup2", "proc_exe"})) {
         cases.push_back({call, mode, AtOnce(LegacyWay())});
       }
@@ -112,7 +118,8 @@ class SteppingTest : public testing::TestWithParam<Case> {
   void SetUp() override {
     const Way& way = GetParam().way;
     GUISE_NEEDS(way);
-    Guise& guise = Guise::For(way, Self());
+    // Root lacks nothing.
+    Guise& guise = Guise::For(way, GetParam().call == "lent" ? OrdinaryUser() : Self());
     Command command =
         guise.In(way, {Stage::Get().Guest("tests/stepping/stepped_static.elf"), GetParam().call, GetParam().mode});
     command.keep_stdin_open = true;

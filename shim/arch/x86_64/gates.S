@@ -6,6 +6,8 @@
 #include "shim/arch/x86_64/offsets.h"
 
     .text
+    // For debuggers: where C++ is called back, its frames are found. All else is a guest's (shim/gdb).
+    .cfi_sections .debug_frame
     .macro gate name
     .globl \name
     .hidden \name
@@ -83,37 +85,11 @@
     mov %rdx, GUISE_RDX(%rbx)
     .endm
 
-// Leaves a fold to guise_gate_call if an argument is an fd that may be guarded, as a stub tells it. r11d: Looks.
-    .macro fold_fd look, argument
-    test $\look, %r11d
-    jz 8f
-    mov GUISE_BELOW_GUARDED(%rbx), %eax
-    add \argument, %eax
-    cmp $1 << 24, %eax
-    jb guise_gate_look
-8:
-    .endm
-
-// Likewise if an argument is a path that the view may know, or cannot be read.
-    .macro fold_path look, argument
-    test $\look, %r11d
-    jz 8f
-7:  mov (\argument), %eax
-    fault_entry 7b, guise_gate_look
-    cmp $GUISE_PATH_PROC, %eax
-    je guise_gate_look
-    cmp $GUISE_PATH_DEV, %eax
-    je guise_gate_look
-8:
-    .endm
-
-// The next argument of a folded call, by r8d, its FoldSources.
-    .macro fold_argument at
-    mov %r8d, %eax
-    and $15, %eax
-    shr $4, %r8d
-    mov GUISE_FOLD_WORDS(%rbx,%rax,8), %rdx
-    mov %rdx, GUISE_TAIL + \at(%rbx)
+// The guest's flags that lahf and seto have left in the block; changes rax.
+    .macro fold_flags
+    movzwl %gs:GUISE_FOLD_FLAGS, %eax
+    add $0x7f, %al // overflows if OF was set
+    sahf
     .endm
 
 // A call with other arguments or another number than the guest's: Tail and Fold.
@@ -161,12 +137,9 @@ gate guise_gate
     mov (%rcx,%r11,8), %rcx
     cmp $GUISE_WAY_VALUE, %cl
     je guise_value_gate
-    cmp $GUISE_WAY_FOLD, %cl
-    je 5f
 gate guise_gate_look
 2:
     save_guest
-3:  // All of the guest is in the block.
     testl $GUISE_ODD_FLAGS, GUISE_EFLAGS(%rbx)
     jz 4f
     pushq $2
@@ -176,68 +149,6 @@ gate guise_gate_look
     call guise_gate_call
     movb $0, GUISE_IN_GATE(%rbx)
     jmp guise_gate_checks
-    // A fold, rcx its word: what guise_gate_call would do, where no more is to be looked at than two arguments.
-5:  lea guise_looks(%rip), %rax
-    mov (%rax,%r11,4), %r11d
-    test %r11d, GUISE_GATE_LOOKS(%rbx)
-    jnz guise_gate_look
-    // A path's fault would kill.
-    cmpl $0, GUISE_BLOCKED_FAULTS(%rbx)
-    jne guise_gate_look
-    fold_fd GUISE_LOOK_FD_0, %edi
-    fold_fd GUISE_LOOK_FD_1, %esi
-    fold_path GUISE_LOOK_PATH_0, %rdi
-    fold_path GUISE_LOOK_PATH_1, %rsi
-    save_guest
-    mov %rdi, GUISE_FOLD_WORDS(%rbx)
-    mov %rsi, GUISE_FOLD_WORDS + 8(%rbx)
-    mov %rdx, GUISE_FOLD_WORDS + 16(%rbx)
-    mov %r10, GUISE_FOLD_WORDS + 24(%rbx)
-    mov %r8, GUISE_FOLD_WORDS + 32(%rbx)
-    mov %r9, GUISE_FOLD_WORDS + 40(%rbx)
-    // The other call may have to be made by the shim.
-    mov %ecx, %eax
-    shr $16, %eax
-    lea guise_looks(%rip), %rdx
-    testl $(GUISE_LOOK_MEMORY | GUISE_LOOK_RESULT), (%rdx,%rax,4)
-    jnz 3b
-    mov %rcx, %r8
-    shr $32, %r8
-    mov %r8d, %edx
-    shr $28, %edx
-    mov %r8d, %eax
-    shr $24, %eax
-    and $15, %eax
-    cmp %eax, %edx
-    je 6f
-    mov GUISE_FOLD_WORDS(%rbx,%rax,8), %eax
-    cmp %eax, GUISE_FOLD_WORDS(%rbx,%rdx,8)
-    je 3b // the server's
-6:  movzbl %ch, %eax
-    add GUISE_CALLS(%rbx), %rax
-    incq (%rax)
-    shr $16, %ecx
-    mov %rcx, GUISE_TAIL(%rbx)
-    fold_argument 8
-    fold_argument 16
-    fold_argument 24
-    fold_argument 32
-    fold_argument 40
-    fold_argument 48
-    mov GUISE_SITE(%rbx), %eax
-    shl $GUISE_STUB_ENTRY_SHIFT, %rax
-    lea guise_stub_entries(%rip), %rcx
-    mov (%rcx,%rax), %rdx
-    mov %rdx, GUISE_RESUME(%rbx)
-    mov 8(%rcx,%rax), %rdx
-    mov %rdx, GUISE_RIP(%rbx)
-    mov %rdx, GUISE_RCX(%rbx)
-    mov GUISE_EFLAGS(%rbx), %rdx
-    mov %rdx, GUISE_R11(%rbx)
-    lea guise_gate_tail(%rip), %rax
-    mov %rax, GUISE_LEAVE_TO(%rbx)
-    movb $0, GUISE_HAS_TEMP_MASK(%rbx)
-    movb $1, GUISE_GATE_BEFORE(%rbx)
 guise_gate_checks:
     cmpb $0, GUISE_HAS_INTERRUPTION(%rbx)
     // From here on a signal finds the guest's state in the block.
@@ -315,6 +226,114 @@ gate guise_value_gate_end
     mov GUISE_RAX(%rbx), %rax
     jmp guise_gate_look
 
+// From a stub whose number the direct table has another word for than kNative. r11: the word, a DirectWord; rcx: where the
+// stub goes on behind a call; GUISE_SITE: its index; all else is the guest's, also the flags. Of the call's arguments the
+// stub has looked at what concerns the shim. Signals are open, and find the guest before the call or behind it.
+gate guise_direct_gate
+    mov %rcx, %gs:GUISE_RESUME
+    movzbl %r11b, %ecx
+    lea -GUISE_WAY_FOLD(%rcx), %ecx
+    jrcxz 2f
+    lea GUISE_WAY_FOLD - GUISE_WAY_ATTEMPT(%rcx), %ecx
+    jrcxz 1f
+    mov %gs:GUISE_SITE, %ecx
+    jmp guise_gate
+2:  jmp guise_fold_gate
+    // The call itself, counted; if it is refused it has not been made, nor counted, and the gate answers it.
+1:  mov %r11d, %ecx
+    movzbl %ch, %ecx
+    mov %gs:GUISE_CALLS, %r11
+    lea (%r11,%rcx), %r11
+    mov %r11, %gs:GUISE_COUNTER
+    mov (%r11), %rcx
+    lea 1(%rcx), %rcx
+    mov %rcx, (%r11)
+    movb $0, %gs:GUISE_HAS_TEMP_MASK
+    mov %rax, %gs:GUISE_RAX
+gate guise_attempt_gate_call
+    syscall
+gate guise_attempt_gate_called
+    lea GUISE_EPERM(%rax), %rcx
+    jrcxz 3f
+    lea GUISE_EACCES(%rax), %rcx
+    jrcxz 3f
+    mov %gs:GUISE_RESUME, %rcx
+    jmp *%rcx
+gate guise_attempt_gate_refused
+3:  mov %gs:GUISE_COUNTER, %r11
+    mov (%r11), %rcx
+    lea -1(%rcx), %rcx
+    mov %rcx, (%r11)
+    mov %gs:GUISE_RAX, %rax
+    mov %gs:GUISE_SITE, %ecx
+    jmp guise_gate
+
+    // The next argument of a folded call, by ecx, its FoldSources; changes rax.
+    .macro fold_argument to
+    mov %ecx, %eax
+    and $15, %eax
+    mov %gs:GUISE_FOLD_WORDS(,%rax,8), \to
+    shr $4, %ecx
+    .endm
+
+// Another call with the guest's arguments in other places, r11 its word. Where two arguments must differ and do not, the
+// gate answers.
+gate guise_fold_gate
+    mov %rdi, %gs:GUISE_FOLD_WORDS
+    mov %rsi, %gs:GUISE_FOLD_WORDS + 8
+    mov %rdx, %gs:GUISE_FOLD_WORDS + 16
+    mov %r10, %gs:GUISE_FOLD_WORDS + 24
+    mov %r8, %gs:GUISE_FOLD_WORDS + 32
+    mov %r9, %gs:GUISE_FOLD_WORDS + 40
+    mov %rax, %gs:GUISE_RAX
+gate guise_fold_gate_saved
+    lahf
+    seto %al
+    mov %ax, %gs:GUISE_FOLD_FLAGS
+gate guise_fold_gate_free // to change flags
+    mov %r11, %rax
+    shr $60, %rax
+    mov %r11, %rcx
+    shr $56, %rcx
+    and $15, %ecx
+    cmp %ecx, %eax
+    je 1f
+    mov %gs:GUISE_FOLD_WORDS(,%rax,8), %eax
+    cmp %eax, %gs:GUISE_FOLD_WORDS(,%rcx,8)
+    jne 1f
+    fold_flags
+    mov %gs:GUISE_RAX, %rax
+    mov %gs:GUISE_SITE, %ecx
+    jmp guise_gate
+1:  movb $0, %gs:GUISE_HAS_TEMP_MASK
+    mov %r11d, %eax
+    movzbl %ah, %eax
+    add %gs:GUISE_CALLS, %rax
+    incq (%rax)
+    mov %r11, %rcx
+    shr $32, %rcx
+    fold_argument %rdi
+    fold_argument %rsi
+    fold_argument %rdx
+    fold_argument %r10
+    fold_argument %r8
+    fold_argument %r9
+    shr $16, %r11d
+    fold_flags
+    mov %r11d, %eax
+gate guise_fold_gate_call
+    syscall
+gate guise_fold_gate_called
+    mov %gs:GUISE_FOLD_WORDS, %rdi
+    mov %gs:GUISE_FOLD_WORDS + 8, %rsi
+    mov %gs:GUISE_FOLD_WORDS + 16, %rdx
+    mov %gs:GUISE_FOLD_WORDS + 24, %r10
+    mov %gs:GUISE_FOLD_WORDS + 32, %r8
+    mov %gs:GUISE_FOLD_WORDS + 40, %r9
+    mov %gs:GUISE_RESUME, %rcx
+    jmp *%rcx
+gate guise_fold_gate_end
+
 // The image's execveat; it comes back only when it has failed. All signals are blocked. rbx: the block.
 gate guise_exec_gate
     syscall
@@ -381,9 +400,16 @@ gate guise_return_gate_end
 // only there. A signal that comes is kept by signal/interrupt.cc, for which the labels are the map: up to `call` the
 // call has not been made, or is to be made again; from `called` on it has a result.
 gate guise_step_gate
+    .cfi_startproc
     push %rbx
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbx, -16
     push %r12
+    .cfi_def_cfa_offset 24
+    .cfi_offset %r12, -24
     push %r13
+    .cfi_def_cfa_offset 32
+    .cfi_offset %r13, -32
     mov %rdi, %rbx
     mov %rdx, %r12
     mov $14, %eax
@@ -406,13 +432,21 @@ gate guise_step_gate_called
 gate guise_step_gate_end
     mov %r13, %rax
     pop %r13
+    .cfi_restore %r13
+    .cfi_def_cfa_offset 24
     pop %r12
+    .cfi_restore %r12
+    .cfi_def_cfa_offset 16
     pop %rbx
+    .cfi_restore %rbx
+    .cfi_def_cfa_offset 8
     ret
+    .cfi_endproc
 
 // The guest's mask, from the gate of rewritten sites (see gates.h). A signal that comes between the look and the call is
 // kept, and the call not made (KeepForGate of signal/interrupt.h).
 gate guise_mask_gate
+    .cfi_startproc
     mov $14, %eax
     mov $8, %r10d
     cmpb $0, GUISE_HAS_INTERRUPTION(%rcx)
@@ -424,11 +458,13 @@ gate guise_mask_gate_call
 gate guise_mask_gate_kept
     mov $-4, %rax
     ret
+    .cfi_endproc
 
 // A native call that may wait, from the gate of rewritten sites (see gates.h): signals are open there. One that comes
 // before the call, or into it when the kernel would make it again, is kept, and the call not made (KeepForGate of
 // signal/interrupt.h).
 gate guise_wait_gate
+    .cfi_startproc
     mov %rsi, %rcx
     load_call %rdi
     cmpb $0, GUISE_HAS_INTERRUPTION(%rcx)
@@ -440,14 +476,17 @@ gate guise_wait_gate_call
 gate guise_wait_gate_kept
     mov $GUISE_NOT_MADE, %rax
     ret
+    .cfi_endproc
 
 // A call of the guest's, made for it in the shim (see gates.h). Here, and not in C++, so that a seccomp listener can tell
 // it from the shim's own.
 gate guise_perform
+    .cfi_startproc
     load_call %rdi
     syscall
 gate guise_perform_called
     ret
+    .cfi_endproc
 
 // A thread's end. All signals are blocked: from the store on, another thread may take the block.
 gate guise_thread_exit_gate

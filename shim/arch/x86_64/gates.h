@@ -12,6 +12,9 @@ extern uint64_t guise_stub_entries[];
 extern const char guise_near_area[], guise_traps[], guise_deliver_trap[], guise_traps_end[];
 extern const char guise_gate[], guise_gate_leave[], guise_gate_return[], guise_gate_tail[], guise_gate_clone[],
     guise_gate_thread_exit[], guise_gate_end[];
+extern const char guise_direct_gate[], guise_attempt_gate_call[], guise_attempt_gate_called[],
+    guise_attempt_gate_refused[], guise_fold_gate[], guise_fold_gate_saved[], guise_fold_gate_free[],
+    guise_fold_gate_call[], guise_fold_gate_called[], guise_fold_gate_end[];
 extern const char guise_value_gate[], guise_value_gate_open[], guise_value_gate_counted[], guise_value_gate_end[];
 extern const char guise_tail_gate[], guise_tail_gate_after[], guise_tail_gate_end[];
 extern const char guise_clone_gate[], guise_exec_gate[], guise_exit_gate[], guise_exit_gate_after[],

@@ -39,7 +39,8 @@
 #define GUISE_LEAVE_TO 264
 #define GUISE_FOLD_WORDS 272
 #define GUISE_BLOCKED_FAULTS 400
-#define GUISE_GATE_LOOKS 408
+#define GUISE_COUNTER 408
+#define GUISE_FOLD_FLAGS 416
 
 // What a thread's block holds at GUISE_COOKIE, so that a stub knows %gs for the shim's.
 #define GUISE_COOKIE_VALUE 0x5e15e6d9
@@ -49,19 +50,15 @@
 #define GUISE_STUB_ENTRY_SHIFT 4
 #define GUISE_STUB_ENTRY_SIZE (1 << GUISE_STUB_ENTRY_SHIFT)
 
+// ABI: errno(3).
+#define GUISE_EPERM 1
+#define GUISE_EACCES 13
+
 // Of the wire: kTableNumbers, DirectWay.
 #define GUISE_TABLE_NUMBERS 1024
 #define GUISE_WAY_VALUE 1
 #define GUISE_WAY_FOLD 3
-
-// Of gate/looks.h; bits of Looks from the lowest byte on.
-#define GUISE_LOOK_MEMORY 0x10
-#define GUISE_LOOK_RESULT 0x20
-#define GUISE_LOOK_MAY_BLOCK 0x40
-#define GUISE_LOOK_FD_0 0x10000
-#define GUISE_LOOK_FD_1 0x20000
-#define GUISE_LOOK_PATH_0 0x1000000
-#define GUISE_LOOK_PATH_1 0x2000000
+#define GUISE_WAY_ATTEMPT 4
 
 // How the paths begin that view/proc.h may know: "/pro" and "/dev".
 #define GUISE_PATH_PROC 0x6f72702f
