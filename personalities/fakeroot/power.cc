@@ -188,6 +188,9 @@ class Borrowed {
   // The user's own, and lacking nothing: bits that another call has given back since, perhaps.
   void NoteOwn() { has_own_ = true; }
   bool has_own() const { return has_own_; }
+  // A signal has come, which the call is made again behind.
+  void NoteInterrupted() { is_interrupted_ = true; }
+  bool is_interrupted() const { return is_interrupted_; }
   File& last() { return files_[count_ - 1]; }
   void Drop() { --count_; }
   size_t count() const { return count_; }
@@ -197,6 +200,7 @@ class Borrowed {
   std::array<File, kMost> files_ = {};
   size_t count_ = 0;
   bool has_own_ = false;
+  bool is_interrupted_ = false;
 };
 
 // Whether native calls are left to borrow of one file more, to make the call, and to give all back.
@@ -241,6 +245,7 @@ Task<bool> Borrow(Call& call, Borrowed& borrowed, uint32_t uid, Wanted wanted) {
   borrowed.Add({kNoFd, seen.value().inode});
   const int flags = O_PATH | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW);
   const SysResult held = co_await call.Run(Nr::openat, wanted.start, wanted.path, flags, 0);
+  if (held.Is(EINTR)) borrowed.NoteInterrupted();
   if (!held.ok()) co_return false;
   const int fd = static_cast<int>(held.value());
   borrowed.last().fd = fd;
@@ -283,7 +288,7 @@ Task<SysResult> BorrowOnTheWay(Call& call, Borrowed& borrowed, uint32_t uid, Pat
   const std::string_view path = call.Arg<Path>(use.at).text;
   const int start = StartOf(call, use);
   size_t begin = std::min(path.find_first_not_of('/'), path.size());
-  while (begin < path.size()) {
+  while (begin < path.size() && !borrowed.is_interrupted()) {
     const size_t end = NextName(path, begin);
     // The directory that this name is looked up in.
     const Wanted parent = {start, begin == 0 ? NameOfStart(call, start) : call.Put(path.substr(0, begin)),
@@ -292,7 +297,7 @@ Task<SysResult> BorrowOnTheWay(Call& call, Borrowed& borrowed, uint32_t uid, Pat
     [[maybe_unused]] const bool some = co_await Borrow(call, borrowed, uid, parent);
     begin = end;
   }
-  if (use.object == 0 || !HasCallsFor(call, borrowed.count())) co_return SysResult::Ok();
+  if (use.object == 0 || borrowed.is_interrupted() || !HasCallsFor(call, borrowed.count())) co_return SysResult::Ok();
   const Wanted object = {start, call.Forward(use.at), use.object};
   [[maybe_unused]] const bool some = co_await Borrow(call, borrowed, uid, object);
   co_return SysResult::Ok();
@@ -367,9 +372,12 @@ Task<SysResult> WithModesLent(Call& call, Below below, const Again& again) {
       [[maybe_unused]] const SysResult way = co_await BorrowOnTheWay(call, borrowed, uid, use);
     }
     may_differ = borrowed.count() > 0 || borrowed.has_own();
-    if (borrowed.count() == 0) continue;
-    const SysResult made = co_await MakeBorrowing(call, below, again, last);
-    result = made;
+    if (borrowed.is_interrupted()) {
+      result = SysResult::Error(EINTR);
+    } else if (borrowed.count() > 0) {
+      const SysResult made = co_await MakeBorrowing(call, below, again, last);
+      result = made;
+    }
     [[maybe_unused]] const SysResult given = co_await GiveBack(call, borrowed);
   }
   co_return result;
