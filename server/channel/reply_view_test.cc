@@ -93,6 +93,31 @@ TEST_F(DirectTableTest, AFoldStandsThereWithItsArgumentsAndWhatMustDiffer) {
   EXPECT_EQ(wire::FoldSource(sources, 7), 1u);
 }
 
+TEST_F(DirectTableTest, AnAttemptStandsThereIfOnlyARefusalIsAskedAbout) {
+  constexpr auto kRefused = static_cast<uint8_t>(wire::AskOn::kRefused);
+  constexpr auto kInvalid = static_cast<uint8_t>(wire::AskOn::kInvalid);
+  ActionRow row = ValueRow(wire::ActionVerb::kAttempt, 0);
+  row.asks = kRefused;
+  const wire::DirectWord word = Published(wire::Placement::kShim, row, 5);
+  EXPECT_EQ(word.way, wire::DirectWay::kAttempt);
+  EXPECT_EQ(word.counter, (wire::kParities + 1) * sizeof(uint64_t));
+  for (const int asks : {kInvalid + 0, kRefused | kInvalid}) {
+    row.asks = static_cast<uint8_t>(asks);
+    EXPECT_EQ(Published(wire::Placement::kShim, row, 5).way, wire::DirectWay::kLook);
+  }
+  ActionRow fold = FoldRow({0}, {});
+  fold.asks = kRefused;
+  EXPECT_EQ(Published(wire::Placement::kShim, fold, 5).way, wire::DirectWay::kLook);
+}
+
+TEST_F(DirectTableTest, AFoldIntoWhatTheShimMakesIsLookedAt) {
+  ActionRow row = FoldRow({0}, {});
+  for (const syscall::Nr nr : {syscall::Nr::mmap, syscall::Nr::getdents64}) {
+    row.nr = static_cast<uint32_t>(nr);
+    EXPECT_EQ(Published(wire::Placement::kShim, row, 1).way, wire::DirectWay::kLook);
+  }
+}
+
 TEST_F(DirectTableTest, WhatTakesMoreThanAValueIsLookedAt) {
   constexpr int64_t kLarge = int64_t{std::numeric_limits<int32_t>::max()} + 1;
   EXPECT_EQ(Published(wire::Placement::kShim, ValueRow(wire::ActionVerb::kConstant, kLarge), 1).way,
