@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "server/floor/explain.h"
 #include "server/floor/policy.h"
+#include "server/floor/visible_program.h"
 
 namespace guise::server {
 

@@ -1,9 +1,6 @@
 #include "server/floor/policy.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
 #include "proto/text/json_proto.h"
 #include "proto/text/text_proto.h"
-#include "server/reactor/owned_fd.h"
 
 namespace guise::server {
 namespace {
@@ -71,11 +66,6 @@ bool IsUtf8(std::string_view text) {
   return follow == 0;
 }
 
-// Of what is written at `origin`; empty: by a flag, or in a request.
-absl::Status Bad(const std::string& origin, const std::string& what) {
-  return absl::InvalidArgumentError(origin.empty() ? what : absl::StrCat(origin, ": ", what));
-}
-
 // nullopt: there is none, and errno says why.
 std::optional<std::string> RealPath(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &free);
@@ -85,15 +75,15 @@ std::optional<std::string> RealPath(const std::string& path) {
 // A rule is text.
 absl::Status CheckText(const std::string& path, const std::string& origin = "") {
   if (IsUtf8(path)) return absl::OkStatus();
-  return Bad(origin, absl::StrCat("path \"", absl::CHexEscape(path),
-                                  "\" is not UTF-8; name a directory above it, or rename it"));
+  return PolicyError(origin, absl::StrCat("path \"", absl::CHexEscape(path),
+                                          "\" is not UTF-8; name a directory above it, or rename it"));
 }
 
 absl::StatusOr<std::string> WithoutLinks(const std::string& path, const std::string& origin = "") {
   std::optional<std::string> real = RealPath(path);
   if (!real.has_value()) {
-    return Bad(origin, absl::StrCat("path \"", path, "\": ", strerror(errno),
-                                    "; rules name what is there: make it, or leave the rule out"));
+    return PolicyError(origin, absl::StrCat("path \"", path, "\": ", strerror(errno),
+                                            "; rules name what is there: make it, or leave the rule out"));
   }
   if (absl::Status status = CheckText(*real, origin); !status.ok()) return status;
   return *std::move(real);
@@ -190,9 +180,10 @@ absl::Status CheckWorkingDirectory(const Preset& preset, const PolicySurrounding
   const std::string& here = surroundings.working_directory;
   if (!preset.writes_working_directory) return absl::OkStatus();
   const std::string what = absl::StrCat("preset \"", preset.name, "\" makes the working directory writable, which ");
-  if (here.empty()) return Bad(origin, what + "has no name any more; go to one that there is");
+  if (here.empty()) return PolicyError(origin, what + "has no name any more; go to one that there is");
   if (here == "/" || IsAtOrBelow(here, "/sys") || OwnDirectory(here) != nullptr) {
-    return Bad(origin, absl::StrCat(what, "is ", here,
+    return PolicyError(origin,
+                       absl::StrCat(what, "is ", here,
                                     "; go to the directory that is to be written to, or name it (--rw PATH) under "
                                     "another preset"));
   }
@@ -202,7 +193,7 @@ absl::Status CheckWorkingDirectory(const Preset& preset, const PolicySurrounding
 // `rule`: with values that are good (CheckValues). `path`: its own, without links.
 absl::Status CheckRule(const v1::PathRule& rule, const std::string& path) {
   const auto bad = [&](const std::string& what) {
-    return Bad(rule.origin(), absl::StrCat("path \"", rule.path(), "\"", what));
+    return PolicyError(rule.origin(), absl::StrCat("path \"", rule.path(), "\"", what));
   };
   if (rule.access() == v1::ACCESS_READ_WRITE && IsAtOrBelow(path, "/sys")) {
     return bad(": /sys is read-only in a sandbox; leave the rule out");
@@ -219,90 +210,11 @@ absl::Status CheckRule(const v1::PathRule& rule, const std::string& path) {
   return absl::OkStatus();
 }
 
-// The last rule that matches; null: none.
-const v1::PathRule* RuleOf(const v1::SandboxPolicy& policy, std::string_view path) {
-  const v1::PathRule* found = nullptr;
-  for (const v1::PathRule& rule : policy.paths()) {
-    if (IsAtOrBelow(path, rule.path())) found = &rule;
-  }
-  return found;
-}
-
-constexpr int kMostLinks = 40;  // ABI: path_resolution(7)
-
-// What keeps a guest from getting to what a path leads to.
-struct Obstacle {
-  const v1::PathRule* rule;
-  std::string link;  // on the way, that is hidden; empty: it is the end that is
-  std::string end;   // the path without links
-};
-
-// nullopt: nothing does, or the path leads nowhere.
-std::optional<Obstacle> HidingRule(const v1::SandboxPolicy& policy, const std::string& path) {
-  std::string done;  // without links
-  std::vector<std::string> rest = absl::StrSplit(path, '/', absl::SkipEmpty());
-  std::reverse(rest.begin(), rest.end());
-  for (int links = 0; !rest.empty();) {
-    const std::string name = rest.back();
-    rest.pop_back();
-    if (name == ".") continue;
-    if (name == "..") {
-      done.resize(done.empty() ? 0 : done.rfind('/'));
-      continue;
-    }
-    const std::string next = absl::StrCat(done, "/", name);
-    char text[PATH_MAX];
-    const ssize_t length = readlink(next.c_str(), text, sizeof(text));
-    if (length < 0) {
-      if (errno != EINVAL) return std::nullopt;
-      done = next;
-      continue;
-    }
-    const v1::PathRule* const rule = RuleOf(policy, next);
-    if (rule != nullptr && !IsSeen(rule->access())) return Obstacle{rule, next, ""};
-    if (++links > kMostLinks) return std::nullopt;
-    if (text[0] == '/') done.clear();
-    std::vector<std::string> more =
-        absl::StrSplit(absl::string_view(text, static_cast<size_t>(length)), '/', absl::SkipEmpty());
-    rest.insert(rest.end(), more.rbegin(), more.rend());
-  }
-  const v1::PathRule* const rule = RuleOf(policy, done.empty() ? "/" : done);
-  if (rule == nullptr || IsSeen(rule->access())) return std::nullopt;
-  return Obstacle{rule, "", done};
-}
-
-// What the kernel would start a program by: of a script what its first line names, of an ELF file its interpreter.
-// Empty: nothing, or it cannot be read.
-std::string InterpreterOf(const std::string& program) {
-  const OwnedFd file(open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  char start[256] = {};  // ABI: execve(2): as much of a first line is looked at
-  const ssize_t length = file ? pread(file.get(), start, sizeof(start), 0) : -1;
-  if (length > 2 && start[0] == '#' && start[1] == '!') {
-    const std::string line(start + 2, strnlen(start + 2, static_cast<size_t>(length) - 2));
-    const std::vector<std::string> words =
-        absl::StrSplit(line.substr(0, line.find('\n')), absl::ByAnyChar(" \t"), absl::SkipEmpty());
-    return words.empty() || words[0][0] != '/' ? "" : words[0];
-  }
-  Elf64_Ehdr header;
-  if (length < static_cast<ssize_t>(sizeof(header))) return "";
-  memcpy(&header, start, sizeof(header));
-  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) return "";
-  for (int i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment;
-    const auto offset = static_cast<off_t>(header.e_phoff + sizeof(segment) * static_cast<uint64_t>(i));
-    if (pread(file.get(), &segment, sizeof(segment), offset) != static_cast<ssize_t>(sizeof(segment))) return "";
-    if (segment.p_type != PT_INTERP) continue;
-    if (segment.p_filesz < 2 || segment.p_filesz > PATH_MAX) return "";
-    std::string name(segment.p_filesz, 0);
-    const ssize_t got = pread(file.get(), name.data(), name.size(), static_cast<off_t>(segment.p_offset));
-    if (got != static_cast<ssize_t>(name.size()) || name[0] != '/') return "";
-    name.resize(strlen(name.c_str()));
-    return name;
-  }
-  return "";
-}
-
 }  // namespace
+
+absl::Status PolicyError(const std::string& origin, const std::string& what) {
+  return absl::InvalidArgumentError(origin.empty() ? what : absl::StrCat(origin, ": ", what));
+}
 
 std::string PolicyOrigin::Of(const std::string& field) const {
   const int line = lines.Of(field);
@@ -325,39 +237,41 @@ absl::StatusOr<WrittenPolicy> ParsePolicy(std::string_view text, const std::stri
 
 absl::Status CheckValues(const v1::SandboxPolicy& policy, const PolicyOrigin& origin) {
   if (FindPreset(policy.preset()) == nullptr) {
-    return Bad(origin.Of("preset"), absl::StrCat("there is no preset \"", policy.preset(), "\"; presets are ",
-                                                 absl::StrJoin(PresetNames(), ", ")));
+    return PolicyError(origin.Of("preset"), absl::StrCat("there is no preset \"", policy.preset(), "\"; presets are ",
+                                                         absl::StrJoin(PresetNames(), ", ")));
   }
   if (policy.paths_size() > kMostPaths) {
-    return Bad(origin.source, absl::StrCat("the policy has ", policy.paths_size(), " rules of paths; at most ",
-                                           kMostPaths, ": name directories instead of what is in them"));
+    return PolicyError(origin.source, absl::StrCat("the policy has ", policy.paths_size(), " rules of paths; at most ",
+                                                   kMostPaths, ": name directories instead of what is in them"));
   }
   for (const v1::PathRule& rule : policy.paths()) {
     const std::string what = absl::StrCat("path \"", absl::CHexEscape(rule.path()), "\"");
     if (rule.path().empty() || rule.path()[0] != '/') {
-      return Bad(rule.origin(), absl::StrCat(what, " is not absolute; begin it with a slash"));
+      return PolicyError(rule.origin(), absl::StrCat(what, " is not absolute; begin it with a slash"));
     }
     if (rule.access() == v1::ACCESS_UNSPECIFIED || !v1::Access_IsValid(rule.access())) {
-      return Bad(rule.origin(), absl::StrCat(what,
-                                             " has no access; say ro, rw, hide or tmp (in a file: "
-                                             "ACCESS_READ_ONLY, _READ_WRITE, _HIDDEN or _TEMPORARY)"));
+      return PolicyError(rule.origin(), absl::StrCat(what,
+                                                     " has no access; say ro, rw, hide or tmp (in a file: "
+                                                     "ACCESS_READ_ONLY, _READ_WRITE, _HIDDEN or _TEMPORARY)"));
     }
   }
   if (!v1::Network_IsValid(policy.network())) {
-    return Bad(origin.Of("network"), "unknown network; say none, loopback or host");
+    return PolicyError(origin.Of("network"), "unknown network; say none, loopback or host");
   }
   if (policy.processes() == 1) {
-    return Bad(origin.Of("processes"), "1 process: guise-init is one, and the program another; say 2 or more");
+    return PolicyError(origin.Of("processes"), "1 process: guise-init is one, and the program another; say 2 or more");
   }
   if (policy.processes() > kMostProcesses) {
-    return Bad(origin.Of("processes"), absl::StrCat(policy.processes(), " processes: at most ", kMostProcesses));
+    return PolicyError(origin.Of("processes"),
+                       absl::StrCat(policy.processes(), " processes: at most ", kMostProcesses));
   }
   if (!v1::Floor_IsValid(policy.floor())) {
-    return Bad(origin.Of("floor"), "unknown floor; say FLOOR_NAMESPACES or FLOOR_LANDLOCK, or leave it out");
+    return PolicyError(origin.Of("floor"), "unknown floor; say FLOOR_NAMESPACES or FLOOR_LANDLOCK, or leave it out");
   }
   if (!IsGoodHostname(policy.hostname())) {
-    return Bad(origin.Of("hostname"), absl::StrCat("hostname \"", absl::CHexEscape(policy.hostname()), "\": at most ",
-                                                   kLongestHostname, " letters, digits, dashes and dots"));
+    return PolicyError(origin.Of("hostname"),
+                       absl::StrCat("hostname \"", absl::CHexEscape(policy.hostname()), "\": at most ",
+                                    kLongestHostname, " letters, digits, dashes and dots"));
   }
   return absl::OkStatus();
 }
@@ -403,6 +317,14 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   return complete;
 }
 
+const v1::PathRule* RuleOf(const v1::SandboxPolicy& policy, std::string_view path) {
+  const v1::PathRule* found = nullptr;
+  for (const v1::PathRule& rule : policy.paths()) {
+    if (IsAtOrBelow(path, rule.path())) found = &rule;
+  }
+  return found;
+}
+
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path) {
   const v1::PathRule* const rule = RuleOf(policy, path);
   return rule == nullptr ? v1::ACCESS_READ_ONLY : rule->access();
@@ -415,30 +337,6 @@ bool IsAtOrBelow(std::string_view path, std::string_view directory) {
 }
 
 bool IsSeen(v1::Access access) { return access == v1::ACCESS_READ_ONLY || access == v1::ACCESS_READ_WRITE; }
-
-absl::Status CheckVisible(const v1::SandboxPolicy& policy, const std::string& program) {
-  std::string path = program;
-  std::string what = "the program itself";
-  // ABI: execve(2): scripts may be interpreted by scripts, this often.
-  constexpr int kMostInterpreters = 5;
-  for (int i = 0; i <= kMostInterpreters && !path.empty(); ++i) {
-    if (const std::optional<Obstacle> obstacle = HidingRule(policy, path)) {
-      const v1::PathRule& rule = *obstacle->rule;
-      const std::string by = absl::StrCat(
-          obstacle->link.empty() || obstacle->link == path ? "" : absl::StrCat("with the link ", obstacle->link, ", "),
-          "by --", std::string(NameOf(rule.access())), " ", rule.path());
-      // A rule cannot show a link: it names what that leads to.
-      const std::string remedy = obstacle->link.empty()
-                                     ? absl::StrCat("add --ro ", obstacle->end, " behind that, or leave it out")
-                                     : "leave that out, or hide less";
-      return Bad(rule.origin(), absl::StrCat("the policy hides ", what, ", ", path, ", ", by, "; ", remedy));
-    }
-    // The shim says what else is wrong with it.
-    path = InterpreterOf(path);
-    what = absl::StrCat("what ", program, " is interpreted by");
-  }
-  return absl::OkStatus();
-}
 
 std::string_view NameOf(v1::Access access) {
   switch (access) {

@@ -21,6 +21,9 @@ struct PolicyOrigin {
   std::string Of(const std::string& field) const;
 };
 
+// INVALID_ARGUMENT, of what is written at `origin`; empty: by a flag, or in a request.
+absl::Status PolicyError(const std::string& origin, const std::string& what);
+
 struct WrittenPolicy {
   v1::SandboxPolicy policy;
   PolicyOrigin origin;
@@ -50,7 +53,10 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
 // completed.
 bool AsksForProcesses(const v1::SandboxPolicy& policy);
 
-// What the last matching rule of a completed policy says of an absolute path without links.
+// The last rule of a completed policy that matches an absolute path without links; null: none. The policy owns it.
+const v1::PathRule* RuleOf(const v1::SandboxPolicy& policy, std::string_view path);
+
+// What that rule says, or that of a path that none matches: it can be read.
 v1::Access AccessOf(const v1::SandboxPolicy& policy, std::string_view path);
 
 // Whether the path is the directory, or below it.
@@ -58,9 +64,6 @@ bool IsAtOrBelow(std::string_view path, std::string_view directory);
 
 // Whether what the host has there is there for guests.
 bool IsSeen(v1::Access access);
-
-// INVALID_ARGUMENT: the program, or what it is interpreted by, is hidden from its own session.
-absl::Status CheckVisible(const v1::SandboxPolicy& policy, const std::string& program);
 
 std::string_view NameOf(v1::Access access);    // "ro", "rw", "hide", "tmp"
 std::string_view NameOf(v1::Network network);  // "none", "loopback", "host"
