@@ -9,6 +9,7 @@
 
 #include "server/channel/arguments.h"
 #include "server/stack/conversation.h"
+#include "server/stack/session_parts.h"
 
 namespace guise::server {
 

@@ -33,6 +33,7 @@
 #include "server/channel/workers.h"
 #include "server/session/sessions.h"
 #include "server/stack/conversation.h"
+#include "server/stack/session_parts.h"
 #include "server/store/store.h"
 
 namespace guise::server {

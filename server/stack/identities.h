@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "personalities/api/identity.h"
-#include "server/stack/conversation.h"
+#include "server/stack/session_parts.h"
 
 namespace guise::server {
 

@@ -29,6 +29,7 @@
 #include "proto/wire/layout.h"
 #include "server/stack/conversation.h"
 #include "server/stack/epoch.h"
+#include "server/stack/session_parts.h"
 #include "server/store/store.h"
 
 namespace guise::server {
