@@ -1,9 +1,7 @@
 #include "server/stack/conversation.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "personalities/api/call.h"
@@ -13,8 +11,10 @@
 #include "proto/wire/layout.h"
 #include "proto/wire/overlay.h"
 #include "proto/wire/store.h"
+#include "server/stack/effects.h"
 #include "server/stack/identities.h"
 #include "server/stack/overlay.h"
+#include "server/stack/payload.h"
 #include "server/store/store.h"
 
 namespace guise::server {
@@ -24,15 +24,6 @@ using api::Call;
 using api::SysResult;
 
 namespace {
-
-constexpr size_t kMaxCopyOuts = 5;
-
-constexpr uint32_t AlignUp(size_t bytes) { return static_cast<uint32_t>((bytes + 7) & ~size_t{7}); }
-
-wire::InodeKey KeyOf(const api::Inode& inode) {
-  return {inode.number, inode.birth_seconds, inode.birth_nanoseconds,
-          wire::EncodeDev(inode.device_major, inode.device_minor)};
-}
 
 wire::ArgFlag FlagOf(Argument::Space space) {
   switch (space) {
@@ -72,18 +63,18 @@ class Conversation::Impl final : public api::Port {
   Answer Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound);
   Answer Step(uint64_t result, absl::Span<const char> run_area);
   void Cancel();
-  size_t run_area_used() const { return inbound_used_; }
+  size_t run_area_used() const { return payload_.run_area_used(); }
   bool running() const { return running_; }
 
   // api::Port
   void Run(const Call& native, std::coroutine_handle<> waiter) override { host_.emplace(Wanted{native, waiter}); }
   void Below(const Call& call, uint32_t level, std::coroutine_handle<> waiter) override { Enter(call, level, waiter); }
   std::string_view CopyOf(uint8_t origin) const override;
-  uint32_t PutOutbound(std::string_view bytes) override;
-  uint32_t ReserveInbound(size_t bytes) override;
-  void ReadInbound(uint32_t offset, void* to, size_t bytes) const override;
-  void CopyOut(uint8_t origin, std::string_view bytes) override;
-  void CopyOutAlways() override { copies_out_always_ = true; }
+  uint32_t PutOutbound(std::string_view bytes) override { return payload_.Put(bytes); }
+  uint32_t ReserveInbound(size_t bytes) override { return payload_.Reserve(bytes); }
+  void ReadInbound(uint32_t offset, void* to, size_t bytes) const override { payload_.Read(offset, to, bytes); }
+  void CopyOut(uint8_t origin, std::string_view bytes) override { effects_.CopyOut(origin, bytes, payload_); }
+  void CopyOutAlways() override { effects_.CopyOutAlways(); }
   const api::Identity& Credentials() override;
   api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
   std::optional<api::Device> ShownDevice(const api::Inode& inode) override;
@@ -113,18 +104,14 @@ class Conversation::Impl final : public api::Port {
   Answer Finish();
   int CommitChanges(uint64_t result);
   void Close();
-  bool HasEffects() const { return change_count_ != 0 || copy_out_count_ != 0 || failure_ != 0; }
-  PendingChange* NextChange();
 
   const uint32_t slot_;
   SessionParts& parts_;
 
   std::shared_ptr<const Epoch> epoch_;
   CallCopy call_;
-  absl::Span<char> outbound_;
-  absl::Span<const char> run_area_;
-  uint32_t outbound_used_ = 0;
-  uint32_t inbound_used_ = 0;
+  Payload payload_;
+  Effects effects_;
   uint32_t steps_ = 0;
   uint64_t heap_frames_seen_ = 0;
 
@@ -138,19 +125,13 @@ class Conversation::Impl final : public api::Port {
   bool running_ = false;
   bool finished_ = false;
 
-  std::array<PendingChange, wire::kIntentChanges> changes_;
-  size_t change_count_ = 0;
-  std::array<uint64_t, kMaxCopyOuts> copy_outs_ = {};
-  size_t copy_out_count_ = 0;
-  bool copies_out_always_ = false;
-  int failure_ = 0;                           // an effect that has no place: the call cannot succeed
   std::optional<api::Identity> credentials_;  // as of the last await
 };
 
 Answer Conversation::Impl::Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound) {
   epoch_ = std::move(epoch);
   call_ = call;
-  outbound_ = outbound;
+  payload_ = Payload(outbound);
   Call root(*this, api::Nr{call.nr});
   for (uint8_t i = 0; i < syscall::kMaxArgs; ++i) {
     Argument argument(call.args[i]);
@@ -164,7 +145,7 @@ Answer Conversation::Impl::Begin(std::shared_ptr<const Epoch> epoch, const CallC
 Answer Conversation::Impl::Step(uint64_t result, absl::Span<const char> run_area) {
   running_ = false;
   parts_.store->LogStep(slot_, wire::Key(call_.sequence, steps_), result);
-  run_area_ = run_area;
+  payload_.TakeRunArea(run_area);
   credentials_.reset();
   Deliver(SysResult::FromRaw(result), std::exchange(run_waiter_, nullptr));
   return Drive();
@@ -276,7 +257,7 @@ std::optional<Answer> Conversation::Impl::Host() {
                          : argument.value;
     answer.flags |= static_cast<uint32_t>(FlagOf(argument.space)) << (2 * i);
   }
-  if (!wanted.waiter && !HasEffects()) {
+  if (!wanted.waiter && effects_.empty()) {
     answer.verb = wire::Verb::kTail;
     Close();
     return answer;
@@ -303,27 +284,25 @@ Answer Conversation::Impl::Finish() {
   Answer answer;
   answer.verb = wire::Verb::kReturn;
   SysResult result = result_;
-  if (result.ok() && failure_ != 0) result = SysResult::Error(failure_);
-  if (result.ok() && change_count_ != 0) {
+  if (result.ok() && effects_.failure() != 0) result = SysResult::Error(effects_.failure());
+  if (result.ok() && !effects_.changes().empty()) {
     const int error = CommitChanges(result.raw());
     if (error != 0) result = SysResult::FromRaw(static_cast<uint64_t>(int64_t{error}));
   }
   answer.args[0] = result.raw();
-  if (result.ok() || copies_out_always_) std::copy_n(copy_outs_.begin(), copy_out_count_, answer.args + 1);
-  for (size_t i = 1; copies_out_always_ && i <= copy_out_count_; ++i) answer.args[i] |= wire::kCopyOutMayFail;
+  effects_.PutCopyOuts(result.ok(), answer.args + 1);
   Close();
   return answer;
 }
 
 int Conversation::Impl::CommitChanges(uint64_t result) {
   const bool diverged = parts_.store->diverged();
-  for (size_t i = 0; i < change_count_; ++i) {
-    if (std::holds_alternative<IdentityChange>(changes_[i])) {
+  for (const PendingChange& change : effects_.changes()) {
+    if (std::holds_alternative<IdentityChange>(change)) {
       SettleChildren(parts_, Credentials(), call_.process, call_.process_generation);
     }
   }
-  const int error =
-      parts_.store->Commit(slot_, call_.sequence, result, absl::MakeConstSpan(changes_.data(), change_count_));
+  const int error = parts_.store->Commit(slot_, call_.sequence, result, effects_.changes());
   // Before the answer: a getuid that the guest makes after it must see the new placement.
   if (!diverged && parts_.store->diverged() && parts_.republish) parts_.republish();
   return error;
@@ -333,13 +312,10 @@ int Conversation::Impl::CommitChanges(uint64_t result) {
 void Conversation::Impl::Close() {
   epoch_.reset();
   call_ = {};
-  outbound_ = {};
-  run_area_ = {};
-  outbound_used_ = inbound_used_ = steps_ = 0;
+  payload_ = Payload();
+  effects_.Clear();
+  steps_ = 0;
   finished_ = false;
-  change_count_ = copy_out_count_ = 0;
-  copies_out_always_ = false;
-  failure_ = 0;
   credentials_.reset();
   parts_.heap_frames += frames().heap_frames() - heap_frames_seen_;
   heap_frames_seen_ = frames().heap_frames();
@@ -357,45 +333,6 @@ void Conversation::Impl::Cancel() {
 
 std::string_view Conversation::Impl::CopyOf(uint8_t origin) const {
   return origin < syscall::kMaxArgs ? call_.copies[origin] : std::string_view();
-}
-
-uint32_t Conversation::Impl::PutOutbound(std::string_view bytes) {
-  const uint32_t offset = outbound_used_;
-  if (bytes.size() >= outbound_.size() - offset) return Argument::kNoOffset;
-  std::copy(bytes.begin(), bytes.end(), outbound_.begin() + offset);
-  outbound_[offset + bytes.size()] = '\0';
-  outbound_used_ = std::min(AlignUp(offset + bytes.size() + 1), static_cast<uint32_t>(outbound_.size()));
-  return offset;
-}
-
-uint32_t Conversation::Impl::ReserveInbound(size_t bytes) {
-  if (bytes > wire::kPayloadSize - wire::kRunAreaOffset - inbound_used_) return Argument::kNoOffset;
-  const uint32_t offset = inbound_used_;
-  inbound_used_ += AlignUp(bytes);
-  return static_cast<uint32_t>(wire::kRunAreaOffset) + offset;
-}
-
-void Conversation::Impl::ReadInbound(uint32_t offset, void* to, size_t bytes) const {
-  const size_t at = offset - wire::kRunAreaOffset;
-  if (offset < wire::kRunAreaOffset || at > run_area_.size() || bytes > run_area_.size() - at) {
-    std::memset(to, 0, bytes);
-    return;
-  }
-  std::memcpy(to, run_area_.data() + at, bytes);
-}
-
-void Conversation::Impl::CopyOut(uint8_t origin, std::string_view bytes) {
-  if (origin >= syscall::kMaxArgs) {
-    failure_ = EFAULT;
-    return;
-  }
-  if (bytes.empty()) return;
-  const uint32_t offset = copy_out_count_ == kMaxCopyOuts ? Argument::kNoOffset : PutOutbound(bytes);
-  if (offset == Argument::kNoOffset) {
-    failure_ = ENOMEM;
-    return;
-  }
-  copy_outs_[copy_out_count_++] = wire::CopyOut(origin, offset, static_cast<uint32_t>(bytes.size()));
 }
 
 const api::Identity& Conversation::Impl::Credentials() {
@@ -420,38 +357,22 @@ std::optional<api::Device> Conversation::Impl::ShownDevice(const api::Inode& ino
   return api::Device{overlay->type, wire::DevMajor(overlay->rdev), wire::DevMinor(overlay->rdev)};
 }
 
-PendingChange* Conversation::Impl::NextChange() {
-  if (change_count_ == changes_.size()) {
-    failure_ = ENOSPC;
-    return nullptr;
-  }
-  return &changes_[change_count_++];
-}
-
 void Conversation::Impl::Commit(const api::SetOwner& change) {
-  PendingChange* next = NextChange();
-  if (next != nullptr) next->emplace<FileChange>(FileChange{KeyOf(change.inode), change.uid, change.gid});
+  effects_.Change(FileChange{KeyOf(change.inode), change.uid, change.gid});
 }
 
 void Conversation::Impl::Commit(const api::SetDevice& change) {
-  PendingChange* next = NextChange();
-  if (next == nullptr) return;
-  next->emplace<FileChange>(FileChange{.key = KeyOf(change.inode),
-                                       .uid = std::nullopt,
-                                       .gid = std::nullopt,
-                                       .type = change.device.type,
-                                       .rdev = wire::EncodeDev(change.device.major, change.device.minor)});
+  effects_.Change(FileChange{.key = KeyOf(change.inode),
+                             .uid = std::nullopt,
+                             .gid = std::nullopt,
+                             .type = change.device.type,
+                             .rdev = wire::EncodeDev(change.device.major, change.device.minor)});
 }
 
 void Conversation::Impl::Commit(const api::SetIdentity& change) {
-  if (call_.process >= wire::kProcesses) {
-    failure_ = ENOSPC;
-    return;
-  }
-  PendingChange* next = NextChange();
-  if (next == nullptr) return;
+  if (call_.process >= wire::kProcesses) return effects_.Fail(ENOSPC);
   const std::optional<ProcessFacts> facts = parts_.processes->Facts(call_.process);
-  next->emplace<IdentityChange>(
+  effects_.Change(
       IdentityChange{call_.process, call_.process_generation, facts.has_value() ? facts->execs : 0, change.identity});
 }
 
