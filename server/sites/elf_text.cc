@@ -28,6 +28,8 @@ constexpr uint64_t kMostDecodedInAll = 4 << 20;
 constexpr uint64_t kMostSearched = 32 << 20;
 constexpr uint64_t kMostSearchedInAll = 64 << 20;
 
+}  // namespace
+
 uint64_t IdentityOf(const struct stat& status) {
   return wire::BookIdentity({.device = status.st_dev,
                              .inode = status.st_ino,
@@ -37,8 +39,6 @@ uint64_t IdentityOf(const struct stat& status) {
                              .changed = static_cast<uint64_t>(status.st_ctim.tv_sec),
                              .changed_nanos = static_cast<uint64_t>(status.st_ctim.tv_nsec)});
 }
-
-}  // namespace
 
 absl::StatusOr<ElfText> ElfText::Open(const std::string& path, uint64_t identity) {
   // What is no regular file must not be opened: that alone does something to pipes and devices.
@@ -75,7 +75,10 @@ bool ElfText::ReadHeaders() {
   if (!Read(head.e_phoff, all.data(), all.size() * sizeof(Elf64_Phdr))) return false;
   for (const Elf64_Phdr& one : all) {
     if (one.p_type != PT_LOAD) continue;
-    segments_.push_back({one.p_offset, one.p_vaddr, one.p_filesz, (one.p_flags & PF_X) != 0});
+    segments_.push_back({.offset = one.p_offset,
+                         .address = one.p_vaddr,
+                         .size = one.p_filesz,
+                         .executable = (one.p_flags & PF_X) != 0});
   }
   const auto frames =
       std::find_if(all.begin(), all.end(), [](const Elf64_Phdr& one) { return one.p_type == PT_GNU_EH_FRAME; });
@@ -215,14 +218,24 @@ bool ElfText::EndsItsPath(const Function& function) const {
   return Read(*offset, code.data(), code.size()) && server::EndsItsPath(code);
 }
 
+// All of an executable segment, once for all functions that are searched for; null: it cannot be read.
+const std::vector<uint8_t>* ElfText::TextOf(Segment& segment) const {
+  if (segment.text.empty()) {
+    std::vector<uint8_t> text(segment.size);
+    if (!Read(segment.offset, text.data(), text.size())) return nullptr;
+    segment.text = std::move(text);
+  }
+  return &segment.text;
+}
+
 bool ElfText::NothingLeadsInto(const Function& function) {
-  for (const Segment& segment : segments_) {
+  const AddressRange targets = {function.start, function.start + function.size};
+  for (Segment& segment : segments_) {
     if (!segment.executable) continue;
     searched_ += segment.size;
     if (segment.size > kMostSearched || searched_ > kMostSearchedInAll) return false;
-    std::vector<uint8_t> text(segment.size);
-    const AddressRange targets = {function.start, function.start + function.size};
-    if (!Read(segment.offset, text.data(), text.size()) || MayLeadInto(text, segment.address, targets)) return false;
+    const std::vector<uint8_t>* const text = TextOf(segment);
+    if (text == nullptr || MayLeadInto(*text, segment.address, targets)) return false;
   }
   return true;
 }

@@ -5,6 +5,8 @@
 #ifndef GUISE_SERVER_SITES_ELF_TEXT_H_
 #define GUISE_SERVER_SITES_ELF_TEXT_H_
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,9 +19,12 @@
 
 namespace guise::server {
 
+// The wire::BookIdentity of a file, by what stat(2) says of it.
+uint64_t IdentityOf(const struct stat& status);
+
 class ElfText {
  public:
-  // Of the file at `path`, if it is the one that is meant (wire::BookIdentity). NOT_FOUND: it is another, or none;
+  // Of the file at `path`, if it is the one that is meant (IdentityOf). NOT_FOUND: it is another, or none;
   // INVALID_ARGUMENT: no ELF file that says where its functions begin (.eh_frame_hdr); else the system's, and another
   // time may be better.
   static absl::StatusOr<ElfText> Open(const std::string& path, uint64_t identity);
@@ -37,6 +42,7 @@ class ElfText {
   struct Segment {
     uint64_t offset, address, size;  // size: of what is in the file
     bool executable;
+    std::vector<uint8_t> text = {};  // empty until TextOf() has read it
   };
   struct Function {
     uint64_t start, size;  // start: an address
@@ -59,6 +65,7 @@ class ElfText {
   uint64_t JumpBetweenFunctions(uint64_t site) const;
   bool EndsItsPath(const Function& function) const;
   bool NothingLeadsInto(const Function& function);
+  const std::vector<uint8_t>* TextOf(Segment& segment) const;
   bool Read(uint64_t offset, void* to, size_t size) const;
   std::optional<uint64_t> OffsetOf(uint64_t address) const;
 

@@ -115,11 +115,7 @@ TEST(SitePlanTest, TheCLibrarysOwnHardSitesHaveAWay) {
   const std::string path = "/lib/x86_64-linux-gnu/libc.so.6";
   struct stat status = {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
-  const uint64_t identity =
-      wire::BookIdentity({status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
-                          static_cast<uint64_t>(status.st_mtim.tv_sec), static_cast<uint64_t>(status.st_mtim.tv_nsec),
-                          static_cast<uint64_t>(status.st_ctim.tv_sec), static_cast<uint64_t>(status.st_ctim.tv_nsec)});
-  absl::StatusOr<ElfText> text = ElfText::Open(path, identity);
+  absl::StatusOr<ElfText> text = ElfText::Open(path, IdentityOf(status));
   ASSERT_TRUE(text.ok()) << text.status();
   std::ifstream file(path, std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -79,10 +79,7 @@ Place PlaceOf(const char* address) {
 uint64_t IdentityOf(const std::string& path) {
   struct stat status = {};
   EXPECT_EQ(stat(path.c_str(), &status), 0);
-  return wire::BookIdentity(
-      {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
-       static_cast<uint64_t>(status.st_mtim.tv_sec), static_cast<uint64_t>(status.st_mtim.tv_nsec),
-       static_cast<uint64_t>(status.st_ctim.tv_sec), static_cast<uint64_t>(status.st_ctim.tv_nsec)});
+  return server::IdentityOf(status);
 }
 
 std::string Contents(const std::string& path) {
