@@ -98,6 +98,13 @@ enum PublishedFlag : uint32_t {
 // ABI: /proc/sys/kernel/overflowuid and overflowgid, user_namespaces(7).
 inline constexpr uint32_t kOverflowId = 65534;
 
+// As what the owner or group `id` of a file is shown that no overlay names, by the page's `flags` and its words for ids
+// of that kind.
+constexpr uint32_t ShownId(uint32_t id, uint32_t flags, uint32_t from, uint32_t to) {
+  if ((flags & kMapOwner) == 0) return id;
+  return id == from || ((flags & kMapOverflow) != 0 && id == kOverflowId) ? to : id;
+}
+
 // Text rules: in which programs call sites are rewritten, where any are (Published::rewrite_after). Strings that end
 // with a NUL, an empty one behind the last: a TextRule, and the absolute path of a program, or of a directory with all
 // below it, with a '/' at its end. The last that matches decides. Written by the server at the session's creation.

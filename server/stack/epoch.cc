@@ -402,12 +402,8 @@ const Epoch::Row* Epoch::Find(uint32_t nr, uint32_t from) const {
 
 api::Owner Epoch::MapOwner(api::Owner native) const {
   const Tables& tables = tables_[0];
-  if ((tables.flags & wire::kMapOwner) == 0) return native;
-  const bool maps_overflow = (tables.flags & wire::kMapOverflow) != 0;
-  const auto is = [&](uint32_t id, uint32_t from) { return id == from || (maps_overflow && id == wire::kOverflowId); };
-  if (is(native.uid, tables.owner_from)) native.uid = tables.owner_to;
-  if (is(native.gid, tables.group_from)) native.gid = tables.group_to;
-  return native;
+  return {wire::ShownId(native.uid, tables.flags, tables.owner_from, tables.owner_to),
+          wire::ShownId(native.gid, tables.flags, tables.group_from, tables.group_to)};
 }
 
 }  // namespace guise::server

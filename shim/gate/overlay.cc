@@ -5,6 +5,7 @@
 #include <linux/stat.h>
 
 #include "proto/wire/overlay.h"
+#include "proto/wire/published.h"
 #include "shim/gate/published.h"
 #include "shim/guest_memory.h"
 #include "shim/memories.h"
@@ -41,13 +42,8 @@ wire::Lookup Find(ThreadBlock* block, const OverlayView& view, const wire::Inode
 }
 
 void Lay(ThreadBlock* block, const OverlayView& view, struct statx* stat) {
-  if (view.maps_owner) {
-    const auto is = [&view](uint32_t id, uint32_t from) {
-      return id == from || (view.maps_overflow && id == wire::kOverflowId);
-    };
-    if (is(stat->stx_uid, view.owner_from)) stat->stx_uid = view.owner_to;
-    if (is(stat->stx_gid, view.group_from)) stat->stx_gid = view.group_to;
-  }
+  stat->stx_uid = wire::ShownId(stat->stx_uid, view.flags, view.owner_from, view.owner_to);
+  stat->stx_gid = wire::ShownId(stat->stx_gid, view.flags, view.group_from, view.group_to);
   if (view.log2 == 0 && view.old_log2 == 0) return;
   const bool born = (stat->stx_mask & STATX_BTIME) != 0;
   const wire::InodeKey key = {.ino = stat->stx_ino,

@@ -25,8 +25,7 @@ struct ActionCopy {
 struct OverlayView {
   uint64_t offset, old_offset;
   uint32_t log2, old_log2;
-  bool maps_owner;
-  bool maps_overflow;
+  uint32_t flags;  // wire::PublishedFlag
   uint32_t owner_from, owner_to, group_from, group_to;
 };
 
