@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/launch/inside_session.h"
 #include "server/launch/server_start.h"
 #include "server/launch/surroundings.h"
 
@@ -23,8 +24,7 @@ absl::StatusOr<Client> Client::Connect() {
   absl::StatusOr<Client> client = ConnectFromOutside();
   // A guest that believes to be another user looks for that one's server, which says nothing.
   if (!client.ok() && !CheckNotAGuest().ok()) {
-    return absl::PermissionDeniedError(
-        "this process is inside a session, and a session does not command its server; call `guise` from outside");
+    return InsideSessionError("this process");
   }
   return client;
 }

@@ -18,6 +18,7 @@
 #include "server/control/translate.h"
 #include "server/guest/process.h"
 #include "server/launch/errno_status.h"
+#include "server/launch/inside_session.h"
 #include "server/reactor/owned_fd.h"
 
 namespace guise::server {
@@ -105,9 +106,7 @@ absl::Status ControlServer::Judge(const Caller& caller, const Peer& peer) const 
         "or use a server there (GUISE_RUNTIME_DIR)"));
   }
   if (sessions_.IsGuest(caller.pid)) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("process ", caller.pid,
-                     " is inside a session, and a session does not command its server; call `guise` from outside"));
+    return InsideSessionError(absl::StrCat("process ", caller.pid));
   }
   // What has been looked at was the caller's.
   if (!peer.Lives()) {
