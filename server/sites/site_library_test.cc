@@ -1,221 +1,23 @@
 // What guests, or a file on disk, claim of call sites is kept only where the server finds it in the file itself.
+#include "server/sites/site_library.h"
+
 #include <gtest/gtest.h>
-#include <link.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstring>
-#include <fstream>
 #include <memory>
-#include <random>
-#include <sstream>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/wire/book.h"
 #include "proto/wire/layout.h"
 #include "server/channel/shared_memory.h"
-#include "server/sites/elf_text.h"
+#include "server/sites/known_sites.h"
 #include "server/sites/library_file.h"
-#include "server/sites/session_book.h"
-#include "server/sites/site_library.h"
-
-// A call's site, and bytes that look like one in the middle of an instruction. The functions are the compiler's, so
-// that the linker's table knows them.
-extern "C" [[gnu::noinline]] long TrueSite() {
-  long result = 39;  // getpid
-  asm volatile(".globl true_site\ntrue_site: syscall" : "+a"(result) : : "rcx", "r11", "memory");
-  return result;
-}
-extern "C" [[gnu::noinline]] long FalseSite() {
-  long result;
-  asm volatile(".globl false_site\nmov $0x050f, %%eax\n.set false_site, . - 4" : "=a"(result));
-  return result;
-}
-// And one around which nothing can take a jump.
-extern "C" [[gnu::noinline]] long LoneSite() {
-  long result = 39;
-  asm volatile(".globl lone_site\nlone_site: syscall\n.fill 200, 1, 0x90" : "+a"(result) : : "rcx", "r11", "memory");
-  return result;
-}
-extern "C" const char true_site[], false_site[], lone_site[];
 
 namespace guise::server {
 namespace {
-
-struct Place {
-  std::string path;
-  uint64_t offset;
-  uint64_t text;
-};
-
-// Where this program's own code lies in its file.
-Place PlaceOf(const char* address) {
-  struct Wanted {
-    uint64_t address;
-    uint64_t offset = 0;
-  } wanted{reinterpret_cast<uint64_t>(address)};
-  dl_iterate_phdr(
-      [](dl_phdr_info* info, size_t, void* data) {
-        auto* const found = static_cast<Wanted*>(data);
-        for (int i = 0; i < info->dlpi_phnum; ++i) {
-          const ElfW(Phdr)& segment = info->dlpi_phdr[i];
-          const uint64_t at = found->address - (info->dlpi_addr + segment.p_vaddr);
-          if (segment.p_type == PT_LOAD && at < segment.p_filesz) found->offset = segment.p_offset + at;
-        }
-        return found->offset != 0 ? 1 : 0;
-      },
-      &wanted);
-  char path[4096] = {};
-  EXPECT_GT(readlink("/proc/self/exe", path, sizeof(path) - 1), 0);
-  uint64_t text;
-  memcpy(&text, address, sizeof(text));
-  return {path, wanted.offset, text};
-}
-
-uint64_t IdentityOf(const std::string& path) {
-  struct stat status = {};
-  EXPECT_EQ(stat(path.c_str(), &status), 0);
-  return server::IdentityOf(status);
-}
-
-std::string Contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-void Write(const std::string& path, const std::string& contents) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << contents;
-}
-
-class SitesTest : public testing::Test {
- protected:
-  SitesTest() {
-    char name[] = "/tmp/sites_test.XXXXXX";
-    directory_ = mkdtemp(name);
-  }
-  void TearDown() override {
-    for (const char* file : {"/book/sites", "/book", "/elf", "/elf\xff", ""}) remove((directory_ + file).c_str());
-  }
-
-  std::string directory_;
-};
-
-TEST_F(SitesTest, ASyscallInstructionIsOneWhereItsFunctionSaysSo) {
-  const Place site = PlaceOf(true_site);
-  absl::StatusOr<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
-  ASSERT_TRUE(text.ok()) << text.status();
-  EXPECT_TRUE(text->PlanOf(site.offset, site.text).has_value());
-  EXPECT_FALSE(text->PlanOf(site.offset, site.text ^ (uint64_t{1} << 63)).has_value());
-  EXPECT_FALSE(text->PlanOf(site.offset + 1, site.text).has_value());
-  for (const uint64_t offset : {uint64_t{0}, uint64_t{1} << 40, UINT64_MAX, UINT64_MAX - 8}) {
-    EXPECT_FALSE(text->PlanOf(offset, site.text).has_value()) << offset;
-  }
-}
-
-TEST_F(SitesTest, TheSameBytesWithinAnInstructionAreNone) {
-  const Place site = PlaceOf(false_site);
-  ASSERT_EQ(site.text & 0xffff, 0x050fu) << "the bytes of a syscall instruction";
-  absl::StatusOr<ElfText> text = ElfText::Open(site.path, IdentityOf(site.path));
-  ASSERT_TRUE(text.ok()) << text.status();
-  EXPECT_FALSE(text->PlanOf(site.offset, site.text).has_value());
-  EXPECT_EQ(FalseSite(), 0x050f);
-  EXPECT_EQ(TrueSite(), getpid());
-}
-
-TEST_F(SitesTest, OnlyTheFileThatWasMeantIsRead) {
-  const Place site = PlaceOf(true_site);
-  EXPECT_TRUE(absl::IsNotFound(ElfText::Open(site.path, IdentityOf(site.path) + 1).status()));
-  EXPECT_TRUE(absl::IsNotFound(ElfText::Open("/no/such/file", 1).status()));
-  for (const char* other : {"/dev/zero", "/tmp", "/etc/passwd"}) {
-    EXPECT_FALSE(ElfText::Open(other, IdentityOf(other)).ok()) << other;
-  }
-  const std::string pipe = directory_ + "/elf";
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_FALSE(ElfText::Open(pipe, IdentityOf(pipe)).ok()) << "and not waited for";
-}
-
-// Whatever the file holds, each answer is given, and no byte outside of it is read (under the address sanitizer).
-TEST_F(SitesTest, AnyFileMayBeAskedOf) {
-  const Place site = PlaceOf(true_site);
-  const std::string sound = Contents(site.path);
-  const std::string path = directory_ + "/elf";
-  std::mt19937_64 random(1);
-  int opened = 0;
-  for (int round = 0; round < 400; ++round) {
-    std::string bytes = sound;
-    // The headers, and what they lead to.
-    for (int i = 0; i < 4; ++i) {
-      const uint64_t where = round % 2 == 0 ? random() % 1024 : random() % bytes.size();
-      bytes[where] = static_cast<char>(random());
-    }
-    if (round % 8 == 7) bytes.resize(random() % bytes.size());
-    Write(path, bytes);
-    absl::StatusOr<ElfText> text = ElfText::Open(path, IdentityOf(path));
-    if (!text.ok()) continue;
-    ++opened;
-    text->PlanOf(site.offset, site.text);
-    text->PlanOf(random() % (2 * sound.size()), random());
-  }
-  EXPECT_GT(opened, 50) << "most of a file does not matter to what is asked";
-}
-
-sites::Library OneFile(const Place& site) {
-  sites::Library library;
-  sites::File* const file = library.add_files();
-  file->set_path(site.path);
-  file->set_identity(IdentityOf(site.path));
-  file->set_key(IdentityOf(site.path));
-  file->set_learners(8);
-  sites::Site* const one = file->add_sites();
-  one->set_offset(site.offset);
-  one->set_nr(39);
-  one->set_text(site.text);
-  one->set_caught(64);
-  return library;
-}
-
-TEST_F(SitesTest, AFileIsReadAsItWasWritten) {
-  const std::string book = directory_ + "/book";
-  EXPECT_TRUE(absl::IsNotFound(ReadLibrary(book).status()));
-  const sites::Library library = OneFile(PlaceOf(true_site));
-  ASSERT_TRUE(WriteLibrary(book, library).ok());
-  ASSERT_TRUE(ReadLibrary(book).ok());
-  EXPECT_EQ(ReadLibrary(book)->SerializeAsString(), library.SerializeAsString());
-  struct stat status = {};
-  ASSERT_EQ(stat((book + "/sites").c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0600u);
-}
-
-TEST_F(SitesTest, ADirectoryOfOthersIsLeftAlone) {
-  const std::string book = directory_ + "/book";
-  ASSERT_EQ(symlink("/tmp", book.c_str()), 0);
-  EXPECT_FALSE(WriteLibrary(book, OneFile(PlaceOf(true_site))).ok()) << "a link may lead to where others write";
-  ASSERT_EQ(unlink(book.c_str()), 0);
-  if (geteuid() != 0) return;
-  ASSERT_EQ(mkdir(book.c_str(), 0777), 0);
-  ASSERT_EQ(chown(book.c_str(), 65534, 65534), 0);
-  EXPECT_TRUE(absl::IsPermissionDenied(WriteLibrary(book, OneFile(PlaceOf(true_site)))));
-}
-
-TEST_F(SitesTest, ADamagedFileIsNone) {
-  const std::string book = directory_ + "/book";
-  ASSERT_TRUE(WriteLibrary(book, OneFile(PlaceOf(true_site))).ok());
-  const std::string sound = Contents(book + "/sites");
-  for (size_t at = 0; at < sound.size(); at += 7) {
-    std::string bytes = sound;
-    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
-    Write(book + "/sites", bytes);
-    EXPECT_TRUE(absl::IsDataLoss(ReadLibrary(book).status())) << at;
-    Write(book + "/sites", sound.substr(0, at));
-    EXPECT_TRUE(absl::IsDataLoss(ReadLibrary(book).status())) << at;
-  }
-}
 
 // A session's memories, written as its guests do.
 class FakeSession {
