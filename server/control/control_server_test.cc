@@ -1,36 +1,31 @@
+// The services, asked over the control socket as `guise` asks them.
+#include "server/control/control_server.h"
+
 #include <fcntl.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel_posix.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/control/v1/server.grpc.pb.h"
 #include "proto/control/v1/sessions.grpc.pb.h"
-#include "server/control/control_server.h"
-#include "server/control/idle.h"
 #include "server/control/listeners.h"
-#include "server/control/translate.h"
-#include "server/launch/runtime_directory.h"
+#include "server/control/temporary_directory.h"
 #include "server/session/testing/served.h"
 
 namespace guise::server {
@@ -38,100 +33,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/guise-control-XXXXXX";
-    if (mkdtemp(name) == nullptr) abort();
-    path_ = name;
-  }
-  ~Directory() {
-    if (system(absl::StrCat("rm -rf '", path_, "'").c_str()) != 0) abort();
-  }
-  RuntimeDirectory Open() const { return *RuntimeDirectory::Open(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
-TEST(ListenersTest, ASecondServerIsRefusedAndToldWhoServes) {
-  const Directory directory;
-  absl::StatusOr<Listeners> first = Listeners::Open(directory.Open());
-  ASSERT_TRUE(first.ok()) << first.status();
-  const absl::Status second = Listeners::Open(directory.Open()).status();
-  EXPECT_TRUE(absl::IsAlreadyExists(second)) << second;
-  EXPECT_THAT(second.message(), HasSubstr(absl::StrCat("pid ", getpid())));
-  EXPECT_THAT(second.message(), HasSubstr(directory.path()));
-  EXPECT_TRUE(Exists(directory.Open().ControlSocket())) << "the refused server took the socket away";
-}
-
-TEST(ListenersTest, WhatAKilledServerLeftBehindIsTakenOver) {
-  const Directory directory;
-  const pid_t child = fork();
-  if (child == 0) {
-    const absl::StatusOr<Listeners> listeners = Listeners::Open(directory.Open());
-    kill(getpid(), listeners.ok() ? SIGKILL : SIGABRT);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_EQ(WTERMSIG(status), SIGKILL);
-  ASSERT_TRUE(Exists(directory.Open().ControlSocket()));
-  const absl::StatusOr<Listeners> next = Listeners::Open(directory.Open());
-  EXPECT_TRUE(next.ok()) << next.status();
-}
-
-TEST(ListenersTest, TheEndRemovesTheSocketsAndKeepsTheLockFile) {
-  const Directory directory;
-  { ASSERT_TRUE(Listeners::Open(directory.Open()).ok()); }
-  EXPECT_FALSE(Exists(directory.Open().ControlSocket()));
-  EXPECT_FALSE(Exists(directory.Open().FdSocket()));
-  EXPECT_TRUE(Exists(directory.Open().ServerLock()));
-}
-
-TEST(TranslateTest, AGuestsNameIsMadeFitForAMessage) {
-  SessionInfo info;
-  info.guests.push_back({7, "a\xff\n"});
-  EXPECT_EQ(ToMessage(info).guests(0).comm(), "a??");
-}
-
-TEST(TranslateTest, CountsAreSplitByParityAndSummed) {
-  SessionInfo info;
-  info.totals.calls[2][0] = 5;
-  info.totals.calls[2][1] = 7;
-  const v1::Session message = ToMessage(info);
-  EXPECT_EQ(message.calls().server(), 12u);
-  EXPECT_EQ(message.calls_even().server(), 5u);
-  EXPECT_EQ(message.calls_odd().server(), 7u);
-  EXPECT_EQ(message.calls().kernel(), 0u);
-}
-
-TEST(TranslateTest, SitesAreCountedByWhereTheirStubsLieAndWhyTheyHaveNone) {
-  SessionInfo info;
-  info.sites = {.caught = 1, .near = 2, .far = 3, .stub_bytes = 4, .known = 11, .kept = {5, 6, 7, 8, 9, 10}};
-  const v1::SiteCounts& sites = ToMessage(info).sites();
-  EXPECT_EQ(sites.caught_calls(), 1u);
-  EXPECT_EQ(sites.near(), 2u);
-  EXPECT_EQ(sites.far(), 3u);
-  EXPECT_EQ(sites.stub_bytes(), 4u);
-  EXPECT_EQ(sites.known(), 11u);
-  EXPECT_EQ(sites.kept_next_instruction(), 5u);
-  EXPECT_EQ(sites.kept_page_end(), 6u);
-  EXPECT_EQ(sites.kept_text(), 7u);
-  EXPECT_EQ(sites.kept_number(), 8u);
-  EXPECT_EQ(sites.kept_room(), 9u);
-  EXPECT_EQ(sites.kept_host(), 10u);
-}
-
-TEST(TranslateTest, APlacementOfALaterVersionIsRefused) {
-  v1::PlaceRequest request;
-  request.add_overrides()->set_syscall("getuid");
-  request.mutable_overrides(0)->set_placement(static_cast<v1::Placement>(9));
-  EXPECT_TRUE(absl::IsInvalidArgument(ToOverrides(request.overrides()).status()));
-}
 
 class ControlServerTest : public ::testing::Test {
  protected:
@@ -206,7 +107,7 @@ class ControlServerTest : public ::testing::Test {
     return status.ok() ? text : status.error_message();
   }
 
-  Directory directory_;
+  TemporaryDirectory directory_;
   testing::Served served_;
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<ControlServer> control_;
@@ -419,28 +320,6 @@ TEST_F(ControlServerTest, ACallerOfAnotherUserIsRefusedWithTheReason) {
   EXPECT_THAT(refused.error_message(), HasSubstr("the caller is uid 65534"));
   close(pair[0]);
   close(pair[1]);
-}
-
-TEST(IdleWatchTest, ExpiresWhenTheLastSessionHasEndedAndNotBefore) {
-  testing::Served served({});
-  SessionOptions options;
-  options.layers = {"linux"};
-  const absl::StatusOr<SessionInfo> session = served.sessions().Create(options);
-  ASSERT_TRUE(session.ok());
-  absl::Notification expired;
-  size_t living = 99;
-  IdleWatch watch(served.reactor(), served.sessions(), absl::Milliseconds(1), [&] {
-    living = served.sessions().Living();
-    expired.Notify();
-  });
-  // Timers run in order: many looks have been taken when this one is due.
-  absl::Notification later;
-  served.reactor().After(absl::Milliseconds(50), [&] { later.Notify(); });
-  later.WaitForNotification();
-  EXPECT_FALSE(expired.HasBeenNotified());
-  ASSERT_TRUE(served.sessions().Stop(session->id).ok());
-  expired.WaitForNotification();
-  EXPECT_EQ(living, 0u);
 }
 
 }  // namespace
