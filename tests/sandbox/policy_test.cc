@@ -1,4 +1,4 @@
-// Policies that this host cannot enforce, or no host: what `guise policy` says, `guise run` does.
+// Policies that cannot be, or that this host cannot enforce: what `guise policy` says, `guise run` does.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -168,6 +168,44 @@ TEST_P(PolicyTest, TheRootIsNoDirectoryToBuildIn) {
   EXPECT_EQ(result.exit_code, 125) << result;
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, HasSubstr("makes the working directory writable, which is /; go to"));
+}
+
+TEST_P(PolicyTest, AWorkingDirectoryWithoutANameIsNoRule) {
+  for (const std::string options : {"--rw .", "--rw below", "--preset build"}) {
+    Command command = Line({}, {});
+    const std::string guise = command.argv[0];
+    std::string script = "mkdir gone && cd gone && rmdir ../gone && exec '";
+    script.append(guise).append("' run --personality sandboxed ").append(options).append(" -- echo started");
+    command.argv = {"sh", "-c", script};
+    const RunResult result = RunToEnd(command);
+    EXPECT_EQ(result.exit_code, 125) << options << result;
+    EXPECT_EQ(result.out, "") << options;
+    EXPECT_THAT(result.err, HasSubstr("no name any more")) << options;
+  }
+}
+
+TEST_P(PolicyTest, RefusesPoliciesThatCannotBe) {
+  ExpectRefused({"--ro", "/none"}, "path \"/none\": No such file or directory");
+  ExpectRefused({"--hide", "/usr/bin/echo", "--hide", "/bin"}, "the policy hides the program itself");
+  ExpectRefused({"--hide", "/"}, "path \"/\" can be ro or rw");
+  ExpectRefused({"--hide", "/proc/cpuinfo"}, "a sandbox has a /proc of its own");
+  ExpectRefused({"--rw", "/sys"}, "/sys is read-only in a sandbox");
+  ExpectRefused({"--rw", "/dev/shm"}, "a sandbox has a /dev of its own");
+  ExpectRefused({"--tmp", "/etc/passwd"}, "no directory");
+  ExpectRefused({"--hostname", "a b"}, "hostname \"a b\"");
+  ExpectRefused({"--preset", "loose"}, "loose");
+  const std::string odd = directory_ + "/\xff";
+  ASSERT_EQ(mkdir(odd.c_str(), 0755), 0);
+  ExpectRefused({"--ro", odd}, "\\xff\" is not UTF-8");
+  const auto policy = [&](const std::string& text) { return std::vector<std::string>{"--policy", Write(text)}; };
+  ExpectRefused(policy("network: NETWORK_NONE\nnetwrk: 1\n"), "line 2, column");
+  ExpectRefused(policy("{\"paths\": 1}"), "policy");
+  ExpectRefused(policy("paths { path: \"etc\" access: ACCESS_HIDDEN }"), "\"etc\" is not absolute");
+  ExpectRefused(policy("paths { path: \"/etc\" }"), "\"/etc\" has no access");
+  const RunResult without = RunToEnd(guise_->Cli({"run", "--net", "none", "--", "echo", "started"}));
+  EXPECT_THAT(without.err, HasSubstr("add --personality sandboxed"));
+  const RunResult explained = RunToEnd(guise_->Cli({"policy", "explain", "--preset", "strict"}));
+  EXPECT_THAT(explained.out, AllOf(HasSubstr("--hide /home"), HasSubstr("--net none"), HasSubstr("a seccomp filter")));
 }
 
 }  // namespace
