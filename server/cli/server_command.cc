@@ -1,7 +1,6 @@
 // `guise server start|stop|status` and `guise version`: what is asked of the server itself.
 #include <poll.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <memory>
@@ -19,6 +18,7 @@
 #include "server/cli/json.h"
 #include "server/launch/server_start.h"
 #include "server/reactor/owned_fd.h"
+#include "server/reactor/pidfd.h"
 #include "server/version.h"
 
 namespace guise::server {
@@ -56,7 +56,7 @@ int Stop(bool force) {
   if (!client.ok()) return Fail(client.status());
   const absl::StatusOr<v1::Version> version = AskVersion(*client);
   if (!version.ok()) return Fail(version.status());
-  const OwnedFd server(static_cast<int>(syscall(SYS_pidfd_open, version->pid(), 0)));
+  const OwnedFd server = OpenPidfd(version->pid());
   v1::ShutdownRequest request;
   request.set_force(force);
   const absl::StatusOr<v1::ShutdownResponse> response =

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/reactor/pidfd.h"
 
 // ABI: include/uapi/linux/nsfs.h, since Linux 6.11; headers may be older. The pid is the argument itself, and the
 // answer the result: fs/nsfs.c, ns_ioctl().
@@ -19,8 +19,7 @@ namespace guise::server {
 PidNamespace PidNamespace::Of(pid_t pid, const OwnedFd& pidfd) {
   OwnedFd file(open(absl::StrCat("/proc/", pid, "/ns/pid").c_str(), O_RDONLY | O_CLOEXEC));
   // In this order: a process that has not ended still has its pid.
-  pollfd ended = {.fd = pidfd.get(), .events = POLLIN, .revents = 0};
-  if (!file || poll(&ended, 1, 0) != 0) return {};
+  if (!file || HasEnded(pidfd)) return {};
   return PidNamespace(std::move(file));
 }
 

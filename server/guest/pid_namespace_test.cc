@@ -4,16 +4,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "server/reactor/owned_fd.h"
+#include "server/reactor/pidfd.h"
 
 namespace guise::server {
 namespace {
-
-OwnedFd PidfdOf(pid_t pid) { return OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
 
 // Process 1 of a new namespace, as it is called here; 0: nobody may make one.
 pid_t StartInNamespace() {
@@ -41,9 +39,9 @@ TEST(PidNamespaceTest, KnowsItsProcessesByTheirNamesThere) {
   ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
   const pid_t first = StartInNamespace();
   if (first == 0) GTEST_SKIP() << "no pid namespaces here";
-  const PidNamespace found = PidNamespace::Of(first, PidfdOf(first));
+  const PidNamespace found = PidNamespace::Of(first, OpenPidfd(first));
   ASSERT_TRUE(static_cast<bool>(found));
-  const PidNamespace own = PidNamespace::Of(getpid(), PidfdOf(getpid()));
+  const PidNamespace own = PidNamespace::Of(getpid(), OpenPidfd(getpid()));
   if (!own.Find(getpid()).has_value()) {
     kill(first, SIGKILL);
     waitpid(first, nullptr, 0);
@@ -55,7 +53,7 @@ TEST(PidNamespaceTest, KnowsItsProcessesByTheirNamesThere) {
   EXPECT_EQ(found.Find(0), 0);
   EXPECT_EQ(found.Find(-1), 0);
   EXPECT_EQ(PidNamespace().Find(1), std::nullopt);
-  const OwnedFd pidfd = PidfdOf(first);
+  const OwnedFd pidfd = OpenPidfd(first);
   kill(first, SIGKILL);
   ASSERT_EQ(waitpid(first, nullptr, 0), first);
   EXPECT_EQ(found.Find(1), 0);

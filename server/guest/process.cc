@@ -2,9 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/reactor/pidfd.h"
 
 namespace guise::server {
 namespace {
@@ -123,13 +122,12 @@ bool WasThere(const ProcessStatus& status, uint64_t was_there_at) { return statu
 
 Presence OpenGuest(pid_t pid, uint64_t was_there_at, OwnedFd* pidfd) {
   if (pid <= 0) return Presence::kNone;
-  OwnedFd opened(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  OwnedFd opened = OpenPidfd(pid);
   // EINVAL: the id of a thread. Other errors (EMFILE) say nothing of the process.
   if (!opened) return errno == ESRCH || errno == EINVAL ? Presence::kNone : Presence::kYounger;
   // In this order: while it has not ended, the pid is the one's whose status is read now.
   const std::optional<ProcessStatus> status = ReadProcessStatus(pid);
-  pollfd ended = {.fd = opened.get(), .events = POLLIN, .revents = 0};
-  if (poll(&ended, 1, 0) != 0 || !status.has_value() || status->is_kernels) return Presence::kNone;
+  if (HasEnded(opened) || !status.has_value() || status->is_kernels) return Presence::kNone;
   if (!WasThere(*status, was_there_at)) return Presence::kYounger;
   *pidfd = std::move(opened);
   return Presence::kThere;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/launch/ancestry.h"
+#include "server/reactor/pidfd.h"
 
 namespace guise::server {
 namespace {
@@ -25,7 +26,7 @@ absl::StatusOr<Entrance> FindEntrance(const std::vector<pid_t>& guests, pid_t ke
   for (const pid_t guest : guests) {
     Entrance entrance = {.pid = guest, .pidfd = OwnedFd(), .image = OwnedFd()};
     // In this order: while it lives, the pid is the one's that is looked at then.
-    entrance.pidfd = OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, guest, 0)));
+    entrance.pidfd = OpenPidfd(guest);
     if (!entrance.pidfd || guest == keeper || !DescendsFrom(guest, keeper)) continue;
     entrance.image = OwnedFd(open(absl::StrCat("/proc/", guest, "/exe").c_str(), O_PATH | O_CLOEXEC));
     if (!entrance.image || !IsSameFile(entrance.image.get(), image)) continue;

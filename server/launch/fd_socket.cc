@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,10 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/launch/errno_status.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77  // ABI: Linux 6.5; Debian 12's headers lack it
-#endif
+#include "server/reactor/pidfd.h"
 
 namespace guise::server {
 namespace {
@@ -64,15 +60,11 @@ absl::StatusOr<Received> ReceiveReply(int socket) {
   return received;
 }
 
-OwnedFd PidfdOfPeer(int socket, pid_t* pid) {
+// As the kernel tells; `told`, as the server does, where it does not.
+pid_t PidOfPeer(int socket, pid_t told) {
   ucred peer = {};
   socklen_t size = sizeof(peer);
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) *pid = peer.pid;
-  int pidfd = -1;
-  size = sizeof(pidfd);
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) return OwnedFd(pidfd);
-  if (*pid > 0) return OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, *pid, 0)));
-  return OwnedFd();
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : told;
 }
 
 absl::Status ErrorOfReply(int32_t error, uint32_t session) {
@@ -134,8 +126,8 @@ absl::StatusOr<Attachment> AttachToSession(const std::string& path, wire::FdOp o
                                                reply->fds.size(), expected));
   }
   Attachment attachment;
-  attachment.server_pid = reply->message.pid;
-  attachment.server = PidfdOfPeer(socket->get(), &attachment.server_pid);
+  attachment.server_pid = PidOfPeer(socket->get(), reply->message.pid);
+  attachment.server = PidfdOfPeer(socket->get(), attachment.server_pid);
   attachment.request = std::move(reply->fds[wire::kFdRequest]);
   attachment.reply = std::move(reply->fds[wire::kFdReply]);
   if (op == wire::FdOp::kAttach) {

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/reactor/owned_fd.h"
+#include "server/reactor/pidfd.h"
 #include "server/reactor/read_only_file.h"
 
 namespace guise::server {
@@ -110,7 +111,7 @@ void Keeper::KeepUntilGuestsEnd() {
     const pid_t guest = memory_.AnyLivingGuest(0);
     if (guest == 0 || (lost_ && !MayHaveGuests())) return;
     // One guest's end is enough to wait for: then the next is looked for.
-    const OwnedFd watched(static_cast<int>(syscall(SYS_pidfd_open, guest, 0)));
+    const OwnedFd watched = OpenPidfd(guest);
     pollfd fds[kPollFds + 1];
     FillPoll(fds);
     fds[kPollFds] = {watched.get(), POLLIN, 0};

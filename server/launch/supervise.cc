@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "server/floor/confinement.h"
 #include "server/launch/ancestry.h"
 #include "server/launch/errno_status.h"
+#include "server/reactor/pidfd.h"
 
 namespace guise::server {
 namespace {
@@ -58,12 +58,11 @@ bool PassesBy(const signalfd_siginfo& info, pid_t guest, bool in_own_session) {
 class Waker {
  public:
   explicit Waker(pid_t guest) {
-    const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, guest, 0));
-    if (pidfd < 0) return;
+    const OwnedFd pidfd = OpenPidfd(guest);
+    if (!pidfd) return;
     const pid_t launcher = getpid();
     process_ = _Fork();
-    if (process_ == 0) Wake(launcher, pidfd);
-    close(pidfd);
+    if (process_ == 0) Wake(launcher, pidfd.get());
   }
   ~Waker() {
     if (process_ <= 0) return;

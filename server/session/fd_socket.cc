@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include "proto/wire/fdsocket.h"
 #include "server/guest/peer.h"
 #include "server/guest/process.h"
+#include "server/reactor/pidfd.h"
 #include "server/reactor/reactor.h"
 #include "server/session/session.h"
 #include "server/session/sessions.h"
@@ -23,8 +23,6 @@ namespace guise::server {
 namespace {
 
 constexpr size_t kMaxFds = 8;
-
-OwnedFd OpenSelf() { return OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, getpid(), 0))); }
 
 // False: the peer has gone.
 bool SendMessage(int socket, const wire::FdMessage& message, const std::vector<int>& fds) {
@@ -72,7 +70,7 @@ struct FdSocket::State : std::enable_shared_from_this<FdSocket::State> {
   Reactor& reactor;
   Sessions& sessions;
   OwnedFd listener;
-  const OwnedFd self = OpenSelf();
+  const OwnedFd self = OpenPidfd(getpid());
   std::unordered_map<int, Connection> connections;  // the reactor's thread alone
 };
 

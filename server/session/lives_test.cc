@@ -6,7 +6,6 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 
 #include "server/guest/pid_namespace.h"
 #include "server/guest/process.h"
+#include "server/reactor/pidfd.h"
 #include "server/session/testing/child.h"
 #include "server/session/testing/personalities.h"
 #include "server/session/testing/served_test.h"
@@ -333,7 +333,7 @@ TEST_P(LivesTest, GuestsOfASandboxAreFoundWithoutALookThroughProcForEach) {
   std::vector<GuestInfo> living = AwaitGuests(kept, 1);
   ASSERT_EQ(living.size(), 1u);
   EXPECT_EQ(living[0].pid, first);
-  const OwnedFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, first, 0)));
+  const OwnedFd pidfd = OpenPidfd(first);
   if (PidNamespace::Of(first, pidfd).Find(1) != first) GTEST_SKIP() << "this kernel does not say who is called so";
   const uint64_t before = LooksThroughProc();
   for (int i = 1; i < InNamespace::kMost; ++i) {

@@ -14,6 +14,7 @@
 #include "server/cli/doctor/probe.h"
 #include "server/cli/doctor/probes.h"
 #include "server/reactor/owned_fd.h"
+#include "server/reactor/pidfd.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U  // ABI: Linux 6.3
@@ -55,7 +56,7 @@ int TryRing(RingTrial what) {
 }
 
 int TryPidfd() {
-  const OwnedFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  const OwnedFd pidfd = OpenPidfd(getpid());
   return pidfd ? 0 : errno;
 }
 

@@ -32,6 +32,7 @@
 #include "server/cli/doctor/probe.h"
 #include "server/cli/doctor/probes.h"
 #include "server/reactor/owned_fd.h"
+#include "server/reactor/pidfd.h"
 
 namespace guise::server {
 namespace {
@@ -250,7 +251,7 @@ int NamespaceHandles() {
 }
 
 int ProcessHandles() {
-  const OwnedFd own(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  const OwnedFd own = OpenPidfd(getpid());
   return own ? ByHandle(own.get(), kPidfsRoot) : errno;
 }
 
