@@ -7,7 +7,6 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +25,7 @@
 #include "proto/control/v1/sessions.grpc.pb.h"
 #include "server/control/listeners.h"
 #include "server/control/temporary_directory.h"
+#include "server/launch/unix_address.h"
 #include "server/session/testing/served.h"
 
 namespace guise::server {
@@ -65,12 +65,9 @@ class ControlServerTest : public ::testing::Test {
   }
 
   std::shared_ptr<grpc::Channel> Connect() const {
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    const std::string path = directory_.Open().ControlSocket();
-    memcpy(address.sun_path, path.data(), path.size());
+    const sockaddr_un address = *UnixAddress(directory_.Open().ControlSocket());
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) abort();
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) abort();
     fcntl(fd, F_SETFL, O_NONBLOCK);
     return grpc::CreateInsecureChannelFromFd("guised", fd);
   }
@@ -277,11 +274,9 @@ TEST_F(ControlServerTest, ACallerOfAnotherUserIsRefusedWithTheReason) {
   const pid_t stranger = fork();
   if (stranger == 0) {
     if (setresuid(65534, 65534, 65534) != 0) _exit(1);
-    sockaddr_un address = {};
-    address.sun_family = AF_UNIX;
-    strncpy(address.sun_path, (directory_.path() + "/control.sock").c_str(), sizeof(address.sun_path) - 1);
+    const sockaddr_un address = *UnixAddress(directory_.path() + "/control.sock");
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) _exit(2);
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) _exit(2);
     char byte = 0;
     iovec vector = {&byte, 1};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};

@@ -1,9 +1,7 @@
 #include "server/control/listeners.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <string>
@@ -12,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/launch/errno_status.h"
+#include "server/launch/unix_address.h"
 
 namespace guise::server {
 namespace {
@@ -20,16 +19,12 @@ constexpr int kBacklog = 128;
 
 // REQUIRES: the runtime directory's lock is held, so what lies at the path is nobody's.
 absl::StatusOr<OwnedFd> Listen(const std::string& path, int type) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": too long for the path of a unix socket"));
-  }
-  memcpy(address.sun_path, path.data(), path.size());
+  const absl::StatusOr<sockaddr_un> address = UnixAddress(path);
+  if (!address.ok()) return address.status();
   OwnedFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return ErrnoStatus(errno, "cannot make a unix socket");
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, absl::StrCat("cannot remove ", path));
-  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
     return ErrnoStatus(errno, absl::StrCat("cannot bind ", path),
                        "make room on its file system, or choose another "
                        "runtime directory");

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/fdsocket.h"
 #include "proto/wire/version.h"
+#include "server/launch/unix_address.h"
 
 namespace guise::server {
 namespace {
@@ -77,16 +77,13 @@ FakeServer::FakeServer() {
   reply_->header.abi_max = wire::kAbiMax;
   reply_->published.on_loss.Release(static_cast<uint32_t>(wire::OnLoss::kFail));
 
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  Check(path_.size() < sizeof(address.sun_path), "path");
-  memcpy(address.sun_path, path_.data(), path_.size());
+  const sockaddr_un address = *UnixAddress(path_);
   pid_ = fork();
   Check(pid_ >= 0, "fork");
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     const int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    Check(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "bind");
+    Check(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0, "bind");
     Check(listen(listener, 8) == 0, "listen");
     kill(getpid(), SIGSTOP);  // tells the parent that it listens
     Serve(listener);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <utility>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/launch/errno_status.h"
+#include "server/launch/unix_address.h"
 #include "server/reactor/pidfd.h"
 
 namespace guise::server {
@@ -85,17 +85,13 @@ absl::Status ErrorOfReply(int32_t error, uint32_t session) {
 }  // namespace
 
 absl::StatusOr<OwnedFd> ConnectUnix(const std::string& path, int type) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": too long for the path of a unix socket"));
-  }
-  memcpy(address.sun_path, path.data(), path.size());
+  const absl::StatusOr<sockaddr_un> address = UnixAddress(path);
+  if (!address.ok()) return address.status();
   OwnedFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!socket) return ErrnoStatus(errno, "cannot make a unix socket");
   int result;
   do {
-    result = connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    result = connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address));
   } while (result != 0 && errno == EINTR);
   if (result != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) {
