@@ -3,15 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
-#include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,8 +20,8 @@
 #include "absl/strings/str_format.h"
 #include "proto/wire/handover.h"
 #include "proto/wire/version.h"
-#include "server/floor/privileges.h"
 #include "server/launch/errno_status.h"
+#include "server/launch/guest_child.h"
 #include "server/reactor/owned_fd.h"
 
 namespace guise::server {
@@ -50,22 +45,6 @@ absl::Status DupTo(int fd, int place) {
   return absl::OkStatus();
 }
 
-// Between launcher and guest goes a socket of messages. Guest to launcher: a ConfinementFailure, and the end; or one
-// without an error, when it is ready for the handover. Launcher to guest: a byte, with request and reply memory. It
-// ends by the exec; or by the exec's ConfinementFailure.
-constexpr int kHandedOver = 2;
-constexpr char kNoProcess[] = "cannot start the guest";
-constexpr char kNotTaken[] = "cannot take the session's memories";
-
-// Tells the launcher why there is no guest.
-[[noreturn]] void Report(int channel, const ConfinementFailure& failure) {
-  [[maybe_unused]] const ssize_t sent = send(channel, &failure, sizeof(failure), MSG_NOSIGNAL);
-  _exit(126);
-}
-[[noreturn]] void Report(int channel, const char* what = nullptr) { Report(channel, {errno, what, nullptr}); }
-
-bool IsFailure(const ConfinementFailure& told) { return told.error != 0 || told.what != nullptr; }
-
 // False: the other end is closed.
 bool Receive(int channel, ConfinementFailure* told) {
   ssize_t length;
@@ -74,126 +53,7 @@ bool Receive(int channel, ConfinementFailure* told) {
   return length == sizeof(*told);
 }
 
-// A message of one byte, with room for the fds.
-struct ByteWithFds {
-  char byte = 0;
-  iovec vector = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(kHandedOver * sizeof(int))] = {};
-  msghdr header = {};
-
-  ByteWithFds() {
-    header.msg_iov = &vector;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = sizeof(control);
-  }
-  ByteWithFds(const ByteWithFds&) = delete;
-  ByteWithFds& operator=(const ByteWithFds&) = delete;
-};
-
-// Waits for the launcher's byte, and puts what comes with it into its places. REQUIRES: runs in the guest.
-// Async-signal-safe.
-void AwaitHandover(int channel, const GuardedFds& fds) {
-  const ConfinementFailure ready;
-  ByteWithFds message;
-  if (send(channel, &ready, sizeof(ready), MSG_NOSIGNAL) != sizeof(ready)) _exit(126);
-  ssize_t length;
-  do length = recvmsg(channel, &message.header, MSG_CMSG_CLOEXEC);
-  while (length < 0 && errno == EINTR);
-  if (length != 1) _exit(126);  // the launcher has given up, and asks nobody why
-  if (fds.image < 0) return;
-  const cmsghdr* const control = CMSG_FIRSTHDR(&message.header);
-  int received[kHandedOver];
-  // Short where descriptors were out.
-  if (control == nullptr || control->cmsg_len != CMSG_LEN(sizeof(received))) Report(channel, {EMFILE, kNotTaken});
-  memcpy(received, CMSG_DATA(control), sizeof(received));
-  if (dup3(received[0], fds.request, O_CLOEXEC) < 0 || dup3(received[1], fds.reply, O_CLOEXEC) < 0) {
-    Report(channel, kNotTaken);
-  }
-  for (const int fd : received) close(fd);
-}
-
-// REQUIRES: runs in the child. Async-signal-safe.
-[[noreturn]] void BecomeGuest(const GuestStart& start, const GuardedFds& fds, char* const* arguments,
-                              char* const* environment, int channel) {
-  if (start.floor != nullptr) {
-    // What the launcher was given beside its standard descriptors would be a way out.
-    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-  }
-  for (const int fd : {fds.image, fds.request, fds.reply}) {
-    if (fd >= 0) fcntl(fd, F_SETFD, 0);
-  }
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != start.open_files) {
-    limit.rlim_cur = start.open_files;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  start.signals.Restore();
-  if (!start.filter.empty() && !InstallFilter(start.filter)) {
-    Report(channel, "cannot set the system call filter of --kernel generic");
-  }
-  if (fds.image >= 0) {
-    syscall(SYS_execveat, fds.image, "", arguments, environment, AT_EMPTY_PATH);
-  } else {
-    syscall(SYS_execve, start.path.c_str(), arguments, environment);
-  }
-  Report(channel);
-}
-
-// A process without what libc does at a fork: nothing but system calls follows.
-pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0)); }
-
-struct Born {
-  pid_t pid;  // as of fork(2)
-  bool is_in_cgroup;
-};
-// In the cgroup, where that is one (or -1) and the kernel can: a child that is not may enter it.
-Born RawForkIn(int cgroup, int flags) {
-  if (cgroup >= 0) {
-    clone_args arguments = {};
-    arguments.flags = static_cast<uint64_t>(flags) | CLONE_INTO_CGROUP;
-    arguments.exit_signal = SIGCHLD;
-    arguments.cgroup = static_cast<uint64_t>(cgroup);
-    const auto pid = static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
-    if (pid >= 0) return {pid, true};
-  }
-  return {RawFork(flags), false};
-}
-
-// REQUIRES: runs in the child, process 1 of its namespaces. Returns in the guest. Async-signal-safe.
-void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const char* image_path, wire::Hiding* hiding,
-                int channel, int stops) {
-  const Confinement& confinement = *start.floor->confinement();
-  ConfinementFailure failure;
-  if (!confinement.Enter(is_in_cgroup, image, image_path, hiding, &failure)) Report(channel, failure);
-  const pid_t guest = RawFork(0);
-  // A group that guise-init is not in: one without a parent in another group of its session cannot be stopped by
-  // SIGTSTP.
-  if (guest == 0 && confinement.in_own_session()) setpgid(0, 0);
-  if (guest == 0) return;
-  if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
-  dup2(stops, 0);
-  close_range(1, ~0U, 0);
-  BeInit(guest, 0);
-}
-
-// REQUIRES: runs in the child. Returns in the guest, a child of the launcher, whose id is told to `pids`.
-// Async-signal-safe.
-void BeJoined(const GuestStart& start, bool is_in_cgroup, int image, int channel, int pids) {
-  const Confinement& confinement = *start.floor->confinement();
-  ConfinementFailure failure;
-  if (!confinement.Join(is_in_cgroup, start.joins, &failure)) Report(channel, failure);
-  const pid_t guest = RawFork(CLONE_PARENT);
-  if (guest == 0) {
-    if (!confinement.Narrow(image, &failure)) Report(channel, failure);
-    return;
-  }
-  if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
-  [[maybe_unused]] const ssize_t written = write(pids, &guest, sizeof(guest));
-  _exit(0);
-}
-
-// Of the process that BeJoined() has told of, if it has; reaps `messenger`, which told.
+// Of the guest in a joined sandbox that its messenger has told of, if it has; reaps `messenger`, which told.
 pid_t TakeJoined(pid_t messenger, int pids) {
   pid_t guest = 0;
   ssize_t length;
@@ -293,7 +153,6 @@ absl::StatusOr<StartingGuest> StartingGuest::Begin(const GuestStart& start) {
 
   StartingGuest guest(start);
   const Confinement* const confinement = start.floor == nullptr ? nullptr : start.floor->confinement();
-  const Restriction* const restriction = start.floor == nullptr ? nullptr : start.floor->restriction();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return ErrnoStatus(errno, "cannot make a pair of sockets");
@@ -330,16 +189,17 @@ absl::StatusOr<StartingGuest> StartingGuest::Begin(const GuestStart& start) {
   if (child < 0) return ErrnoStatus(errno, "cannot start a process", "raise `ulimit -u`");
   if (child == 0) {
     close(guest.channel_.get());  // its end is to show when the launcher's is closed
-    if (guest.HasInit()) {
-      BeConfined(start, born.is_in_cgroup, fds->image, image_path, hiding, channel.get(), stops.get());
-    } else if (confinement != nullptr) {
-      BeJoined(start, born.is_in_cgroup, fds->image, channel.get(), pids.get());
-    } else if (restriction != nullptr) {
-      ConfinementFailure failure;
-      if (!restriction->Enter(fds->image, &failure)) Report(channel.get(), failure);
-    }
-    AwaitHandover(channel.get(), *fds);
-    BecomeGuest(start, *fds, argv.data(), envp.data(), channel.get());
+    BecomeGuest({.start = start,
+                 .fds = *fds,
+                 .arguments = argv.data(),
+                 .environment = envp.data(),
+                 .image_path = image_path,
+                 .has_init = guest.HasInit(),
+                 .is_in_cgroup = born.is_in_cgroup,
+                 .channel = channel.get(),
+                 .stops = stops.get(),
+                 .pids = pids.get(),
+                 .hiding = hiding});
   }
   guest.child_ = child;
   return guest;

@@ -4,8 +4,8 @@
 // The floor and the session take about as long, and neither needs the other: Begin() comes before there is a session,
 // Finish() when there is one. No instruction of the program's runs before both are complete.
 //
-// Whoever calls may have threads, so until its exec the process calls async-signal-safe functions only; everything that
-// allocates is made before.
+// Whoever calls may have threads, so until its exec the process calls async-signal-safe functions only (guest_child.h);
+// everything that allocates is made before.
 #ifndef GUISE_SERVER_LAUNCH_GUEST_START_H_
 #define GUISE_SERVER_LAUNCH_GUEST_START_H_
 
@@ -91,13 +91,14 @@ class StartingGuest {
   Mapping hidden_;  // of a new confinement: its wire::Hiding
 };
 
-// The places of the three guarded fds: each the first free number at or below its first choice and below `limit`, all
-// different. RESOURCE_EXHAUSTED when there are not three.
+// The places of the three guarded fds.
 struct GuardedFds {
   int image;
   int request;
   int reply;
 };
+// Each the first free number at or below its first choice and below `limit`, all different. RESOURCE_EXHAUSTED when
+// there are not three.
 absl::StatusOr<GuardedFds> ChooseGuardedFds(rlim_t limit);
 
 // GUISE_SHIM=... for the session's first program.
