@@ -30,6 +30,7 @@ const wire::ReplyGroup* ReplyGroupAt(const ProcessState& process, uint32_t group
 char* InboundPayload(uint32_t slot);
 const char* OutboundPayload(uint32_t slot);
 
+// Any index leads to one of the table: it may be read while the page is written.
 const wire::Action& ActionAt(uint32_t index);
 const wire::Cell<uint64_t>* DirectTable();
 const char* TextRules();

@@ -40,6 +40,7 @@ struct Decision {
 // While no server lives to finish a half-written page, the answer is what the loss policy says: placement kKernel, or
 // an action that denies with EIO.
 Decision EnterGate(ThreadBlock* block, const GuestCall& call);
+// What was decided is done: draining does not wait for the thread any more.
 void LeaveGate(ThreadBlock* block);
 
 // For counting calls that no epoch decides.
@@ -54,6 +55,7 @@ bool ReadKernelLook(KernelLookCopy* look);
 // The page whose calls the shim answers; 0: none.
 uint64_t VsyscallPage();
 
+// By the keeper's word. False: claimed calls follow LossPolicy().
 bool ServerAlive();
 wire::OnLoss LossPolicy();
 

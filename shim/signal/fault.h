@@ -6,6 +6,7 @@
 
 namespace guise::shim {
 
+// The handler of both. What is not the shim's is delivered to the guest, or held back where it has to wait.
 void OnFault(int signal, siginfo_t* info, ucontext* context);
 
 // Lets faults through while a handler of the shim copies, also when the guest had blocked them: a blocked fault kills.

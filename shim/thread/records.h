@@ -25,6 +25,7 @@ void GiveBackProcessRecord(ProcessState* process);
 // Says to people what the process runs.
 void NameProcessRecord(ProcessState* process, const char* comm);
 
+// Without a free record (null) the thread's calls are served all the same; nobody counts them or waits for their end.
 void TakeThreadRecord(ThreadBlock* block);
 // Adds its counters to the session's totals.
 void GiveBackThreadRecord(ThreadBlock* block);

@@ -1,4 +1,4 @@
-// Offsets that the assembly shares with C++; thread.h asserts them.
+// Offsets that the assembly shares with C++, which asserts them where it declares what they lead to.
 #ifndef GUISE_SHIM_ARCH_X86_64_OFFSETS_H_
 #define GUISE_SHIM_ARCH_X86_64_OFFSETS_H_
 
