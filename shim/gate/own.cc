@@ -171,6 +171,9 @@ Outcome Exit(ThreadBlock* block, ucontext* context, const GuestCall& call) {
   if (process->users.Acquire() == 1) GiveBackProcessRecord(process);
   DropUser(process);
   GuestRegs& regs = *RegsOf(context);
+  // A filter makes an exit of another call.
+  regs.rax = static_cast<uint64_t>(call.nr);
+  regs.rdi = call.args[0];
   regs.rbx = reinterpret_cast<uint64_t>(block);
   regs.rip = Label(guise_thread_exit_gate);
   return Outcome::Redirected();

@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -50,6 +51,14 @@ static void* SeesTsync(void* unused) {
   pthread_barrier_wait(&barrier);
   FAILS(syscall(SYS_sync), 34);
   return NULL;
+}
+
+static volatile pid_t killed;
+static void* IsKilled(void* unused) {
+  (void)unused;
+  killed = (pid_t)syscall(SYS_gettid);
+  syscall(SYS_getppid);
+  _exit(1);
 }
 
 int main(int argc, char** argv) {
@@ -113,6 +122,16 @@ int main(int argc, char** argv) {
     }
     CHECK(ExitOf(child) == 128 + SIGSYS);
   }
+  // A thread alone is ended, where there are others. Not every libc's pthread_join() learns of it.
+  child = fork();
+  if (child == 0) {
+    pthread_t thread;
+    CHECK(Filter(SYS_getppid, SECCOMP_RET_KILL_THREAD, 0) == 0);
+    CHECK(pthread_create(&thread, NULL, IsKilled, NULL) == 0);
+    while (killed == 0 || syscall(SYS_tgkill, getpid(), killed, 0) == 0) sched_yield();
+    _exit(3);
+  }
+  CHECK(ExitOf(child) == 3);
   child = fork();
   if (child == 0) {
     CHECK(Filter(SYS_getuid, SECCOMP_RET_TRACE, 0) == 0);
