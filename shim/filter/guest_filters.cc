@@ -86,10 +86,25 @@ bool AllowOwnCalls(sock_filter* to) {
   return true;
 }
 
+// What the kernel says of a filter that is `wrong`: it finds fault with flags and permissions first. It is asked about
+// one that it cannot read, or that has no instructions.
+int64_t Refused(const GuestCall& native, const sock_fprog64* given, int64_t wrong) {
+  GuestCall call = native;
+  call.args[2] = 0;
+  const int64_t of_flags = Perform(call);
+  if (of_flags != -EFAULT || given == nullptr) return of_flags;
+  const sock_fprog64 without = {given->length, 0};
+  call.args[2] = Word(&without);
+  const int64_t of_caller = Perform(call);
+  return of_caller == -EINVAL ? wrong : of_caller;
+}
+
 int64_t SetFilter(ThreadBlock* block, const GuestCall& native, uint64_t flags, uint64_t at) {
   sock_fprog64 given;
-  if (!ReadGuest(&given, at)) return -EFAULT;
-  if (given.length == 0 || given.length > BPF_MAXINSNS || given.program == 0) return -EINVAL;
+  if (!ReadGuest(&given, at)) return Refused(native, nullptr, -EFAULT);
+  if (given.length == 0 || given.length > BPF_MAXINSNS || given.program == 0) {
+    return Refused(native, &given, -EINVAL);
+  }
   // Who listens is told by the kernel; such a filter is its own.
   const bool listens = (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
   const bool exact = (RootReply().published.flags.Relaxed() & wire::kExactSeccomp) != 0;
@@ -100,7 +115,9 @@ int64_t SetFilter(ThreadBlock* block, const GuestCall& native, uint64_t flags, u
   int64_t result = 0;
   if (!ReadGuest(program, given.program, given.length * sizeof(sock_filter))) result = -EFAULT;
   if (result == 0 && !IsGoodFilter(program, given.length)) result = -EINVAL;
-  if (result == 0) {
+  if (result != 0) {
+    result = Refused(native, &given, result);
+  } else {
     const auto length = static_cast<uint16_t>(program - filter->program + given.length);
     sock_filter allow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
     const sock_fprog64 shown =

@@ -69,15 +69,27 @@ int main(int argc, char** argv) {
     CHECK(prctl(PR_GET_SECCOMP) == 2 && getenv("GUISE_FILTER") == NULL);
     return 6;
   }
-  if (getuid() != 0) FAILS(Filter(SYS_getpgrp, SECCOMP_RET_ERRNO | 33, 0), EACCES);
-  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_GET_SECCOMP) == 0);
   const struct sock_filter bad[] = {BPF_STMT(BPF_RET | BPF_X, 0)};
+  if (getuid() != 0) {
+    FAILS(Filter(SYS_getpgrp, SECCOMP_RET_ERRNO | 33, 0), EACCES);
+    // Who asks is looked at before what the filter does, and after its length.
+    FAILS(Load(bad, 1, 0), EACCES);
+    FAILS(Load(NULL, 1, 0), EACCES);
+    FAILS(Load((void*)8, 1, 0), EACCES);
+    FAILS(Load(bad, 0, 0), EINVAL);
+    FAILS(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL), EFAULT);
+  }
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_GET_SECCOMP) == 0);
   FAILS(Load(bad, 1, 0), EINVAL);
   FAILS(Load(bad, 0, 0), EINVAL);
   FAILS(Load(NULL, 1, 0), EINVAL);
   FAILS(Load((void*)8, 1, 0), EFAULT);
   FAILS(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL), EFAULT);
   FAILS(Filter(SYS_getpgrp, 0, 0x8000), EINVAL);
+  // So programs ask which flags there are.
+  FAILS(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0x8000, NULL), EINVAL);
+  FAILS(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, NULL), EFAULT);
+  FAILS(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL), EFAULT);
   FAILS(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL), EINVAL);
   FAILS(syscall(SYS_seccomp, 99, 0, NULL), EINVAL);
 
