@@ -152,8 +152,10 @@ bool Deliver(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* co
   // ABI: a handler starts with cleared FP state, fpu__clear_user_states(); a frame without one says so.
   context->uc_mcontext.fpstate = nullptr;
   regs.rip = action.handler;
-  // Handlers are 64-bit code whatever they interrupt.
+  // Handlers are 64-bit code whatever they interrupt, and have a stack segment. ABI: without the flag, a return to
+  // 64-bit code replaces one that is none, as the start of a handler does, force_valid_ss().
   context->uc_mcontext.cs = kUserCode;
+  context->uc_flags &= ~uint64_t{UC_STRICT_RESTORE_SS};
   regs.rsp = sp;
   regs.rdi = static_cast<uint64_t>(signal);
   regs.rsi = sp + offsetof(SignalFrame, info);
