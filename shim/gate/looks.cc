@@ -51,6 +51,9 @@ constexpr Looks Make(const syscall::Row& row) {
     case Nr::getdents64:
       looks.Add(Look::kResult);
       break;
+    case Nr::membarrier:
+      looks.Add(Look::kBarriers);
+      break;
     default:
       break;
   }

@@ -22,6 +22,7 @@ enum class Look : uint16_t {
   kMayBlock = 1u << 6,  // is made here while the guest blocks SIGSYS
   kAddress = 1u << 7,   // has a socket's address, which may be a path (view/hiding.h)
   kOld = 1u << 8,       // is another call with its arguments in other places, for asm-generic
+  kBarriers = 1u << 9,  // has to do with what is registered for barriers (view/barriers.h)
 };
 
 // Whether a socket's address is among what the call reads.

@@ -34,6 +34,7 @@ TEST(LooksTest, WhatArgumentsDoNotTellIsByNumber) {
   EXPECT_TRUE(LooksOf(Nr::mprotect).Has(Look::kMemory));
   EXPECT_TRUE(LooksOf(Nr::ppoll).Has(Look::kTempMask));
   EXPECT_TRUE(LooksOf(Nr::getdents64).Has(Look::kResult));
+  EXPECT_TRUE(LooksOf(Nr::membarrier).Has(Look::kBarriers));
   EXPECT_EQ(LooksOf(Nr::dup3).OfNumber(), 0);
   EXPECT_EQ(LooksOf(Nr::read).OfNumber(), 0) << "that it may block is of no matter here";
 }

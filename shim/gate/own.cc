@@ -17,6 +17,7 @@
 #include "shim/signal/deliver.h"
 #include "shim/thread/clone.h"
 #include "shim/thread/records.h"
+#include "shim/view/barriers.h"
 #include "shim/view/fd_lists.h"
 #include "shim/view/fds.h"
 #include "shim/view/proc.h"
@@ -144,6 +145,7 @@ bool AnswerViews(ThreadBlock* block, Looks looks, GuestCall* call, Outcome* outc
   const bool answered = ((looks.fds != 0 || looks.Has(Look::kFdTable)) && AnswerForFds(block, *call, outcome)) ||
                         (looks.Has(Look::kFdLists) && AnswerForFdLists(block, *call, outcome)) ||
                         (looks.Has(Look::kMemory) && AnswerForRanges(*call, outcome)) ||
+                        (looks.Has(Look::kBarriers) && AnswerForBarriers(*call, outcome)) ||
                         (looks.paths != 0 && AnswerForProc(block, call, outcome));
   if (!answered) return false;
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
