@@ -123,6 +123,8 @@ class Call {
   Owner ShownOwner(const Inode& inode, Owner native) { return port_->ShownOwner(inode, native); }
   // The device node that guests are shown in the place of a file; nullopt: it is what it natively is.
   std::optional<Device> ShownDevice(const Inode& inode) { return port_->ShownDevice(inode); }
+  // The extended attributes of a file that the session keeps. Good until the call ends.
+  KeptAttributes AttributesOf(const Inode& inode) { return port_->AttributesOf(inode); }
   // What calls of the session have borrowed for as long as they last; see loans.h.
   Loans& loans() { return port_->loans(); }
   // Native calls that this call may still make: those that give something back must be among them.
@@ -131,6 +133,7 @@ class Call {
   // nothing. When there is no space left for it, the call fails with ENOSPC.
   void Commit(const SetOwner& change) { port_->Commit(change); }
   void Commit(const SetDevice& change) { port_->Commit(change); }
+  void Commit(const SetAttribute& change) { port_->Commit(change); }
   void Commit(const SetIdentity& change) { port_->Commit(change); }
 
   // --- For the port.

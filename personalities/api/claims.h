@@ -101,6 +101,7 @@ struct KernelLook {
 struct Claim {
   ClaimVerb verb = ClaimVerb::kDeny;
   uint32_t nr = 0;
+  bool once_kept = false;          // kServe: none before the session keeps an extended attribute
   bool until_diverged = false;     // kConstant, while no process has changed its identity; `handler` from then on
   int64_t value = 0;               // kConstant: the result; kDeny: the errno, positive
   Folding folding;                 // kFold
@@ -233,6 +234,14 @@ class Claims {
   template <Nr kNr, auto kHandler, typename P>
   requires Claimable<kNr>
   void Serve(const P&) { Add(ClaimVerb::kServe, kNr).handler = &internal::CallHandler<kHandler, P>; }
+
+  // Likewise, once the session keeps an extended attribute (SetAttribute); before that it is as if there were no claim.
+  template <Nr kNr, auto kHandler, typename P>
+  requires Claimable<kNr>
+  void ServeOnceKept(const P& personality) {
+    Serve<kNr, kHandler>(personality);
+    claims_.back().once_kept = true;
+  }
 
   // Beside another claim on the call, or none: `kHandler` is asked when the call fails with an error of `ask_on`. The
   // call is made again then, by whoever is beneath: it has had no effect. Also asked of calls that were not made yet.

@@ -1,5 +1,9 @@
 #include "personalities/api/files.h"
 
+#include <cstring>
+#include <optional>
+#include <string_view>
+
 namespace guise::api {
 
 namespace {
@@ -21,6 +25,20 @@ Inode InodeOf(const struct statx& status) {
     inode.birth_nanoseconds = status.stx_btime.tv_nsec;
   }
   return inode;
+}
+
+std::optional<std::string_view> KeptAttributes::Find(std::string_view name) const {
+  std::string_view names_left = names;
+  std::string_view values_left = values;
+  while (!names_left.empty()) {
+    uint32_t size = 0;
+    std::memcpy(&size, values_left.data(), sizeof(size));
+    const std::string_view at = names_left.substr(0, names_left.find('\0'));
+    if (at == name) return values_left.substr(sizeof(size), size);
+    names_left.remove_prefix(at.size() + 1);
+    values_left.remove_prefix(sizeof(size) + size);
+  }
+  return std::nullopt;
 }
 
 Task<SysResultOr<FileStatus>> StatusOf(Call& call, Argument directory, Argument path, int flags) {

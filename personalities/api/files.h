@@ -19,6 +19,9 @@ struct FileStatus {
   Owner native;             // the owner that the host knows
   uint32_t mode = 0;        // type and permission bits
   uint64_t attributes = 0;  // STATX_ATTR_* of statx(2), as far as the file system tells
+
+  // ABI: fs/attr.c, may_setattr(); fs/xattr.c, xattr_permission(): neither owner nor attribute is set.
+  bool IsProtected() const { return (attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0; }
 };
 
 // What names a file is made of. The birth time counts when the file system told it.

@@ -39,9 +39,10 @@ struct Identity {
   // Capabilities follow from the ids: the full permitted set is kept for as long as one of the user ids is 0, the
   // effective set is full when the effective id is 0, and the file capabilities go with the filesystem id.
   // ABI: security/commoncap.c, cap_emulate_setxuid() and cap_task_fix_setuid().
-  bool MaySetIds() const { return uid.effective == 0; }     // CAP_SETUID, CAP_SETGID
-  bool MayChown() const { return uid.filesystem == 0; }     // CAP_CHOWN
-  bool MayOverride() const { return uid.filesystem == 0; }  // CAP_DAC_OVERRIDE, CAP_MKNOD
+  bool MaySetIds() const { return uid.effective == 0; }      // CAP_SETUID, CAP_SETGID
+  bool MayChown() const { return uid.filesystem == 0; }      // CAP_CHOWN
+  bool MayOverride() const { return uid.filesystem == 0; }   // CAP_DAC_OVERRIDE, CAP_MKNOD
+  bool MayAdminister() const { return uid.effective == 0; }  // CAP_SYS_ADMIN, CAP_SETFCAP
   bool InGroup(uint32_t id) const {
     return gid.filesystem == id || std::find(groups.begin(), groups.end(), id) != groups.end();
   }

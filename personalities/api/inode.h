@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "personalities/api/identity.h"
 
@@ -43,6 +44,23 @@ struct Device {
 struct SetDevice {
   Inode inode;
   Device device;
+};
+
+// The session keeps this extended attribute of a file from now on, or (nullopt) no longer. At most one a call.
+struct SetAttribute {
+  Inode inode;
+  std::string_view name;  // a literal, or of an argument's copy
+  std::optional<std::string_view> value;
+};
+
+// The extended attributes of a file that the session keeps.
+struct KeptAttributes {
+  std::string_view names;   // each with a NUL at its end, as listxattr(2) tells them
+  std::string_view values;  // for each of them the size, an uint32_t, then the value
+
+  bool empty() const { return names.empty(); }
+  // nullopt: there is none of this name.
+  std::optional<std::string_view> Find(std::string_view name) const;
 };
 
 // The calling process has these credentials from now on.

@@ -79,11 +79,13 @@ class Port {
   virtual const Identity& Credentials() = 0;
   virtual Owner ShownOwner(const Inode& inode, Owner native) = 0;
   virtual std::optional<Device> ShownDevice(const Inode& inode) = 0;
+  virtual KeptAttributes AttributesOf(const Inode& inode) = 0;
   virtual Loans& loans() = 0;
   // Native calls that this call may still make.
   virtual uint32_t RunsLeft() const = 0;
   virtual void Commit(const SetOwner& change) = 0;
   virtual void Commit(const SetDevice& change) = 0;
+  virtual void Commit(const SetAttribute& change) = 0;
   virtual void Commit(const SetIdentity& change) = 0;
 
  protected:

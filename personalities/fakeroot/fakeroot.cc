@@ -43,6 +43,18 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.Serve<Nr::fchownat, &Fakeroot::Fchownat>(*this);
 
   ClaimPower(claims);
+  claims.Attempt<Nr::setxattr, &Fakeroot::SetXattr>(*this);
+  claims.Attempt<Nr::lsetxattr, &Fakeroot::SetXattr>(*this);
+  claims.Attempt<Nr::fsetxattr, &Fakeroot::SetXattr>(*this);
+  claims.Attempt<Nr::removexattr, &Fakeroot::RemoveXattr>(*this);
+  claims.Attempt<Nr::lremovexattr, &Fakeroot::RemoveXattr>(*this);
+  claims.Attempt<Nr::fremovexattr, &Fakeroot::RemoveXattr>(*this);
+  claims.ServeOnceKept<Nr::getxattr, &Fakeroot::GetXattr>(*this);
+  claims.ServeOnceKept<Nr::lgetxattr, &Fakeroot::GetXattr>(*this);
+  claims.ServeOnceKept<Nr::fgetxattr, &Fakeroot::GetXattr>(*this);
+  claims.ServeOnceKept<Nr::listxattr, &Fakeroot::ListXattr>(*this);
+  claims.ServeOnceKept<Nr::llistxattr, &Fakeroot::ListXattr>(*this);
+  claims.ServeOnceKept<Nr::flistxattr, &Fakeroot::ListXattr>(*this);
   claims.Attempt<Nr::mknod, &Fakeroot::Mknod>(*this);
   claims.Attempt<Nr::mknodat, &Fakeroot::Mknodat>(*this);
 }

@@ -1,9 +1,10 @@
-// fakeroot: a consistent illusion of root. Ids, owners, power over modes and device nodes; xattrs and other
-// capabilities are still the host's.
+// fakeroot: a consistent illusion of root. Ids, owners, power over modes, device nodes and root's extended attributes;
+// other privileges are still the host's.
 //
 //   credentials.cc  get*id and set*id, on credentials that the session keeps for each process
 //   ownership.cc    the chown family, into owners that the session keeps for each file
 //   power.cc        what the kernel refuses for want of permission bits, made with them lent
+//   attributes.cc   the xattr family, with attributes that the session keeps for each file
 //   devices.cc      mknod of device nodes, which the session keeps for each file
 //   fakeroot.cc     the map: which call is whose
 //
@@ -51,6 +52,12 @@ class Fakeroot final : public api::Personality {
   // power.cc
   void ClaimPower(api::Claims& claims) const;
   api::SysTask WithPower(api::Call& call, api::Below below) const;
+
+  // attributes.cc
+  api::SysTask SetXattr(api::Call& call, api::Below below) const;
+  api::SysTask RemoveXattr(api::Call& call, api::Below below) const;
+  api::SysTask GetXattr(api::Call& call, api::Below below) const;
+  api::SysTask ListXattr(api::Call& call, api::Below below) const;
 
   // devices.cc
   api::SysTask Mknod(api::Call& call, api::Below below) const;

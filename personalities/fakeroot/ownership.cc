@@ -5,6 +5,7 @@
 // set-group-ID bits and file capabilities, sets the change time. Then the owner is kept by the session. On overlayfs
 // the second call may copy the file up, which makes it another to the session: a third says which.
 #include <fcntl.h>
+#include <linux/xattr.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -44,9 +45,6 @@ bool LosesBits(const Identity& caller, const FileStatus& file, const Owner& owne
   return (file.mode & S_ISGID) != 0 && ((file.mode & S_IXGRP) != 0 || !caller.InGroup(owner.gid));
 }
 
-// ABI: fs/attr.c, may_setattr(): no owner is set. What else is refused is the file system's own.
-bool IsProtected(const FileStatus& file) { return (file.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0; }
-
 // Whether a change may make it another inode, as on overlayfs, which like tmpfs and btrfs has no block device.
 bool MayMove(const api::Inode& inode) { return inode.device_major == 0; }
 
@@ -56,7 +54,7 @@ bool IsCopy(const FileStatus& now, const FileStatus& before) {
 }
 
 bool MayChange(const Identity& caller, const FileStatus& file, const Owner& owner, const Wanted& wanted) {
-  if (IsProtected(file) && (wanted.uid.has_value() || wanted.gid.has_value())) return false;
+  if (file.IsProtected() && (wanted.uid.has_value() || wanted.gid.has_value())) return false;
   if (caller.MayChown()) return true;
   const bool owns = caller.uid.filesystem == owner.uid;
   if (!owns && LosesBits(caller, file, owner)) return false;
@@ -83,7 +81,11 @@ Task<SysResult> KeepOwner(Call& call, Below below, FileStatus file, Wanted wante
   if (!MayChange(call.Credentials(), file, owner, wanted)) co_return SysResult::Error(EPERM);
   const SysResult kept = co_await below(keep);
   // EPERM: the bits cannot be cleared, for natively the file is another's. Its owner can still be pretended.
-  if (!kept.ok() && (!kept.Is(EPERM) || IsProtected(file))) co_return kept;
+  if (!kept.ok() && (!kept.Is(EPERM) || file.IsProtected())) co_return kept;
+  // Linux clears file capabilities whoever changes an owner, and to what: those that the session keeps, too.
+  if (!S_ISDIR(file.mode) && call.AttributesOf(file.inode).Find(XATTR_NAME_CAPS).has_value()) {
+    call.Commit(api::SetAttribute{file.inode, XATTR_NAME_CAPS, std::nullopt});
+  }
   co_return SysResult::Ok();
 }
 

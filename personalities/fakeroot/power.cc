@@ -149,6 +149,12 @@ PathUse UseIn(const Call& call, PathUse use) {
   }
 }
 
+// Calls that others of this folder attempt.
+constexpr bool HasOwnAttempt(Nr nr) {
+  return nr == Nr::mknod || nr == Nr::mknodat || nr == Nr::setxattr || nr == Nr::lsetxattr || nr == Nr::removexattr ||
+         nr == Nr::lremovexattr;
+}
+
 bool Opens(Nr nr) { return nr == Nr::open || nr == Nr::creat || nr == Nr::openat || nr == Nr::openat2; }
 bool ChangesMode(Nr nr) { return nr == Nr::chmod || nr == Nr::fchmodat || nr == Nr::fchmodat2; }
 
@@ -343,8 +349,9 @@ Task<SysResult> MakeBorrowing(Call& call, Below below, const Again& again, PathU
     if (file.ok() && S_ISFIFO(file.value().mode)) co_return SysResult::Error(EACCES);
   }
   const SysResult result = co_await MakeAgain(call, below, again);
-  if (result.ok() && (ChangesMode(call.nr()) || again.status != nullptr)) {
-    const int flags = again.status != nullptr ? AT_SYMLINK_NOFOLLOW : 0;
+  const bool is_refused = again.is_status_of_refused && result.Is(EPERM);
+  if ((result.ok() && ChangesMode(call.nr())) || (again.status != nullptr && (result.ok() || is_refused))) {
+    const int flags = again.status != nullptr ? again.status_flags : 0;
     const SysResultOr<FileStatus> file = co_await StatusOf(call, start, whole, flags);
     if (!file.ok()) co_return again.status != nullptr ? file.failure() : result;
     if (again.status != nullptr) *again.status = file.value();
@@ -393,11 +400,11 @@ SysTask Fakeroot::WithPower(Call& call, Below below) const {
 }
 
 void Fakeroot::ClaimPower(api::Claims& claims) const {
-  // Calls with two paths once; devices.cc has what makes nodes.
+  // Calls with two paths once; devices.cc has what makes nodes, attributes.cc what sets and removes attributes.
   const auto claim = [&]<size_t kRow>() {
     constexpr Nr kNr = kUses[kRow].nr;
     constexpr bool kIsFirst = kRow == 0 || kUses[kRow == 0 ? 0 : kRow - 1].nr != kNr;
-    if constexpr (kIsFirst && kNr != Nr::mknod && kNr != Nr::mknodat) {
+    if constexpr (kIsFirst && !HasOwnAttempt(kNr)) {
       claims.Attempt<kNr, &Fakeroot::WithPower>(*this);
     }
   };

@@ -2,6 +2,8 @@
 #ifndef GUISE_PERSONALITIES_FAKEROOT_POWER_H_
 #define GUISE_PERSONALITIES_FAKEROOT_POWER_H_
 
+#include <fcntl.h>
+
 #include "personalities/api/call.h"
 #include "personalities/api/files.h"
 #include "personalities/api/result.h"
@@ -14,6 +16,8 @@ struct Again {
   const api::Call* call;
   const api::Call* otherwise = nullptr;  // made if that is refused with EPERM
   api::FileStatus* status = nullptr;     // of what has been made; null: not wanted
+  int status_flags = AT_SYMLINK_NOFOLLOW;
+  bool is_status_of_refused = false;  // also of what the call has been refused on with EPERM
 };
 
 // As things are.

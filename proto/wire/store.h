@@ -40,11 +40,12 @@ struct StoreHeader {
   Cell<uint64_t> host_ids;        // uid << 32 | gid of the session's owner
   char stack[kStackNameSize];     // the stack of `epoch`, as the operator wrote it
   Cell<uint64_t> notifications[kNotifications];  // ids of seccomp notifications received and not answered
-  uint8_t reserved[1696];
+  Cell<uint64_t> attributes;  // the attribute block that was written last: heap offset + 1; 0: there is none
+  uint8_t reserved[1688];
 };
 static_assert(sizeof(StoreHeader) == kPageSize);
 
-enum class ChangeKind : uint32_t { kNone = 0, kInode = 1, kIdentity = 2 };
+enum class ChangeKind : uint32_t { kNone = 0, kInode = 1, kIdentity = 2, kAttributes = 3 };
 
 // Fake credentials of a process: post-image.
 inline constexpr uint32_t kInlineGroups = 32;
@@ -55,6 +56,17 @@ struct IdentityValue {
   uint32_t groups_offset;  // heap offset / 8, with group_count > kInlineGroups
   uint32_t groups[kInlineGroups];
 };
+
+// The extended attributes of a file that the session keeps: post-image, in the heap. Of a file's blocks the latest
+// holds; the others stay. Behind it lie the names, each with a NUL at its end, then for each name the size of its value
+// (uint32_t) and the value.
+struct AttributeBlock {
+  InodeKey key;
+  Cell<uint64_t> before;  // the block that was written before this one, as StoreHeader::attributes
+  uint32_t names;         // bytes
+  uint32_t values;        // bytes, with the sizes
+};
+static_assert(sizeof(AttributeBlock) == 40);
 
 // One change of an intent, an absolute post-image.
 struct Change {
@@ -68,6 +80,7 @@ struct Change {
       OverlayValue value;
     } inode;
     IdentityValue identity;
+    uint64_t block;  // kAttributes: heap offset
   };
 };
 

@@ -82,7 +82,9 @@ class Conversation::Impl final : public api::Port {
   uint32_t RunsLeft() const override { return wire::kLoggedSteps - steps_; }
   void Commit(const api::SetOwner& change) override;
   void Commit(const api::SetDevice& change) override;
+  void Commit(const api::SetAttribute& change) override;
   void Commit(const api::SetIdentity& change) override;
+  api::KeptAttributes AttributesOf(const api::Inode& inode) override;
 
  private:
   // A handler at work, and who waits for it: a handler above, or (null) the guest.
@@ -297,6 +299,7 @@ Answer Conversation::Impl::Finish() {
 
 int Conversation::Impl::CommitChanges(uint64_t result) {
   const bool diverged = parts_.store->diverged();
+  const bool keeps = parts_.store->keeps_attributes();
   for (const PendingChange& change : effects_.changes()) {
     if (std::holds_alternative<IdentityChange>(change)) {
       SettleChildren(parts_, Credentials(), call_.process, call_.process_generation);
@@ -304,7 +307,8 @@ int Conversation::Impl::CommitChanges(uint64_t result) {
   }
   const int error = parts_.store->Commit(slot_, call_.sequence, result, effects_.changes());
   // Before the answer: a getuid that the guest makes after it must see the new placement.
-  if (!diverged && parts_.store->diverged() && parts_.republish) parts_.republish();
+  const bool is_new = diverged != parts_.store->diverged() || keeps != parts_.store->keeps_attributes();
+  if (is_new && parts_.republish) parts_.republish();
   return error;
 }
 
@@ -367,6 +371,21 @@ void Conversation::Impl::Commit(const api::SetDevice& change) {
                              .gid = std::nullopt,
                              .type = change.device.type,
                              .rdev = wire::EncodeDev(change.device.major, change.device.minor)});
+}
+
+void Conversation::Impl::Commit(const api::SetAttribute& change) {
+  AttributeChange kept = {KeyOf(change.inode), change.name, std::nullopt};
+  if (change.value.has_value()) {
+    // What the handler has read may lie in its frame.
+    const uint32_t offset = payload_.Put(*change.value);
+    if (offset == Argument::kNoOffset) return effects_.Fail(ENOSPC);
+    kept.value = payload_.At(offset, change.value->size());
+  }
+  effects_.Change(kept);
+}
+
+api::KeptAttributes Conversation::Impl::AttributesOf(const api::Inode& inode) {
+  return parts_.store->FindAttributes(KeyOf(inode));
 }
 
 void Conversation::Impl::Commit(const api::SetIdentity& change) {

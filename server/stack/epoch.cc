@@ -93,13 +93,20 @@ class Epoch::Compiler {
          {&Compiler::MakeLayers, &Compiler::CheckStacking, &Compiler::CheckKernel, &Compiler::CollectOverrides}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
-    for (const bool diverged : {false, true}) {
-      if (absl::Status status = Fill(diverged); !status.ok()) return status;
+    for (const Past past : {Past{false, false}, Past{true, false}, Past{false, true}, Past{true, true}}) {
+      if (absl::Status status = Fill(past); !status.ok()) return status;
     }
     return std::shared_ptr<const Epoch>(std::move(epoch_));
   }
 
  private:
+  // What has happened in the session: see Epoch::tables().
+  struct Past {
+    bool diverged;
+    bool keeps;
+    bool any() const { return diverged || keeps; }
+  };
+
   // What the stack says of a number: where it is answered, and how when that is the shim.
   struct Decision {
     Placement placement = Placement::kKernel;
@@ -111,8 +118,8 @@ class Epoch::Compiler {
   absl::Status CheckStacking();
   absl::Status CheckKernel();
   absl::Status CollectOverrides();
-  absl::Status Fill(bool diverged);
-  Decision Decide(uint32_t nr, uint32_t from, bool diverged) const;
+  absl::Status Fill(Past past);
+  Decision Decide(uint32_t nr, uint32_t from, Past past) const;
   const std::string& LayerOf(const Row& row) const { return epoch_->names_[row.level / kLevels]; }
   uint8_t ActionIndex(Tables& tables, const ActionRow& action) const;
 
@@ -280,18 +287,18 @@ absl::Status Epoch::Compiler::CollectOverrides() {
   return absl::OkStatus();
 }
 
-Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bool diverged) const {
+Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, Past past) const {
   const Row* row = epoch_->Find(nr, from);
   if (row == nullptr) return {};
   const Claim& claim = row->claim;
   switch (claim.verb) {
     case ClaimVerb::kConstant:
-      if (claim.until_diverged && diverged) return {Placement::kServer, {}};
+      if (claim.until_diverged && past.diverged) return {Placement::kServer, {}};
       return {Placement::kShim, ValueAction(ActionVerb::kConstant, claim.value)};
     case ClaimVerb::kDeny:
       return {Placement::kShim, ValueAction(ActionVerb::kDeny, -claim.value)};
     case ClaimVerb::kFold: {
-      const Decision beneath = Decide(claim.folding.nr, row->level + 1, diverged);
+      const Decision beneath = Decide(claim.folding.nr, row->level + 1, past);
       if (beneath.placement == Placement::kKernel) return {Placement::kShim, FoldAction(claim.folding)};
       if (beneath.action.verb == ActionVerb::kAttempt) {
         Decision folded = {Placement::kShim, FoldAction(claim.folding)};
@@ -303,14 +310,14 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bo
       return {Placement::kServer, {}};
     }
     case ClaimVerb::kOverlay: {
-      const Decision beneath = Decide(nr, row->level + 1, diverged);
+      const Decision beneath = Decide(nr, row->level + 1, past);
       // CheckStacking: answers without a file, or the same, or says the same in other words.
       const bool asks_statx = beneath.action.verb == ActionVerb::kFold;
       if (beneath.placement != Placement::kKernel && !asks_statx) return beneath;
       return {Placement::kShim, ValueAction(ActionVerb::kOverlay, 0)};
     }
     case ClaimVerb::kAttempt: {
-      Decision beneath = Decide(nr, row->level + 1, diverged);
+      Decision beneath = Decide(nr, row->level + 1, past);
       if (beneath.placement == Placement::kKernel) beneath = {Placement::kShim, ValueAction(ActionVerb::kAttempt, 0)};
       // A constant is no refusal of the kernel's, and no errno of a layer's either.
       const bool is_made = beneath.action.verb == ActionVerb::kAttempt || beneath.action.verb == ActionVerb::kOverlay ||
@@ -318,8 +325,10 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, bo
       if (beneath.placement == Placement::kShim && is_made) beneath.action.asks |= AskOnOf(claim.ask_on);
       return beneath;
     }
-    case ClaimVerb::kGuard:
     case ClaimVerb::kServe:
+      if (claim.once_kept && !past.keeps) return Decide(nr, row->level + 1, past);
+      return {Placement::kServer, {}};
+    case ClaimVerb::kGuard:
       return {Placement::kServer, {}};
   }
   return {};
@@ -334,13 +343,13 @@ uint8_t Epoch::Compiler::ActionIndex(Tables& tables, const ActionRow& action) co
   return 0;
 }
 
-absl::Status Epoch::Compiler::Fill(bool diverged) {
-  Tables& tables = epoch_->tables_[diverged ? 1 : 0];
+absl::Status Epoch::Compiler::Fill(Past past) {
+  Tables& tables = epoch_->tables_[(past.diverged ? 1 : 0) + (past.keeps ? 2 : 0)];
   tables.epoch = spec_.number;
   tables.on_loss = OnLossOf(on_loss_);
   tables.flags |= spec_.flags;
   tables.rewrite_after = spec_.rewrite_after;
-  if (diverged) tables.flags |= wire::kDiverged;
+  if (past.diverged) tables.flags |= wire::kDiverged;
   if (kernel_.has_value()) {
     tables.flags |= wire::kShowKernel;
     tables.kernel_release = kernel_->release;
@@ -357,7 +366,7 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
     tables.group_to = own_files_->gid;
   }
   for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
-    Decision decision = Decide(nr, 0, diverged);
+    Decision decision = Decide(nr, 0, past);
     if (decision.placement == Placement::kShim) {
       tables.action[nr] = ActionIndex(tables, decision.action);
       // More distinct actions than the table holds: the server does what the shim would have done.
@@ -365,14 +374,14 @@ absl::Status Epoch::Compiler::Fill(bool diverged) {
     }
     const Moved& moved = moved_[nr];
     if (moved.to == Placement::kShim && decision.placement != Placement::kShim) {
-      if (moved.by_name && !diverged) {
+      if (moved.by_name && !past.any()) {
         return absl::InvalidArgumentError(
             absl::StrCat("placement: ", NameOf(nr), " cannot be answered in the shim under '",
                          absl::StrJoin(epoch_->names_, ","), "'; choose kernel or server"));
       }
     } else if (moved.to == Placement::kServer && (IsCallerOnly(nr) || TellsKernel(nr, decision.action))) {
       // "all": what can be moved.
-      if (moved.by_name && !diverged) {
+      if (moved.by_name && !past.any()) {
         return absl::InvalidArgumentError(absl::StrCat(
             "placement: ", NameOf(nr),
             " tells of the kernel, by what the program needs, which the shim alone knows; choose kernel or shim"));

@@ -2,7 +2,7 @@
 // the calls that reach it (rows, private to this folder).
 //
 //   absl::StatusOr<std::shared_ptr<const Epoch>> epoch = Epoch::Compile(registry, {.number = 1, .layers =
-//   {"fakeroot"}}); publish((*epoch)->tables(store.diverged()));
+//   {"fakeroot"}}); publish((*epoch)->tables(store.diverged(), store.keeps_attributes()));
 //
 // How a number is placed, from what its topmost claim says:
 //   Constant, Deny    shim, unless the constant holds only until identities diverge and they have: then server
@@ -102,8 +102,11 @@ class Epoch {
   Epoch& operator=(const Epoch&) = delete;
 
   uint32_t number() const { return tables_[0].epoch; }
-  // REQUIRES: `diverged` is what Store::diverged() says now. The two differ in placements, actions and flags only.
-  const Tables& tables(bool diverged) const { return tables_[diverged ? 1 : 0]; }
+  // REQUIRES: `diverged` and `keeps` are what Store::diverged() and Store::keeps_attributes() say now. The four differ
+  // in placements, actions and flags only.
+  const Tables& tables(bool diverged, bool keeps = false) const {
+    return tables_[(diverged ? 1 : 0) + (keeps ? 2 : 0)];
+  }
   const std::vector<std::string>& layers() const { return names_; }
 
   // --- for conversations
@@ -136,7 +139,7 @@ class Epoch {
   std::vector<Row> rows_;                                         // by number, then level
   std::array<uint16_t, wire::kTableNumbers + 1> first_row_ = {};  // of a number; its last is before the next one's
   api::Identity start_identity_;
-  std::array<Tables, 2> tables_;
+  std::array<Tables, 4> tables_;
 };
 
 }  // namespace guise::server

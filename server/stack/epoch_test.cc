@@ -231,6 +231,21 @@ TEST_F(EpochTest, FakerootPublishesConstantsOverlaysAndItsOwnerMap) {
   EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::statx)], Placement::kShim);
 }
 
+TEST_F(EpochTest, AttributesAreAskedForNativelyUntilSomeAreKept) {
+  const auto epoch = Compile({"fakeroot"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  for (const bool diverged : {false, true}) {
+    const Tables& before = (*epoch)->tables(diverged, false);
+    const Tables& after = (*epoch)->tables(diverged, true);
+    EXPECT_EQ(before.placement[Number(Nr::fgetxattr)], Placement::kKernel);
+    EXPECT_EQ(ActionOf(before, Nr::getxattr).verb, ActionVerb::kAttempt) << "for want of permission bits";
+    EXPECT_EQ(after.placement[Number(Nr::fgetxattr)], Placement::kServer);
+    EXPECT_EQ(after.placement[Number(Nr::getxattr)], Placement::kServer);
+    EXPECT_EQ(ActionOf(after, Nr::setxattr).verb, ActionVerb::kAttempt);
+    EXPECT_EQ(after.placement[Number(Nr::getuid)], diverged ? Placement::kServer : Placement::kShim);
+  }
+}
+
 TEST_F(EpochTest, AFoldIsTheShimsUnlessALayerBeneathClaimsTheNewCall) {
   const auto alone = Compile({"folding"});
   ASSERT_TRUE(alone.ok()) << alone.status();

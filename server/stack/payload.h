@@ -24,7 +24,9 @@ class Payload {
   // Puts the bytes, and a NUL behind them. Their offset in the outbound payload, a multiple of eight, or
   // api::Argument::kNoOffset: there is no room.
   uint32_t Put(std::string_view bytes);
-  // Likewise in the inbound payload, for what a native call writes.
+  // What was put at the offset; good until the next call. REQUIRES: so many bytes were.
+  std::string_view At(uint32_t offset, size_t bytes) const { return {outbound_.data() + offset, bytes}; }
+  // As Put(), of the inbound payload: room for what a native call writes.
   uint32_t Reserve(size_t bytes);
   // Zeros where nothing was taken from the guest. `offset`: of Reserve(), or any other.
   void Read(uint32_t offset, void* to, size_t bytes) const;

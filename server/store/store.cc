@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -155,14 +156,20 @@ bool Store::Encode(const api::Identity& identity, uint32_t process, wire::Identi
     value->groups_offset = known->groups_offset;
     return true;
   }
-  const uint64_t used = header().heap_used.Relaxed();
-  const uint64_t bytes = (count * sizeof(uint32_t) + 7) & ~uint64_t{7};
-  if (bytes > options_.size - wire::kStoreHeapOffset - used) return false;
-  std::memcpy(memory_ + wire::kStoreHeapOffset + used, identity.groups.data(), count * sizeof(uint32_t));
-  value->groups_offset = static_cast<uint32_t>(used / 8);
-  header().heap_used.Release(used + bytes);
+  const std::optional<uint64_t> place = Take(count * sizeof(uint32_t));
+  if (!place.has_value()) return false;
+  std::memcpy(memory_ + wire::kStoreHeapOffset + *place, identity.groups.data(), count * sizeof(uint32_t));
+  value->groups_offset = static_cast<uint32_t>(*place / 8);
   last_list_ = *value;
   return true;
+}
+
+std::optional<uint64_t> Store::Take(uint64_t bytes) {
+  const uint64_t used = header().heap_used.Relaxed();
+  bytes = (bytes + 7) & ~uint64_t{7};
+  if (bytes > options_.size - wire::kStoreHeapOffset - used) return std::nullopt;
+  header().heap_used.Release(used + bytes);
+  return used;
 }
 
 const uint32_t* Store::GroupsOf(const wire::IdentityValue& value) const {
@@ -194,6 +201,49 @@ bool Store::Inherit(uint32_t process, uint32_t generation, const KnownIdentity& 
   if (!Encode(inherited.identity, process, &change.identity)) return false;
   Apply(change);
   return true;
+}
+
+// --- Extended attributes
+
+// SAFETY: `place` is Take()'s.
+wire::AttributeBlock& Store::block(uint64_t place) const {
+  return *reinterpret_cast<wire::AttributeBlock*>(memory_ + wire::kStoreHeapOffset + place);
+}
+
+api::KeptAttributes Store::FindAttributes(const wire::InodeKey& key) const {
+  const auto found = attributes_.find(key);
+  if (found == attributes_.end()) return {};
+  const wire::AttributeBlock& kept = block(found->second);
+  const char* const names = reinterpret_cast<const char*>(&kept + 1);
+  return {{names, kept.names}, {names + kept.names, kept.values}};
+}
+
+std::optional<uint64_t> Store::Encode(const AttributeChange& change) {
+  // Those of the file but the one that changes, which is put behind them.
+  std::string names;
+  std::string values;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    names.append(name).push_back('\0');
+    const auto size = static_cast<uint32_t>(value.size());
+    values.append(reinterpret_cast<const char*>(&size), sizeof(size)).append(value);
+  };
+  const api::KeptAttributes before = FindAttributes(change.key);
+  for (std::string_view left = before.names; !left.empty();) {
+    const std::string_view name = left.substr(0, left.find('\0'));
+    if (name != change.name) add(name, *before.Find(name));
+    left.remove_prefix(name.size() + 1);
+  }
+  if (change.value.has_value()) add(change.name, *change.value);
+  if (names.size() + values.size() > kMostAttributes) return std::nullopt;
+  const std::optional<uint64_t> place = Take(sizeof(wire::AttributeBlock) + names.size() + values.size());
+  if (!place.has_value()) return std::nullopt;
+  wire::AttributeBlock& kept = block(*place);
+  kept.key = change.key;
+  kept.names = static_cast<uint32_t>(names.size());
+  kept.values = static_cast<uint32_t>(values.size());
+  std::memcpy(&kept + 1, names.data(), names.size());
+  std::memcpy(reinterpret_cast<char*>(&kept + 1) + names.size(), values.data(), values.size());
+  return place;
 }
 
 // --- Changes
@@ -247,6 +297,11 @@ int Store::Commit(uint32_t slot, uint64_t sequence, uint64_t result, absl::Span<
       change.kind = static_cast<uint32_t>(wire::ChangeKind::kInode);
       change.inode.key = file->key;
       change.inode.value = After(*file, absl::MakeConstSpan(intent.change, i));
+    } else if (const auto* attribute = std::get_if<AttributeChange>(&changes[i])) {
+      const std::optional<uint64_t> place = Encode(*attribute);
+      if (!place.has_value()) return -ENOSPC;
+      change.kind = static_cast<uint32_t>(wire::ChangeKind::kAttributes);
+      change.block = *place;
     } else {
       const IdentityChange& identity = std::get<IdentityChange>(changes[i]);
       change.kind = static_cast<uint32_t>(wire::ChangeKind::kIdentity);
@@ -274,6 +329,16 @@ void Store::Apply(const wire::Change& change) {
       inodes_.Put(change.inode.key, change.inode.value);
       published_.Put(change.inode.key, change.inode.value);
       return;
+    case wire::ChangeKind::kAttributes: {
+      wire::AttributeBlock& kept = block(change.block);
+      const uint64_t last = header().attributes.Relaxed();
+      if (last != change.block + 1) {
+        kept.before.StoreRelaxed(last);
+        header().attributes.Release(change.block + 1);
+      }
+      attributes_[kept.key] = change.block;
+      return;
+    }
     case wire::ChangeKind::kIdentity: {
       wire::StoredIdentity& stored = identity(change.process);
       stored.value = change.identity;

@@ -17,9 +17,12 @@
 #include <string_view>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "personalities/api/identity.h"
+#include "personalities/api/inode.h"
 #include "proto/wire/layout.h"
 #include "proto/wire/overlay.h"
 #include "proto/wire/slot.h"
@@ -50,7 +53,13 @@ struct IdentityChange {
   uint32_t execs = 0;
   api::Identity identity;
 };
-using PendingChange = std::variant<FileChange, IdentityChange>;
+// Name and value live until the commit. At most one a commit.
+struct AttributeChange {
+  wire::InodeKey key;
+  std::string_view name;
+  std::optional<std::string_view> value;  // nullopt: no longer kept
+};
+using PendingChange = std::variant<FileChange, IdentityChange, AttributeChange>;
 
 // The credentials that a process had when its record had `execs`.
 struct KnownIdentity {
@@ -60,6 +69,9 @@ struct KnownIdentity {
 
 class Store {
  public:
+  // Bytes of all extended attributes of a file, names and values: what ext4 has room for, where that is least.
+  static constexpr uint64_t kMostAttributes = 4096;
+
   struct Options {
     uint32_t session = 0;
     uid_t owner_uid = 0;
@@ -90,6 +102,12 @@ class Store {
   // As InodeTable::entries().
   uint64_t inodes() const { return inodes_.entries(); }
 
+  // --- Extended attributes
+  // What is returned is good for as long as the store is.
+  api::KeptAttributes FindAttributes(const wire::InodeKey& key) const;
+  // An attribute is kept, or was.
+  bool keeps_attributes() const { return !attributes_.empty(); }
+
   // --- Identities
   // nullopt: the process has not changed its identity, as far as the store knows.
   std::optional<KnownIdentity> FindIdentity(uint32_t process, uint32_t generation) const;
@@ -106,13 +124,20 @@ class Store {
 
   // --- Changes
   // Commits and applies the changes of the call `sequence` in `slot`, whose result is `result`. 0, or -ENOSPC: the
-  // store or the published tables are full, or there are more than wire::kIntentChanges; nothing has changed then.
+  // store or the published tables are full, there are more than wire::kIntentChanges, or the attributes of a file would
+  // take more than kMostAttributes; nothing has changed then.
   // REQUIRES: slot < wire::kSlots; processes < wire::kProcesses.
   int Commit(uint32_t slot, uint64_t sequence, uint64_t result, absl::Span<const PendingChange> changes);
 
   wire::SlotLog& log(uint32_t slot) const;
 
  private:
+  struct HashOfKey {
+    size_t operator()(const wire::InodeKey& key) const {
+      return absl::HashOf(key.ino, key.birth_seconds, key.birth_nanoseconds, key.dev);
+    }
+  };
+
   // The store's own table: where it is, is in the store's header.
   class HeaderJournal final : public InodeTable::Journal {
    public:
@@ -144,6 +169,11 @@ class Store {
   // What the change makes of the file, after those that the same call makes before it.
   wire::OverlayValue After(const FileChange& change, absl::Span<const wire::Change> earlier) const;
   bool Encode(const api::Identity& identity, uint32_t process, wire::IdentityValue* value);
+  // Writes the block that holds from now on; its place in the heap.
+  std::optional<uint64_t> Encode(const AttributeChange& change);
+  // `bytes` of the heap, rounded up to 8; nullopt: it is full.
+  std::optional<uint64_t> Take(uint64_t bytes);
+  wire::AttributeBlock& block(uint64_t place) const;
   const uint32_t* GroupsOf(const wire::IdentityValue& value) const;
   api::Identity Decode(const wire::IdentityValue& value) const;
   void Apply(const wire::Change& change);
@@ -157,6 +187,7 @@ class Store {
   InodeTable published_;
   wire::IdentityValue last_list_ = {};  // the last whose groups went to the heap
   bool diverged_ = false;
+  absl::flat_hash_map<wire::InodeKey, uint64_t, HashOfKey> attributes_;  // the places of the blocks that hold
 };
 
 }  // namespace guise::server

@@ -126,6 +126,42 @@ TEST_F(StoreTest, TwoChangesOfOneCallToOneFileBothHold) {
   EXPECT_EQ(store_->FindInode(key)->gid, 2u);
 }
 
+TEST_F(StoreTest, AttributesAreKeptByFileAndName) {
+  const InodeKey key = {5, 6, 7, 8};
+  const InodeKey other = {5, 6, 8, 8};
+  uint64_t sequence = 0;
+  const auto commit = [&](const InodeKey& file, std::string_view name, std::optional<std::string_view> value) {
+    const PendingChange change = AttributeChange{file, name, value};
+    return store_->Commit(kSlot, ++sequence, 0, {&change, 1});
+  };
+  using namespace std::string_view_literals;
+  EXPECT_FALSE(store_->keeps_attributes());
+  EXPECT_EQ(commit(key, "trusted.a", "one"), 0);
+  EXPECT_TRUE(store_->keeps_attributes());
+  EXPECT_EQ(commit(key, "trusted.b", "\0two"sv), 0);
+  EXPECT_EQ(commit(other, "trusted.a", ""), 0);
+  EXPECT_EQ(store_->FindAttributes(key).names, "trusted.a\0trusted.b\0"sv);
+  EXPECT_EQ(store_->FindAttributes(key).Find("trusted.a"), "one");
+  EXPECT_EQ(store_->FindAttributes(key).Find("trusted.b"), "\0two"sv);
+  EXPECT_EQ(store_->FindAttributes(key).Find("trusted"), std::nullopt);
+  EXPECT_EQ(store_->FindAttributes(other).Find("trusted.a"), "");
+  EXPECT_EQ(commit(key, "trusted.a", "three"), 0);
+  EXPECT_EQ(store_->FindAttributes(key).Find("trusted.a"), "three");
+  EXPECT_EQ(store_->FindAttributes(key).Find("trusted.b"), "\0two"sv);
+  EXPECT_EQ(commit(key, "trusted.b", std::nullopt), 0);
+  EXPECT_EQ(store_->FindAttributes(key).names, "trusted.a\0"sv);
+  EXPECT_EQ(commit(key, "trusted.c", std::string(Store::kMostAttributes, 'x')), -ENOSPC) << "too much of one file";
+  EXPECT_EQ(store_->FindAttributes(key).names, "trusted.a\0"sv);
+  // The successor's way to all of them: from the last back to the first, the latest of a file holds.
+  std::vector<uint64_t> numbers;
+  for (uint64_t at = header().attributes.Acquire(); at != 0;) {
+    const auto& block = *reinterpret_cast<const wire::AttributeBlock*>(view_ + wire::kStoreHeapOffset + at - 1);
+    numbers.push_back(block.key.birth_nanoseconds);
+    at = block.before.Acquire();
+  }
+  EXPECT_EQ(numbers, (std::vector<uint64_t>{7, 7, 8, 7, 7}));
+}
+
 TEST_F(StoreTest, AHundredThousandFilesAreKeptAndPublished) {
   constexpr uint32_t kCount = 100000;
   for (uint32_t i = 0; i < kCount; ++i) ASSERT_EQ(CommitOwner(i + 1, {i, 1, 1, 3}, i, 0), 0);

@@ -120,6 +120,13 @@ TEST_P(FakerootTest, AHundredProcessesChownAtOnce) {
   EXPECT_TRUE(result.ok()) << result;
 }
 
+TEST_P(FakerootTest, WhoHasGivenRootUpHasNoneOfItsAttributes) {
+  if (GetParam().uid == 0) GTEST_SKIP() << "real root keeps its power";
+  const std::vector<std::string> argv = {Stage::Get().Guest("tests/fakeroot/attributes_dynamic.elf"), "given up"};
+  const RunResult result = RunToEnd(Fake(argv));
+  EXPECT_EQ(result.out, "pass\n") << result;
+}
+
 // Linux is the oracle: what passes natively as root must pass as anybody under fakeroot.
 class RootOrFakerootTest : public FakerootTest {
  protected:
@@ -151,6 +158,12 @@ TEST_P(RootOrFakerootTest, OrphansKeepTheIdentityThatTheyInherited) {
 TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevices) { ExpectPasses("tests/fakeroot/power_dynamic.elf"); }
 TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevicesInAStaticProgram) {
   ExpectPasses("tests/fakeroot/power_static.elf");
+}
+TEST_P(RootOrFakerootTest, RootSetsAttributesThatOthersMayNot) {
+  ExpectPasses("tests/fakeroot/attributes_dynamic.elf");
+}
+TEST_P(RootOrFakerootTest, RootSetsAttributesThatOthersMayNotInAStaticProgram) {
+  ExpectPasses("tests/fakeroot/attributes_static.elf");
 }
 TEST_P(RootOrFakerootTest, ProcessesUsePowerOverTheSameDirectories) {
   ExpectPasses("tests/fakeroot/borrowers_dynamic.elf");
