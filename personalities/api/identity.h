@@ -2,6 +2,7 @@
 #ifndef GUISE_PERSONALITIES_API_IDENTITY_H_
 #define GUISE_PERSONALITIES_API_IDENTITY_H_
 
+#include <linux/capability.h>
 #include <sys/types.h>
 
 #include <algorithm>
@@ -23,35 +24,46 @@ struct Ids {
   friend bool operator==(const Ids&, const Ids&) = default;
 };
 
+// Sets of capabilities, capabilities(7): bit n is capability n.
+struct Capabilities {
+  static constexpr uint64_t kAll = (uint64_t{1} << (CAP_LAST_CAP + 1)) - 1;
+
+  uint64_t permitted = 0;
+  uint64_t effective = 0;
+  uint64_t inheritable = 0;
+  friend bool operator==(const Capabilities&, const Capabilities&) = default;
+};
+
 struct Identity {
   Ids uid;
   Ids gid;
+  Capabilities capabilities;
   // Supplementary groups, rising, as Linux keeps them. Longer lists are on the heap.
   absl::InlinedVector<uint32_t, 32> groups;
 
   // Root as a login shell has it.
   static Identity Root() {
     Identity root;
+    root.capabilities = {Capabilities::kAll, Capabilities::kAll, 0};
     root.groups.push_back(0);
     return root;
   }
 
-  // Capabilities follow from the ids: the full permitted set is kept for as long as one of the user ids is 0, the
-  // effective set is full when the effective id is 0, and the file capabilities go with the filesystem id.
-  // ABI: security/commoncap.c, cap_emulate_setxuid() and cap_task_fix_setuid().
-  bool MaySetIds() const { return uid.effective == 0; }      // CAP_SETUID, CAP_SETGID
-  bool MayChown() const { return uid.filesystem == 0; }      // CAP_CHOWN
-  bool MayOverride() const { return uid.filesystem == 0; }   // CAP_DAC_OVERRIDE, CAP_MKNOD
-  bool MayAdminister() const { return uid.effective == 0; }  // CAP_SYS_ADMIN, CAP_SETFCAP
+  // Whether it has a capability, one of CAP_*.
+  bool May(int capability) const { return (capabilities.effective >> capability & 1) != 0; }
   bool InGroup(uint32_t id) const {
     return gid.filesystem == id || std::find(groups.begin(), groups.end(), id) != groups.end();
   }
 
-  // What remains after a successful execve(2) of a program without set-user-ID.
+  // What remains after a successful execve(2) of a program without set-user-ID. ABI: security/commoncap.c,
+  // handle_privileged_root(), and file capabilities that nobody honours.
   Identity AfterExec() const {
     Identity next = *this;
     next.uid.saved = next.uid.filesystem = uid.effective;
     next.gid.saved = next.gid.filesystem = gid.effective;
+    const bool is_root = uid.real == 0 || uid.effective == 0;
+    next.capabilities.permitted = is_root ? Capabilities::kAll | capabilities.inheritable : 0;
+    next.capabilities.effective = uid.effective == 0 ? next.capabilities.permitted : 0;
     return next;
   }
 

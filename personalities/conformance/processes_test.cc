@@ -254,7 +254,7 @@ std::vector<Layer> LayersOf(const std::string& stack) {
        {Fakeroot::Register(),
         "",
         {"getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "setgroups", "setfsuid",
-         "setfsgid", "stat", "lstat", "fstat", "newfstatat", "statx"}}},
+         "setfsgid", "capget", "stat", "lstat", "fstat", "newfstatat", "statx"}}},
       {"legacy:el6", {Legacy::Register(), "el6", {"uname", "_sysctl", "uselib", "lookup_dcookie"}}},
   };
   std::vector<Layer> found;

@@ -3,7 +3,7 @@
 // an attribute or list them are told. ABI: fs/xattr.c, xattr_permission(); security/commoncap.c,
 // cap_inode_setxattr() and cap_convert_nscap(); xattr(7).
 //
-// A program that has given its effective user id up neither sets them nor sees those of `trusted.`.
+// A program without the capability neither sets them nor sees those of `trusted.`.
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/xattr.h>
@@ -97,7 +97,7 @@ Task<SysResult> MakeWithPower(Call& call, Below below, FileStatus* file) {
     if (status.ok()) *file = status.value();
   }
   const bool has_path = (named.flags & AT_EMPTY_PATH) == 0;
-  if (!result.Is(EACCES) || !has_path || !call.Credentials().MayOverride()) co_return result;
+  if (!result.Is(EACCES) || !has_path || !call.Credentials().May(CAP_DAC_OVERRIDE)) co_return result;
   const Again again = {.call = &call, .status = file, .status_flags = named.flags, .is_status_of_refused = true};
   const SysResult made = co_await WithModesLent(call, below, again);
   co_return made;
@@ -152,7 +152,7 @@ Task<SysResult> ReadAndKeep(Call& call, api::Inode inode) {
 // holds for kept ones, too: it was asked first.
 bool MayKeep(Call& call, SysResult result, const FileStatus& file) {
   if (!result.Is(EPERM) || file.mode == 0 || file.IsProtected()) return false;
-  return IsRoots(NameIn(call)) && call.Credentials().MayAdminister();
+  return IsRoots(NameIn(call)) && call.Credentials().May(NameIn(call) == XATTR_NAME_CAPS ? CAP_SETFCAP : CAP_SYS_ADMIN);
 }
 
 // ABI: fs/xattr.c, xattr_resolve_name(), which comes after the permissions.
@@ -166,7 +166,7 @@ SysResult CopyOutNames(Call& call, size_t at, std::string_view native, const Kep
   for (std::string_view left = kept.names; !left.empty();) {
     const std::string_view name = left.substr(0, left.find('\0') + 1);
     left.remove_prefix(name.size());
-    if (IsTrusted(name) && !call.Credentials().MayAdminister()) continue;
+    if (IsTrusted(name) && !call.Credentials().May(CAP_SYS_ADMIN)) continue;
     // A whole name of the list, for it begins behind a NUL.
     const size_t found = native.find(name);
     if (found != std::string_view::npos && (found == 0 || native[found - 1] == '\0')) continue;
@@ -219,7 +219,7 @@ SysTask Fakeroot::RemoveXattr(Call& call, Below below) const {
 
 SysTask Fakeroot::GetXattr(Call& call, Below below) const {
   const std::string_view name = NameIn(call);
-  if (!IsRoots(name) || (IsTrusted(name) && !call.Credentials().MayAdminister())) co_return below.Tail(call);
+  if (!IsRoots(name) || (IsTrusted(name) && !call.Credentials().May(CAP_SYS_ADMIN))) co_return below.Tail(call);
   const File file = FileOf(call);
   const SysResultOr<FileStatus> status = co_await StatusOf(call, file.directory, file.path, file.flags);
   if (!status.ok()) co_return below.Tail(call);

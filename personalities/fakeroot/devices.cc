@@ -74,8 +74,10 @@ Task<SysResult> MakeDevice(Call& call, Below below, Argument directory, size_t p
 Task<SysResult> MakeNode(Call& call, Below below, Argument directory, size_t path) {
   const SysResult native = co_await below(call);
   const bool is_device = IsDevice(call.Arg<uint32_t>(path + 1));
-  const bool refused = native.Is(EACCES) || (native.Is(EPERM) && is_device);
-  if (!refused || !call.Credentials().MayOverride()) co_return native;
+  // The kernel looks at the way first.
+  const bool refused = native.Is(EACCES) ? call.Credentials().May(CAP_DAC_OVERRIDE) : native.Is(EPERM) && is_device;
+  if (!refused) co_return native;
+  if (is_device && !call.Credentials().May(CAP_MKNOD)) co_return SysResult::Error(EPERM);
   if (is_device) {
     const SysResult made = co_await MakeDevice(call, below, directory, path, native);
     co_return made;

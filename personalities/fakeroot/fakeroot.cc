@@ -31,6 +31,9 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.Serve<Nr::setfsgid, &Fakeroot::SetFsGid>(*this);
   claims.Serve<Nr::setgroups, &Fakeroot::SetGroups>(*this);
 
+  claims.Serve<Nr::capget, &Fakeroot::CapGet>(*this);
+  claims.Serve<Nr::capset, &Fakeroot::CapSet>(*this);
+
   claims.Overlay<Nr::stat>();
   claims.Overlay<Nr::lstat>();
   claims.Overlay<Nr::fstat>();

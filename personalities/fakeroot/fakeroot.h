@@ -1,7 +1,7 @@
 // fakeroot: a consistent illusion of root. Ids, owners, power over modes, device nodes and root's extended attributes;
 // other privileges are still the host's.
 //
-//   credentials.cc  get*id and set*id, on credentials that the session keeps for each process
+//   credentials.cc  get*id and set*id, capget and capset, on credentials that the session keeps for each process
 //   ownership.cc    the chown family, into owners that the session keeps for each file
 //   power.cc        what the kernel refuses for want of permission bits, made with them lent
 //   attributes.cc   the xattr family, with attributes that the session keeps for each file
@@ -42,6 +42,8 @@ class Fakeroot final : public api::Personality {
   api::SysTask SetFsUid(api::Call& call, api::Below below) const;
   api::SysTask SetFsGid(api::Call& call, api::Below below) const;
   api::SysTask SetGroups(api::Call& call, api::Below below) const;
+  api::SysTask CapGet(api::Call& call, api::Below below) const;
+  api::SysTask CapSet(api::Call& call, api::Below below) const;
 
   // ownership.cc
   api::SysTask Chown(api::Call& call, api::Below below) const;

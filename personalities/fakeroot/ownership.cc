@@ -55,7 +55,7 @@ bool IsCopy(const FileStatus& now, const FileStatus& before) {
 
 bool MayChange(const Identity& caller, const FileStatus& file, const Owner& owner, const Wanted& wanted) {
   if (file.IsProtected() && (wanted.uid.has_value() || wanted.gid.has_value())) return false;
-  if (caller.MayChown()) return true;
+  if (caller.May(CAP_CHOWN)) return true;
   const bool owns = caller.uid.filesystem == owner.uid;
   if (!owns && LosesBits(caller, file, owner)) return false;
   if (wanted.uid.has_value() && !(owns && *wanted.uid == owner.uid)) return false;

@@ -393,7 +393,7 @@ Task<SysResult> WithModesLent(Call& call, Below below, const Again& again) {
 SysTask Fakeroot::WithPower(Call& call, Below below) const {
   const SysResult result = co_await below(call);
   // Of EPERM the reason is an owner, or what no owner may do.
-  if (!result.Is(EACCES) || !call.Credentials().MayOverride()) co_return result;
+  if (!result.Is(EACCES) || !call.Credentials().May(CAP_DAC_OVERRIDE)) co_return result;
   const Again again = {&call};
   const SysResult made = co_await WithModesLent(call, below, again);
   co_return made;

@@ -54,6 +54,9 @@ struct IdentityValue {
   uint32_t gid[4];
   uint32_t group_count;    // beyond kInlineGroups the list lies in the heap
   uint32_t groups_offset;  // heap offset / 8, with group_count > kInlineGroups
+  uint64_t permitted;      // capabilities: bit n is capability n
+  uint64_t effective;
+  uint64_t inheritable;
   uint32_t groups[kInlineGroups];
 };
 

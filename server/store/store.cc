@@ -141,6 +141,9 @@ bool Store::Encode(const api::Identity& identity, uint32_t process, wire::Identi
     words[i][2] = ids[i]->saved;
     words[i][3] = ids[i]->filesystem;
   }
+  value->permitted = identity.capabilities.permitted;
+  value->effective = identity.capabilities.effective;
+  value->inheritable = identity.capabilities.inheritable;
   const size_t count = identity.groups.size();
   value->group_count = static_cast<uint32_t>(count);
   if (count <= wire::kInlineGroups) {
@@ -181,6 +184,7 @@ api::Identity Store::Decode(const wire::IdentityValue& value) const {
   api::Identity identity;
   identity.uid = {value.uid[0], value.uid[1], value.uid[2], value.uid[3]};
   identity.gid = {value.gid[0], value.gid[1], value.gid[2], value.gid[3]};
+  identity.capabilities = {value.permitted, value.effective, value.inheritable};
   const uint32_t* groups = GroupsOf(value);
   identity.groups.assign(groups, groups + value.group_count);
   return identity;

@@ -127,6 +127,12 @@ TEST_P(FakerootTest, WhoHasGivenRootUpHasNoneOfItsAttributes) {
   EXPECT_EQ(result.out, "pass\n") << result;
 }
 
+TEST_P(FakerootTest, ProgramsThatRunOthersAsSomebodyElseDoSo) {
+  const RunResult result =
+      RunToEnd(Fake({"sh", "-c", "setpriv --reuid 5 --regid 6 --clear-groups sh -c 'id -u; id -g; id -G'"}));
+  EXPECT_EQ(result.out, "5\n6\n6\n") << result;
+}
+
 // Linux is the oracle: what passes natively as root must pass as anybody under fakeroot.
 class RootOrFakerootTest : public FakerootTest {
  protected:
@@ -164,6 +170,9 @@ TEST_P(RootOrFakerootTest, RootSetsAttributesThatOthersMayNot) {
 }
 TEST_P(RootOrFakerootTest, RootSetsAttributesThatOthersMayNotInAStaticProgram) {
   ExpectPasses("tests/fakeroot/attributes_static.elf");
+}
+TEST_P(RootOrFakerootTest, CapabilitiesAreKeptAndGivenUpAsByRealRoot) {
+  ExpectPasses("tests/fakeroot/capabilities_dynamic.elf");
 }
 TEST_P(RootOrFakerootTest, ProcessesUsePowerOverTheSameDirectories) {
   ExpectPasses("tests/fakeroot/borrowers_dynamic.elf");
