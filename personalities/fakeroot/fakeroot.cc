@@ -58,6 +58,7 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.ServeOnceKept<Nr::listxattr, &Fakeroot::ListXattr>(*this);
   claims.ServeOnceKept<Nr::llistxattr, &Fakeroot::ListXattr>(*this);
   claims.ServeOnceKept<Nr::flistxattr, &Fakeroot::ListXattr>(*this);
+  claims.Attempt<Nr::chroot, &Fakeroot::Chroot>(*this);
   claims.Attempt<Nr::mknod, &Fakeroot::Mknod>(*this);
   claims.Attempt<Nr::mknodat, &Fakeroot::Mknodat>(*this);
 }

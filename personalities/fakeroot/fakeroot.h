@@ -6,6 +6,7 @@
 //   power.cc        what the kernel refuses for want of permission bits, made with them lent
 //   attributes.cc   the xattr family, with attributes that the session keeps for each file
 //   devices.cc      mknod of device nodes, which the session keeps for each file
+//   root_directory.cc  chroot to the root directory that there is
 //   fakeroot.cc     the map: which call is whose
 //
 // The stat family is an overlay: native, with the kept owners laid over; files of the session's owner are shown as
@@ -50,6 +51,9 @@ class Fakeroot final : public api::Personality {
   api::SysTask Lchown(api::Call& call, api::Below below) const;
   api::SysTask Fchown(api::Call& call, api::Below below) const;
   api::SysTask Fchownat(api::Call& call, api::Below below) const;
+
+  // root_directory.cc
+  api::SysTask Chroot(api::Call& call, api::Below below) const;
 
   // power.cc
   void ClaimPower(api::Claims& claims) const;

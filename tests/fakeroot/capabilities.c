@@ -105,5 +105,9 @@ int main(void) {
   InAChild(KeepsThem);
   InAChild(LosesThem);
   InAChild(WithoutOne);
+  // To the root directory that there is.
+  CHECK(chroot("/") == 0 && chroot("/proc/../.") == 0);
+  FAILS(chroot("/nothing"), ENOENT);
+  FAILS(chroot("/proc/self/status"), ENOTDIR);
   return Pass();
 }

@@ -128,9 +128,10 @@ TEST_P(FakerootTest, WhoHasGivenRootUpHasNoneOfItsAttributes) {
 }
 
 TEST_P(FakerootTest, ProgramsThatRunOthersAsSomebodyElseDoSo) {
-  const RunResult result =
-      RunToEnd(Fake({"sh", "-c", "setpriv --reuid 5 --regid 6 --clear-groups sh -c 'id -u; id -g; id -G'"}));
-  EXPECT_EQ(result.out, "5\n6\n6\n") << result;
+  const RunResult result = RunToEnd(Fake({"sh", "-c",
+                                          "setpriv --reuid 5 --regid 6 --clear-groups sh -c 'id -u; id -g; id -G';"
+                                          "chroot --userspec=7:8 / sh -c 'id -u; id -g'"}));
+  EXPECT_EQ(result.out, "5\n6\n6\n7\n8\n") << result;
 }
 
 // Linux is the oracle: what passes natively as root must pass as anybody under fakeroot.
