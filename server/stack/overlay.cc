@@ -104,7 +104,7 @@ api::SysTask ServeStatus(Call& call) {
   const StatxRequest request = RequestOf(call);
   if (request.error != 0) co_return SysResult::Error(request.error);
   const api::Room<struct statx> room = call.MakeRoom<struct statx>();
-  const uint32_t mask = request.mask | STATX_INO | STATX_UID | STATX_GID | STATX_BTIME;
+  const uint32_t mask = request.mask | STATX_TYPE | STATX_INO | STATX_UID | STATX_GID | STATX_BTIME;
   const SysResult result = co_await call.Run(Nr::statx, request.directory, request.path, request.flags, mask, room);
   if (!result.ok()) co_return result;
   LayOver(call, request, room);

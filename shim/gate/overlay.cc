@@ -17,7 +17,8 @@ namespace {
 
 using syscall::Nr;
 
-constexpr uint32_t kNeeded = STATX_BASIC_STATS | STATX_BTIME;
+// What Lay() looks at and changes.
+constexpr uint32_t kNeeded = STATX_TYPE | STATX_INO | STATX_UID | STATX_GID | STATX_BTIME;
 
 // One look-up, and again while the server is writing the very entry.
 wire::Lookup Find(ThreadBlock* block, const OverlayView& view, const wire::InodeKey& key, wire::OverlayValue* value) {
@@ -89,7 +90,8 @@ bool Understand(const GuestCall& call, struct statx* buffer, Request* request) {
   const uint64_t cwd = static_cast<uint64_t>(int64_t{AT_FDCWD});
   const auto at = [&](uint64_t fd, uint64_t path, uint64_t flags, uint64_t result) {
     // ABI: the old calls never trigger automounts, fs/stat.c vfs_statx().
-    *request = {{Nr::statx, {fd, path, flags | AT_NO_AUTOMOUNT, kNeeded, Word(buffer), 0}}, result, false};
+    *request = {
+        {Nr::statx, {fd, path, flags | AT_NO_AUTOMOUNT, kNeeded | STATX_BASIC_STATS, Word(buffer), 0}}, result, false};
     return true;
   };
   switch (call.nr) {
@@ -127,7 +129,8 @@ Outcome StatWithOverlay(ThreadBlock* block, const GuestCall& call, const Overlay
   Lay(block, view, &found);
   bool written;
   if (request.wants_statx) {
-    // ABI: the kernel tells what it knows, asked or not, of the basic fields; the birth time only when asked for.
+    // ABI: fs/stat.c, generic_fillattr(): the kernel tells what it knows, asked or not, of the basic fields but the
+    // times of change, which since Linux 6.13 it tells, as the birth time, only when asked for.
     if ((call.args[3] & STATX_BTIME) == 0) {
       found.stx_mask &= ~STATX_BTIME;
       memset(&found.stx_btime, 0, sizeof(found.stx_btime));

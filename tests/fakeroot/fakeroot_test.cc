@@ -127,6 +127,15 @@ TEST_P(FakerootTest, WhoHasGivenRootUpHasNoneOfItsAttributes) {
   EXPECT_EQ(result.out, "pass\n") << result;
 }
 
+TEST_P(FakerootTest, StatusIsToldAsFarAsNatively) {
+  const std::string guest = Stage::Get().Guest("tests/fakeroot/status_mask_dynamic.elf");
+  Command native = Guise::Native(GetParam()).In(NativeWay(), {guest});
+  native.cwd = directory_;
+  const RunResult expected = RunToEnd(native);
+  ASSERT_TRUE(expected.ok()) << expected;
+  EXPECT_EQ(RunToEnd(Fake({guest})).out, expected.out);
+}
+
 TEST_P(FakerootTest, ProgramsThatRunOthersAsSomebodyElseDoSo) {
   const RunResult result = RunToEnd(Fake({"sh", "-c",
                                           "setpriv --reuid 5 --regid 6 --clear-groups sh -c 'id -u; id -g; id -G';"
