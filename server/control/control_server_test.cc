@@ -178,6 +178,22 @@ TEST_F(ControlServerTest, APolicyThatCannotBeIsRefused) {
   EXPECT_EQ(listed.sessions_size(), 0);
 }
 
+TEST_F(ControlServerTest, WhatALaterVersionAsksForIsRefused) {
+  const std::unique_ptr<v1::Sessions::Stub> stub = v1::Sessions::NewStub(Connect());
+  v1::CreateSessionRequest mechanism;
+  mechanism.set_mechanism(static_cast<v1::Mechanism>(9));
+  v1::CreateSessionRequest kernel;
+  kernel.set_kernel(static_cast<v1::Kernel>(9));
+  for (const auto& [request, object] : {std::pair(mechanism, "mechanism 9"), std::pair(kernel, "kernel 9")}) {
+    grpc::ClientContext context;
+    v1::Session session;
+    const grpc::Status status = stub->Create(&context, request, &session);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << object;
+    EXPECT_THAT(status.error_message(), HasSubstr(object));
+  }
+  EXPECT_EQ(served_.sessions().Living(), 0u);
+}
+
 TEST_F(ControlServerTest, AnUnknownPersonalityIsToldTheKnownOnes) {
   const auto stub = v1::Sessions::NewStub(Connect());
   grpc::ClientContext context;

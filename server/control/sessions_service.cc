@@ -49,11 +49,15 @@ grpc::Status SessionsService::Create(grpc::ServerContext* context, const v1::Cre
   options.overrides = *std::move(overrides);
   options.exact_guest_seccomp = request->exact_guest_seccomp();
   options.refuse_unshimmed = request->refuse_unshimmed();
-  options.rewrite_after = RewriteAfter(*request);
+  const absl::StatusOr<uint32_t> rewrite_after = RewriteAfter(*request);
+  if (!rewrite_after.ok()) return ToGrpc(rewrite_after.status());
+  options.rewrite_after = *rewrite_after;
   absl::StatusOr<std::string> text_rules = ToTextRules(request->programs());
   if (!text_rules.ok()) return ToGrpc(text_rules.status());
   options.text_rules = *std::move(text_rules);
-  options.generic_kernel = request->kernel() == v1::KERNEL_GENERIC;
+  const absl::StatusOr<bool> is_generic = IsGeneric(request->kernel());
+  if (!is_generic.ok()) return ToGrpc(is_generic.status());
+  options.generic_kernel = *is_generic;
   if (request->has_sandbox()) {
     if (absl::Status status = CheckValues(request->sandbox()); !status.ok()) return ToGrpc(status);
     options.sandbox = request->sandbox();

@@ -101,12 +101,24 @@ v1::Session ToMessage(const SessionInfo& info) {
   return message;
 }
 
-uint32_t RewriteAfter(const v1::CreateSessionRequest& request) {
+absl::StatusOr<uint32_t> RewriteAfter(const v1::CreateSessionRequest& request) {
   // A rewriting costs as much as four to ten calls that are caught by a signal, the first of a process most; and a
   // dynamic program that does nothing makes eight mmap(2) (docs/REWRITING.md).
   constexpr uint32_t kByDefault = 12;
+  if (!v1::Mechanism_IsValid(request.mechanism())) {
+    return absl::InvalidArgumentError(absl::StrCat("unknown mechanism ", request.mechanism(),
+                                                   "; say MECHANISM_REWRITE or MECHANISM_SUD, or leave it out"));
+  }
   if (request.mechanism() == v1::MECHANISM_SUD) return 0;
   return request.rewrite_after() != 0 ? request.rewrite_after() : kByDefault;
+}
+
+absl::StatusOr<bool> IsGeneric(v1::Kernel kernel) {
+  if (!v1::Kernel_IsValid(kernel)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown kernel ", kernel, "; say KERNEL_HOST or KERNEL_GENERIC, or leave it out"));
+  }
+  return kernel == v1::KERNEL_GENERIC;
 }
 
 absl::StatusOr<std::string> ToTextRules(const google::protobuf::RepeatedPtrField<v1::ProgramRule>& programs) {

@@ -20,8 +20,11 @@ grpc::Status ToGrpc(const absl::Status& status);
 
 v1::Session ToMessage(const SessionInfo& info);
 
-// For wire::Published::rewrite_after.
-uint32_t RewriteAfter(const v1::CreateSessionRequest& request);
+// For wire::Published::rewrite_after. INVALID_ARGUMENT: a mechanism that this server does not know.
+absl::StatusOr<uint32_t> RewriteAfter(const v1::CreateSessionRequest& request);
+
+// INVALID_ARGUMENT: a kernel that this server does not know, which may be one that answers less.
+absl::StatusOr<bool> IsGeneric(v1::Kernel kernel);
 
 // As reply memory holds them (docs/WIRE.md). INVALID_ARGUMENT: a path that cannot be, or no room.
 absl::StatusOr<std::string> ToTextRules(const google::protobuf::RepeatedPtrField<v1::ProgramRule>& programs);
