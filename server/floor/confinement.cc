@@ -229,7 +229,7 @@ bool Confinement::Narrow(int image, ConfinementFailure* failure) const {
   if (in_own_session_) setsid();
   // Not for guests to trace, or to read the memory of.
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
+  if (!LockCapabilities() || !DropCapabilities()) return Fail(failure, "cannot drop capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
   if (HasLandlock() && !EnterLandlock(image, failure)) return false;
   return InstallFilter(filter_) || Fail(failure, "cannot set the system call filter");

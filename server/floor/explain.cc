@@ -105,7 +105,7 @@ std::vector<Enforcement> ExplainLandlock(const v1::SandboxPolicy& policy, const 
                        ? "they are seen; Landlock keeps them from being traced and signalled"
                        : "they are seen, and those of the user signalled; Landlock keeps them from being traced"});
   lines.push_back({"end", "", "no pid namespace: processes may outlive the session's program"});
-  lines.push_back({"privileges", "no_new_privs, and as root no capabilities", ""});
+  lines.push_back({"privileges", "no capabilities, none to gain: no_new_privs", ""});
   lines.push_back({"the kernel", "a seccomp filter; /proc and /sys are the host's, read-only", ""});
   if (!host.landlock_keeps_lengths) {
     lines.push_back({"lengths of files", "the filter: no truncate(2), no openat2(2)", ""});

@@ -8,8 +8,12 @@
 
 namespace guise::server {
 
-// All capabilities, and what could bring one back: an exec by uid 0 gains nothing either. False: errno.
-// Async-signal-safe. REQUIRES: CAP_SETPCAP.
+// Takes away what could bring capabilities back: an exec by uid 0 gains nothing either. False: errno, EPERM without
+// CAP_SETPCAP. Async-signal-safe.
+bool LockCapabilities();
+
+// All capabilities that the process has. They stay away if they are locked, or if no_new_privs follows. False: errno.
+// Async-signal-safe.
 bool DropCapabilities();
 
 // Puts a system call filter in force, with no_new_privs where the process may not do so without. False: errno.

@@ -90,8 +90,10 @@ Restriction::~Restriction() {
 bool Restriction::Enter(int image, ConfinementFailure* failure) const {
   if (!moved_to_.empty() && chdir(moved_to_.c_str()) != 0) return Fail(failure, "cannot enter", moved_to_.c_str());
   if (in_own_session_) setsid();
-  // Who has none has none to gain, by what follows.
-  if (geteuid() == 0 && !DropCapabilities()) return Fail(failure, "cannot drop capabilities");
+  // Root need not have the one that locks them, nor need a user have none. ABI: capabilities(7): with no_new_privs,
+  // which follows, an exec brings none that the process had not before, to uid 0 either.
+  if (!LockCapabilities() && errno != EPERM) return Fail(failure, "cannot lock capabilities");
+  if (!DropCapabilities()) return Fail(failure, "cannot drop capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Fail(failure, "cannot give up new privileges");
   LandlockDomain domain;
   if (!domain.Begin(true)) return Fail(failure, "cannot make a Landlock domain");

@@ -131,6 +131,33 @@ TEST_P(PolicyTest, AFloorWithoutNamespacesSaysWhatItDoesNotKeep) {
                                HasSubstr("Permission denied\nls: cannot open directory '/': Permission denied")));
 }
 
+TEST_P(PolicyTest, AFloorWithoutNamespacesLeavesNoCapabilities) {
+  const std::string policy = Write("floor: FLOOR_LANDLOCK");
+  if (Policy({}, "check", {"--policy", policy, "--best-effort"}).exit_code != 0) GTEST_SKIP() << "no Landlock here";
+  if (Self().uid != 0) GTEST_SKIP() << "only root has capabilities to give or to lack";
+  // Root of a container that lacks the one for locking others, and a user whose service has some.
+  std::vector<std::string> wrapper = {"setpriv", "--inh-caps=-setpcap", "--bounding-set=-setpcap"};
+  if (GetParam().uid != 0) {
+    wrapper = {"setpriv",
+               "--reuid=" + std::to_string(GetParam().uid),
+               "--regid=" + std::to_string(GetParam().gid),
+               "--clear-groups",
+               "--inh-caps=+dac_override,+kill",
+               "--ambient-caps=+dac_override,+kill"};
+  }
+  for (const bool has_shim : {true, false}) {
+    std::vector<std::string> options = {"--policy", policy, "--best-effort"};
+    if (!has_shim) options.emplace_back("--no-shim");
+    Command command = Line(options, {"grep", "-E", "Cap(Inh|Prm|Eff|Amb)", "/proc/self/status"});
+    command.account = Self();
+    const RunResult result = Behind(wrapper, command);
+    EXPECT_EQ(result.out,
+              "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n"
+              "CapEff:\t0000000000000000\nCapAmb:\t0000000000000000\n")
+        << result;
+  }
+}
+
 TEST_P(PolicyTest, GuiseInitCountsAmongProcessesForEverybody) {
   if (Policy({}, "explain", {"--processes", "8"}).out.find("root is exempt") != std::string::npos) {
     GTEST_SKIP() << "no limit here";
