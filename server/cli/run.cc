@@ -306,7 +306,11 @@ void AddRun(CLI::App& app, Invocation& invocation) {
   run->callback([run, options, &invocation] {
     invocation.act = [run, options, &invocation] {
       const absl::StatusOr<v1::CreateSessionRequest> request = ToRequest(*options);
-      if (!request.ok()) return Fail(request.status(), kExitOwnFailure);
+      if (!request.ok()) {
+        // What a guest cannot see a policy cannot name, and that is not what stands in its way.
+        const absl::Status here = CheckNotAGuest();
+        return Fail(here.ok() ? request.status() : here, kExitOwnFailure);
+      }
       return Launch(CommandWords(*run, invocation), invocation.signals, !options->no_shim, [&](Launcher& launcher) {
         launcher.best_effort = options->sandbox->best_effort;
         return RunInNewSession(launcher, *request);

@@ -208,6 +208,16 @@ TEST_P(BadInputTest, ARunInsideASessionIsRefusedWithTheRemedy) {
   EXPECT_THAT(result.err, HasSubstr("session"));
 }
 
+TEST_P(BadInputTest, ASandboxInsideASandboxIsRefusedWithTheRemedy) {
+  // Whose policy hides what the second one needs.
+  const std::string& prefix = Stage::Get().prefix();
+  const RunResult result =
+      RunToEnd(guise_->Cli({"run", "--personality", "sandboxed", "--ro", prefix, "--", prefix + "/bin/guise", "run",
+                            "--personality", "sandboxed", "--", "true"}));
+  EXPECT_EQ(result.exit_code, kGuiseFailed) << result;
+  EXPECT_THAT(result.err, HasSubstr("sessions do not nest")) << result;
+}
+
 TEST_P(BadInputTest, ANameThatIsNoneIsRefused) {
   for (const std::string& name : {std::string("a\nb"), std::string("\x1b[31m"), std::string(100, 'a')}) {
     const RunResult result = RunToEnd(guise_->Cli({"run", "--name", name, "--", "echo", "started"}));
