@@ -35,6 +35,10 @@ def guise_cc_proto(name, srcs, deps = [], **kwargs):
         visibility = kwargs.get("visibility"),
     )
 
+    # In another workspace this repository's root is below that one's.
+    repository = native.repository_name()[1:]
+    root = "external/" + repository if repository else "."
+
     hdrs = [stem + suffix for stem in stems for suffix in [".pb.h", ".grpc.pb.h"]]
     sources = [stem + suffix for stem in stems for suffix in [".pb.cc", ".grpc.pb.cc"]]
     native.genrule(
@@ -43,12 +47,12 @@ def guise_cc_proto(name, srcs, deps = [], **kwargs):
         outs = hdrs + sources,
         cmd = """
 set -eu
-protoc --proto_path=. --cpp_out=$(GENDIR) --grpc_out=$(GENDIR) \\
+protoc --proto_path={root} --cpp_out=$(GENDIR)/{root} --grpc_out=$(GENDIR)/{root} \\
   --plugin=protoc-gen-grpc="$$(command -v grpc_cpp_plugin)" {protos}
 for out in $(OUTS); do
   case $$out in *.h) sed -i '1i #pragma GCC system_header' "$$out" ;; esac
 done
-""".format(protos = " ".join(["$(locations %s)" % src for src in srcs])),
+""".format(root = root, protos = " ".join(["$(locations %s)" % src for src in srcs])),
         message = "Generating C++ of",
     )
 
