@@ -57,6 +57,10 @@ ino_t ListedAs(const std::string& path) {
   return 0;
 }
 
+// Those of Confinement::Quiet that the host's /sys has. At some of them file systems of their own are mounted.
+constexpr const char* kQuietOfSys[] = {"/sys/firmware", "/sys/kernel/debug", "/sys/kernel/security",
+                                       "/sys/kernel/tracing", "/sys/module"};
+
 // Whether rules behind `rule` show something below what it hides: then there is a directory on the way there.
 bool HasVisibleBelow(const v1::SandboxPolicy& policy, int rule) {
   return std::any_of(policy.paths().begin() + rule + 1, policy.paths().end(), [&](const v1::PathRule& later) {
@@ -121,6 +125,9 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
     confinement.rules_.push_back({rule.path(), rule.path() == "/" ? kStage : kStage + rule.path(), rule.access(),
                                   is_directory, absent, false, absent ? ListedAs(rule.path()) : 0,
                                   absl::StrFormat("mode=%o", hides ? 0755 : status.st_mode & 07777)});
+  }
+  for (const char* const path : kQuietOfSys) {
+    confinement.quiet_of_sys_.push_back({absl::StrCat(kStage, path), ListedAs(path)});
   }
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     struct stat status;

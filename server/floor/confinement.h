@@ -95,6 +95,12 @@ class Confinement {
     std::vector<std::string> pins = {};
   };
 
+  // What no program of a sandbox needs of the host and its kernel.
+  struct Quiet {
+    std::string target;
+    ino_t listed_as;  // by its directory
+  };
+
   int Namespaces() const;
   void Pin();
   bool MapIds(ConfinementFailure* failure) const;
@@ -110,6 +116,7 @@ class Confinement {
   bool in_own_session_ = true;
   std::string uid_map_, gid_map_;
   std::vector<Rule> rules_;
+  std::vector<Quiet> quiet_of_sys_;
   std::string hostname_;
   std::string working_directory_;
   std::string moved_to_;

@@ -23,19 +23,23 @@ constexpr size_t kDeviceCount = sizeof(kDevices) / sizeof(kDevices[0]);
 constexpr const char* kReadOnly[] = {"/tmp/proc/sys", "/tmp/proc/pressure", "/tmp/sys"};
 // What no program of a sandbox needs of the host and its kernel.
 constexpr const char* kQuiet[] = {
-    "/tmp/proc/acpi",       "/tmp/proc/asound",        "/tmp/proc/buddyinfo",      "/tmp/proc/bus",
-    "/tmp/proc/cmdline",    "/tmp/proc/config.gz",     "/tmp/proc/consoles",       "/tmp/proc/diskstats",
-    "/tmp/proc/dma",        "/tmp/proc/driver",        "/tmp/proc/dynamic_debug",  "/tmp/proc/fb",
-    "/tmp/proc/fs",         "/tmp/proc/interrupts",    "/tmp/proc/iomem",          "/tmp/proc/ioports",
-    "/tmp/proc/irq",        "/tmp/proc/kallsyms",      "/tmp/proc/kcore",          "/tmp/proc/key-users",
-    "/tmp/proc/keys",       "/tmp/proc/kmsg",          "/tmp/proc/kpagecgroup",    "/tmp/proc/kpagecount",
-    "/tmp/proc/kpageflags", "/tmp/proc/latency_stats", "/tmp/proc/locks",          "/tmp/proc/mdstat",
-    "/tmp/proc/misc",       "/tmp/proc/modules",       "/tmp/proc/mtrr",           "/tmp/proc/pagetypeinfo",
-    "/tmp/proc/partitions", "/tmp/proc/sched_debug",   "/tmp/proc/schedstat",      "/tmp/proc/scsi",
-    "/tmp/proc/slabinfo",   "/tmp/proc/softirqs",      "/tmp/proc/swaps",          "/tmp/proc/sysrq-trigger",
-    "/tmp/proc/timer_list", "/tmp/proc/tty",           "/tmp/proc/vmallocinfo",    "/tmp/proc/zoneinfo",
-    "/tmp/sys/firmware",    "/tmp/sys/kernel/debug",   "/tmp/sys/kernel/security", "/tmp/sys/kernel/tracing",
-    "/tmp/sys/module"};
+    "/tmp/proc/acpi",       "/tmp/proc/asound",        "/tmp/proc/buddyinfo",     "/tmp/proc/bus",
+    "/tmp/proc/cmdline",    "/tmp/proc/config.gz",     "/tmp/proc/consoles",      "/tmp/proc/diskstats",
+    "/tmp/proc/dma",        "/tmp/proc/driver",        "/tmp/proc/dynamic_debug", "/tmp/proc/fb",
+    "/tmp/proc/fs",         "/tmp/proc/interrupts",    "/tmp/proc/iomem",         "/tmp/proc/ioports",
+    "/tmp/proc/irq",        "/tmp/proc/kallsyms",      "/tmp/proc/kcore",         "/tmp/proc/key-users",
+    "/tmp/proc/keys",       "/tmp/proc/kmsg",          "/tmp/proc/kpagecgroup",   "/tmp/proc/kpagecount",
+    "/tmp/proc/kpageflags", "/tmp/proc/latency_stats", "/tmp/proc/locks",         "/tmp/proc/mdstat",
+    "/tmp/proc/misc",       "/tmp/proc/modules",       "/tmp/proc/mtrr",          "/tmp/proc/pagetypeinfo",
+    "/tmp/proc/partitions", "/tmp/proc/sched_debug",   "/tmp/proc/schedstat",     "/tmp/proc/scsi",
+    "/tmp/proc/slabinfo",   "/tmp/proc/softirqs",      "/tmp/proc/swaps",         "/tmp/proc/sysrq-trigger",
+    "/tmp/proc/timer_list", "/tmp/proc/tty",           "/tmp/proc/vmallocinfo",   "/tmp/proc/zoneinfo"};
+
+bool CoverIfThere(const char* path, ino_t listed_as, const HiddenObjects& hidden, ConfinementFailure* failure) {
+  struct stat status;
+  if (stat(path, &status) != 0) return true;
+  return hidden.Cover(path, S_ISDIR(status.st_mode), listed_as) || Fail(failure, "cannot hide", path);
+}
 
 }  // namespace
 
@@ -107,9 +111,10 @@ bool Confinement::MakeProc(const HiddenObjects& hidden, ConfinementFailure* fail
     }
   }
   for (const char* const path : kQuiet) {
-    struct stat status;
-    if (stat(path, &status) != 0) continue;
-    if (!hidden.Cover(path, S_ISDIR(status.st_mode), 0)) return Fail(failure, "cannot hide", path);
+    if (!CoverIfThere(path, 0, hidden, failure)) return false;
+  }
+  for (const Quiet& quiet : quiet_of_sys_) {
+    if (!CoverIfThere(quiet.target.c_str(), quiet.listed_as, hidden, failure)) return false;
   }
   return true;
 }

@@ -57,6 +57,14 @@ TEST_P(SandboxTest, WhatIsHiddenIsNotThere) {
   }
 }
 
+TEST_P(SandboxTest, ADirectoryListsNothingThatIsNotThere) {
+  // Of what the floor hides of the host's kernel, file systems of their own are mounted at some.
+  const RunResult result = Run({}, {"sh", "-c",
+                                    "for path in /* /proc/* /proc/sys/* /sys/* /sys/fs/* /sys/kernel/*; do"
+                                    " test -e \"$path\" || test -L \"$path\" || echo \"$path\"; done; echo done"});
+  EXPECT_EQ(result.out, "done\n") << result;
+}
+
 TEST_P(SandboxTest, CallsTellNothingApartThatIsHiddenAndThatIsNotThere) {
   std::vector<std::string> options = {"--rw", directory_ + "/rw"};
   for (const char* const name : {"/rw", "/ro"}) {
