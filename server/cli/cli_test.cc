@@ -71,5 +71,11 @@ TEST(TableTest, AlignsAllButTheLastColumn) {
   EXPECT_EQ(table.Text(), "A     BB  C\nlong  b   c c\n");
 }
 
+TEST(TableTest, NamesOfFilesMakeNoLinesOfTheirOwn) {
+  Table table({"A", "B"});
+  table.Add({"--hide /\xc3\xa4\n--net none", "\x1b[2J"});
+  EXPECT_EQ(table.Text(), "A                         B\n--hide /\xc3\xa4\\x0a--net none  \\x1b[2J\n");
+}
+
 }  // namespace
 }  // namespace guise::server

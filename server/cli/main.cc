@@ -18,13 +18,14 @@
 #include "absl/strings/str_cat.h"
 #include "server/cli/command.h"
 #include "server/cli/doctor/probes.h"
+#include "server/cli/printable.h"
 #include "server/launch/signal_state.h"
 #include "server/launch/surroundings.h"
 
 namespace guise::server {
 
 int Fail(const absl::Status& status, int code) {
-  const std::string text = "guise: " + std::string(status.message()) + "\n";
+  const std::string text = "guise: " + Printable(status.message()) + "\n";
   fputs(text.c_str(), stderr);
   return code;
 }

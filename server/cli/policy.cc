@@ -7,6 +7,7 @@
 
 #include "server/cli/command.h"
 #include "server/cli/json.h"
+#include "server/cli/printable.h"
 #include "server/cli/sandbox.h"
 #include "server/cli/table.h"
 #include "server/floor/explain.h"
@@ -24,9 +25,9 @@ int Check(const SandboxFlags& flags) {
   const std::string missing = NotEnforced(lines, false);
   if (CheckEnforced(lines).ok()) {
     printf("The policy can be enforced here.\n");
-    if (!missing.empty()) printf("Not enforced, and not asked for: %s\n", missing.c_str());
+    if (!missing.empty()) printf("Not enforced, and not asked for: %s\n", Printable(missing).c_str());
   } else {
-    printf("With --best-effort the policy can be started under here. Not enforced: %s\n", missing.c_str());
+    printf("With --best-effort the policy can be started under here. Not enforced: %s\n", Printable(missing).c_str());
   }
   return 0;
 }

@@ -21,6 +21,7 @@
 #include "server/cli/arguments.h"
 #include "server/cli/client.h"
 #include "server/cli/command.h"
+#include "server/cli/printable.h"
 #include "server/cli/run_options.h"
 #include "server/floor/floor.h"
 #include "server/floor/generic_kernel.h"
@@ -146,10 +147,10 @@ struct Launcher {
     // writes to a file or pipe stays its own.
     const bool tells = guest == 0 && (best_effort || isatty(STDERR_FILENO) == 1);
     const std::string missing = tells ? floor->NotEnforced(policy) : "";
-    if (!missing.empty()) fprintf(stderr, "guise: the sandbox does not enforce here: %s\n", missing.c_str());
+    if (!missing.empty()) fprintf(stderr, "guise: the sandbox does not enforce here: %s\n", Printable(missing).c_str());
     if (!floor->moved_to().empty()) {
       fprintf(stderr, "guise: the sandbox does not show %s; the program starts in %s (--ro . or --rw . shows it)\n",
-              here.empty() ? "the working directory, which has no name any more" : here.c_str(),
+              here.empty() ? "the working directory, which has no name any more" : Printable(here).c_str(),
               floor->moved_to().c_str());
     }
     return absl::OkStatus();

@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "server/cli/printable.h"
+
 namespace guise::server {
+
+void Table::Add(const std::vector<std::string>& cells) {
+  std::vector<std::string>& row = rows_.emplace_back();
+  for (const std::string& cell : cells) row.push_back(Printable(cell));
+}
 
 std::string Table::Text() const {
   std::vector<size_t> widths(rows_[0].size(), 0);

@@ -8,12 +8,12 @@
 
 namespace guise::server {
 
-// Left-aligned columns with two spaces between; the last is as long as it is.
+// Left-aligned columns with two spaces between; the last is as long as it is. Cells are made printable.
 class Table {
  public:
   explicit Table(std::vector<std::string> heads) { rows_.push_back(std::move(heads)); }
   // REQUIRES: as many cells as heads.
-  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void Add(const std::vector<std::string>& cells);
   std::string Text() const;
 
  private:
