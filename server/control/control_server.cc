@@ -89,6 +89,10 @@ absl::Status ControlServer::Serve() {
   if (refusing_ == nullptr || serving_ == nullptr) {
     return absl::InternalError("gRPC does not start; its own words are above");
   }
+  // By itself it knows the server alone, and nothing of a service's name.
+  for (const char* const service : {v1::Sessions::service_full_name(), v1::Server::service_full_name()}) {
+    serving_->GetHealthCheckService()->SetServingStatus(service, true);
+  }
   return absl::OkStatus();
 }
 

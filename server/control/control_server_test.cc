@@ -269,7 +269,13 @@ TEST_F(ControlServerTest, TellsVersionAndFeatures) {
 
 TEST_F(ControlServerTest, SpeaksTheStandardHealthService) {
   // HealthCheckResponse { status = 1 [SERVING] }
-  EXPECT_EQ(Raw(Connect(), "/grpc.health.v1.Health/Check", ""), std::string("\x08\x01", 2));
+  const std::string serving("\x08\x01", 2);
+  const std::string method = "/grpc.health.v1.Health/Check";
+  EXPECT_EQ(Raw(Connect(), method, ""), serving);
+  // HealthCheckRequest { service = ... }
+  EXPECT_EQ(Raw(Connect(), method, "\x0a\x11guise.v1.Sessions"), serving);
+  EXPECT_EQ(Raw(Connect(), method, "\x0a\x0fguise.v1.Server"), serving);
+  EXPECT_EQ(Raw(Connect(), method, "\x0a\x07guise.x"), "service name unknown");
 }
 
 TEST_F(ControlServerTest, SpeaksReflection) {
