@@ -128,6 +128,8 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
   }
   if (gaps.namespaces) {
     for (const Nr nr : kByName) filter.Rule(SCMP_ACT_ERRNO(EACCES), nr);
+    // What is hidden is there, and a watch on a directory tells the names in it. Landlock is not asked.
+    filter.Rule(SCMP_ACT_ERRNO(EACCES), Nr::inotify_add_watch);
     for (const Nr nr :
          {Nr::prlimit64, Nr::sched_setaffinity, Nr::sched_setscheduler, Nr::sched_setparam, Nr::sched_setattr}) {
       filter.Rule(kRefuse, nr, {SCMP_A0_64(SCMP_CMP_NE, 0, 0)});

@@ -19,7 +19,8 @@ struct FilterGaps {
   // writing, and openat2, whose flags a filter does not see.
   bool lengths = false;
   // There are no namespaces: calls that name processes, other than the caller, or objects by System V's or message
-  // queues' names are refused, and so are sockets, but for those of IPv4 and IPv6.
+  // queues' names are refused, and so are watches on files, which may be hidden ones, and sockets, but for those of
+  // IPv4 and IPv6.
   bool namespaces = false;
   // Those are refused, too.
   bool network = false;

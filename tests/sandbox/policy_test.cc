@@ -1,4 +1,5 @@
 // Policies that cannot be, or that this host cannot enforce: what `guise policy` says, `guise run` does.
+#include <errno.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -129,6 +130,24 @@ TEST_P(PolicyTest, AFloorWithoutNamespacesSaysWhatItDoesNotKeep) {
   EXPECT_EQ(shown.out, "4\n") << shown;
   EXPECT_THAT(shown.err, AllOf(HasSubstr("secret"),
                                HasSubstr("Permission denied\nls: cannot open directory '/': Permission denied")));
+}
+
+TEST_P(PolicyTest, AFloorWithoutNamespacesTellsNoNamesOfWhatItHides) {
+  const std::string policy = Write("floor: FLOOR_LANDLOCK");
+  if (Policy({}, "check", {"--policy", policy, "--best-effort"}).exit_code != 0) GTEST_SKIP() << "no Landlock here";
+  const std::string hidden = directory_ + "/hidden";
+  ASSERT_EQ(mkdir(hidden.c_str(), 0755), 0);
+  // ABI: inotify(7): 0x100 is IN_CREATE.
+  constexpr char kWatch[] =
+      "import ctypes, sys\n"
+      "libc = ctypes.CDLL(None, use_errno=True)\n"
+      "print(libc.inotify_add_watch(libc.inotify_init(), sys.argv[1].encode(), 0x100), ctypes.get_errno())\n";
+  for (const bool has_shim : {true, false}) {
+    std::vector<std::string> options = {"--policy", policy, "--best-effort", "--hide", hidden};
+    if (!has_shim) options.emplace_back("--no-shim");
+    const RunResult watched = Run(options, {"python3", "-c", kWatch, hidden});
+    EXPECT_EQ(watched.out, "-1 " + std::to_string(EACCES) + "\n") << watched;
+  }
 }
 
 TEST_P(PolicyTest, AFloorWithoutNamespacesLeavesNoCapabilities) {
