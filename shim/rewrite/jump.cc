@@ -54,8 +54,12 @@ bool TakeTheSame(const StubHead* one, const StubHead* other) {
          Meet(OfJump(one), OfJump(other));
 }
 
-bool Synchronize() { return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0)); }
-bool CanSynchronize() {
+bool Synchronize(Others others) {
+  if (others != Others::kRun) return true;
+  return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0));
+}
+bool CanSynchronize(Others others) {
+  if (others != Others::kRun) return true;
   return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0));
 }
 
@@ -83,7 +87,7 @@ bool IsDisplaced(const StubHead* head) {
 }
 
 // Puts the jump there: what is behind the call first, byte by byte of what a thread may meet, the first byte last.
-bool WriteJump(TextWriter& writer, const StubHead* head, bool alone) {
+bool WriteJump(TextWriter& writer, const StubHead* head, Others others) {
   const uint64_t site = SiteOf(head);
   if (head->jump_at != 0) {
     const Jump apart = JumpTo(site + head->jump_at, CodeOf(head));
@@ -91,9 +95,9 @@ bool WriteJump(TextWriter& writer, const StubHead* head, bool alone) {
            writer.Write(site, JumpThere(head).bytes, kSiteSize);
   }
   const Jump jump = JumpTo(site, CodeOf(head));
-  if (alone) return writer.Write(site, jump.bytes, kJumpSize);
-  if (!writer.WriteByte(site + 2, jump.bytes[2]) || !Synchronize()) return false;
-  if (!writer.Write(site + 3, jump.bytes + 3, kJumpSize - 3) || !Synchronize()) return false;
+  if (others == Others::kNone) return writer.Write(site, jump.bytes, kJumpSize);
+  if (!writer.WriteByte(site + 2, jump.bytes[2]) || !Synchronize(others)) return false;
+  if (!writer.Write(site + 3, jump.bytes + 3, kJumpSize - 3) || !Synchronize(others)) return false;
   return writer.WriteByte(site, jump.bytes[0]);
 }
 
@@ -105,16 +109,16 @@ uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy) {
 }
 
 // And takes it away, the other way round.
-bool RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
+bool RestoreText(TextWriter& writer, const StubHead* head, Others others) {
   const uint64_t site = SiteOf(head);
   const uint8_t* const body = BodyOf(head);
   if (head->jump_at != 0) {
     // Not one write, but nobody executes what is about to be writable, or takes the risk.
     if (!writer.Write(site, kSyscall, kSiteSize)) return false;
     // Another thread may stand between the two jumps; this one, if a signal interrupted it there, goes on at the site.
-    return !alone || writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
+    return others != Others::kNone || writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
   }
-  if (alone) {
+  if (others == Others::kNone) {
     uint8_t bytes[kJumpSize];
     memcpy(bytes, kSyscall, kSiteSize);
     memcpy(bytes + kSiteSize, body, kDisplaced);
@@ -122,9 +126,9 @@ bool RestoreText(TextWriter& writer, const StubHead* head, bool alone) {
   }
   // Where no barrier is to be had, half of a jump would still be worse than none.
   if (!writer.WriteByte(site, kSyscall[0])) return false;
-  Synchronize();
+  Synchronize(others);
   if (!writer.Write(site + 3, body + 1, kDisplaced - 1)) return false;
-  Synchronize();
+  Synchronize(others);
   return writer.WriteByte(site + 2, body[0]);
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/rewrite/patcher.h"
 #include "shim/rewrite/stub_code.h"
 #include "shim/rewrite/text_writer.h"
 
@@ -29,10 +30,10 @@ inline uint64_t EndOf(const StubHead* head) {
 // Whether the jumps of two sites, with what they displace, take the same bytes of the text.
 bool TakeTheSame(const StubHead* one, const StubHead* other);
 
-// Every thread of the process has executed a serializing instruction since. ABI: membarrier(2).
-bool Synchronize();
-// Makes ready for it: soon done while the process has one thread.
-bool CanSynchronize();
+// Every thread of the process executes a serializing instruction before it goes on in its text. ABI: membarrier(2).
+bool Synchronize(Others others);
+// Makes ready for it: soon done while the process has one thread; else it may take milliseconds.
+bool CanSynchronize(Others others);
 
 // Whether the text holds the stub's jump, from the given byte of the site on: the first is written last.
 bool HoldsJump(const StubHead* head, size_t from);
@@ -41,12 +42,12 @@ bool HoldsJump(const StubHead* head, size_t from);
 // first of them is none that an instruction which moves begins with.
 bool IsDisplaced(const StubHead* head);
 
-// Puts the jump there. `alone`: the process has one thread. False: the text is as before, or works as before.
-bool WriteJump(TextWriter& writer, const StubHead* head, bool alone);
+// Puts the jump there. False: the text is as before, or works as before.
+bool WriteJump(TextWriter& writer, const StubHead* head, Others others);
 // Puts it into a copy of the text that begins at `start`. Returns the end of what it changes, in the text.
 uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy);
 // And takes it away. False: not all of it.
-bool RestoreText(TextWriter& writer, const StubHead* head, bool alone);
+bool RestoreText(TextWriter& writer, const StubHead* head, Others others);
 
 }  // namespace guise::shim
 

@@ -33,10 +33,16 @@ void ForgetPatcher() {
   if (!Patcher::IsIdle(sequence)) g_patching.StoreRelaxed(sequence + 1);
 }
 
-bool IsAlone(const ThreadBlock* block) {
-  bool alone = true;
-  ForOtherBlocks(block, [&](const ThreadBlock*) { alone = false; });
-  return alone;
+Others OthersOf(const ThreadBlock* block) {
+  Others others = Others::kNone;
+  ForOtherBlocks(block, [&](const ThreadBlock* other) {
+    if (other->in_vfork.Acquire() == 0) {
+      others = Others::kRun;
+    } else if (others == Others::kNone) {
+      others = Others::kWait;
+    }
+  });
+  return others;
 }
 
 }  // namespace guise::shim

@@ -30,8 +30,11 @@ class Patcher {
 // In a fork child: the parent's threads do not go on with what they were doing.
 void ForgetPatcher();
 
-// Whether the process has one thread.
-bool IsAlone(const ThreadBlock* block);
+// What the other threads of this memory do: there is none; all wait in vfork(2) for a child's exec or end, and
+// serialize when they come back (thread/clone.cc); or some may run.
+enum class Others : uint8_t { kNone, kWait, kRun };
+Others OthersOf(const ThreadBlock* block);
+inline bool IsAlone(const ThreadBlock* block) { return OthersOf(block) == Others::kNone; }
 
 }  // namespace guise::shim
 

@@ -54,15 +54,16 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
   // A second one leaves its site for another call.
   const Patcher patcher(Patcher::Patience::kNone);
   if (!patcher.holds()) return kLater;
-  const bool alone = IsAlone(block);
-  if (!alone && !CanSynchronize()) return Never(SiteKept::kHost);
+  const Others others = OthersOf(block);
+  const bool alone = others == Others::kNone;
+  if (!CanSynchronize(others)) return Never(SiteKept::kHost);
   if (!alone && SomeoneComesBackBlind(block, after)) return kLater;
 
   TextWriter writer(alone);
   const StubHead* const old = StubOf(after);
   if (old != nullptr && IsDisplaced(old)) {
     // Another thread has just finished, or its process has forked away in the middle.
-    return WriteJump(writer, old, alone) ? kDone : Never(SiteKept::kHost);
+    return WriteJump(writer, old, others) ? kDone : Never(SiteKept::kHost);
   }
   const MadeStub made = MakeStub(writer, {after, nr, 0}, alone);
   if (made.head == nullptr) return Never(made.why);
@@ -73,14 +74,14 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
   LeadToStub(made.head);
   if (!alone) {
     // Who has read the old target has said before where it was caught.
-    if (!Synchronize()) return Never(SiteKept::kHost);
+    if (!Synchronize(others)) return Never(SiteKept::kHost);
     // And who makes the text writable now, and has not seen that there is a stub, has said so before.
     if (SomeoneComesBackBlind(block, after) || !IsText(after - kSiteSize, kSiteSize)) {
       SetTarget(after, after);
       return kLater;
     }
   }
-  if (!WriteJump(writer, made.head, alone)) {
+  if (!WriteJump(writer, made.head, others)) {
     ForgetTwoPages(made.head);
     return Never(SiteKept::kHost);
   }
@@ -130,7 +131,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   ++count;
   // With other threads a rewriting costs barriers that interrupt all of them.
   constexpr uint32_t kDearer = 2;
-  uint32_t threshold = wanted == 1 || IsAlone(block) ? wanted : wanted * kDearer;
+  uint32_t threshold = wanted == 1 || OthersOf(block) != Others::kRun ? wanted : wanted * kDearer;
   if (threshold > kMostCalls) threshold = kMostCalls;
   // A rewriting is worth some signals.
   constexpr uint32_t kRewriting = 4;
@@ -194,16 +195,16 @@ void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore
   if (!MayHaveRewritten(start, size) || (!restore && !MeetsTwoPages(start, size))) return;
   // Who is at a site in the range is done with it then, and no other begins.
   const Patcher patcher(Patcher::Patience::kWaits);
-  const bool alone = IsAlone(block);
+  const Others others = OthersOf(block);
   // The sites may be from a time when there was one thread.
-  if (!alone) CanSynchronize();
+  CanSynchronize(others);
   ForStubs([&](const StubHead* head) {
     const bool two_pages = LiesOnTwoPages(head);
     if (EndOf(head) <= start || SiteOf(head) >= start + size || (!restore && !two_pages)) return;
     if (StubOf(head->after) != head || !HoldsJump(head, 2)) return;
-    TextWriter writer(alone);
+    TextWriter writer(others == Others::kNone);
     // Else who comes back from the call still goes on in the stub.
-    if (!RestoreText(writer, head, alone)) return;
+    if (!RestoreText(writer, head, others)) return;
     SetTarget(head->after, head->after);
     if (two_pages) ForgetTwoPages(head);
   });

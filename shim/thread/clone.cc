@@ -2,6 +2,7 @@
 
 #include <linux/sched.h>
 
+#include "shim/arch/x86_64/cpu.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/exec/exec.h"
 #include "shim/gate/routes.h"
@@ -122,7 +123,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
   if (SharesMemory(made.flags)) {
     if (!IsVfork(made.flags) && block->cookie == 0) TakeGs(block);
     // Where threads run, the kernel takes milliseconds for it, in which others wait for whoever rewrites a site.
-    if (!IsVfork(made.flags) && MayRewrite(block) && IsAlone(block)) CanSynchronize();
+    if (!IsVfork(made.flags) && MayRewrite(block) && IsAlone(block)) CanSynchronize(Others::kRun);
     child = MakeChild(block, made.flags);
     if (child == nullptr) return Outcome::Done(-ENOMEM);
   }
@@ -144,6 +145,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
     child->clone_stack = made.stack;
     child->parent_record = block->process->record;
     child->parent_generation = block->process->generation;
+    if (IsVfork(made.flags)) block->in_vfork.Release(1);
   }
 
   regs.rax = static_cast<uint64_t>(native.nr);
@@ -175,11 +177,20 @@ void guise_clone_parent(ThreadBlock* block, int64_t result) {
   if (!SharesMemory(block->clone_flags)) {
     LeaveUnborn(*block->process, block->unborn, result, (block->clone_flags & CLONE_NEWPID) == 0);
   }
-  // A vfork child has rewritten a site, perhaps.
+  // A vfork child has rewritten a site, perhaps. It has used no barriers for it; on the way here no instruction of this
+  // thread's was a serializing one, perhaps.
+  if (block->in_vfork.Acquire() != 0) {
+    block->in_vfork.Release(0);
+    Serialize();
+  }
   if (block->cookie == 0 && HasRewritten()) TakeGs(block);
   if (child == nullptr) return;
   // A vfork child has exec'ed or ended by now; a child that was not made never ran.
-  if (IsError(result) || IsVfork(block->clone_flags)) FreeChild(child);
+  if (IsError(result) || IsVfork(block->clone_flags)) {
+    FreeChild(child);
+    // A child that was killed rewrites no more.
+    if (IsAlone(block)) ForgetPatcher();
+  }
 }
 
 // The child's: from here on it is a guest like any other.

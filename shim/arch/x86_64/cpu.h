@@ -34,6 +34,21 @@ inline uint64_t FsBase() {
 }
 inline void SetFsBase(uint64_t base) { __asm__ volatile("wrfsbase %0" : : "r"(base) : "memory"); }
 
+// What was written to text before is what this thread executes. ABI: a return by iret serializes; cpuid, too, but a
+// virtual machine traps it (arch/x86/include/asm/sync_core.h).
+inline void Serialize() {
+  uint64_t scratch = 0;
+  // SAFETY: returns to the next instruction with all registers as they are; runs on the block's stack, which has no red
+  // zone in use across this statement.
+  __asm__ volatile(
+      "mov %%rsp, %0\n\tlea -128(%%rsp), %%rsp\n\t"
+      "push %0\n\tmov %%ss, %k0\n\txchg %0, (%%rsp)\n\tpush %0\n\tpushfq\n\t"
+      "mov %%cs, %k0\n\tpush %0\n\tlea 1f(%%rip), %0\n\tpush %0\n\tiretq\n1:"
+      : "+&r"(scratch)
+      :
+      : "cc", "memory");
+}
+
 // A guest may run with alignment checks on; handlers inherit the flag, and the shim's code does not keep to it.
 inline void ClearAlignmentCheck(uint64_t eflags) {
   constexpr uint64_t kAlignmentCheck = 0x40000;
