@@ -67,9 +67,9 @@ struct Apart {
   uint8_t under_jump[kJumpSize];
 };
 
-// The one that is `at` bytes behind the site's beginning, if there are nops. Two bytes are not one write: with other
-// threads such a site stays.
-Apart FindApart(uint64_t site, size_t at) {
+// The one that is `at` bytes behind the site's beginning, if it is `seen` that a nop takes it, or there are nops. Two
+// bytes are not one write: with other threads such a site stays.
+Apart FindApart(uint64_t site, size_t at, bool seen) {
   constexpr size_t kNearest = kSiteSize + 1;
   constexpr size_t kFarthest = kSiteSize + INT8_MAX;
   // Of the nop, if that is one whose operand takes the jump.
@@ -82,7 +82,7 @@ Apart FindApart(uint64_t site, size_t at) {
   if (!IsText(site, at + kJumpSize)) return apart;
   const uint64_t start = site + at - kInFront;
   const size_t size = IsText(start, sizeof(text)) ? sizeof(text) : kInFront + kJumpSize;
-  if (!ReadGuest(text, start, size) || !TakesJump(text, size, kInFront)) return apart;
+  if (!ReadGuest(text, start, size) || (!seen && !TakesJump(text, size, kInFront))) return apart;
   apart.jump_at = static_cast<uint8_t>(at);
   memcpy(apart.under_jump, text + kInFront, kJumpSize);
   return apart;
@@ -111,7 +111,7 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
   Apart apart;
   if (body_size == 0 && alone) {
     const size_t in_nop = JumpInNop(text + kSiteSize, size - kSiteSize);
-    apart = FindApart(site, in_nop == 0 ? wire::BookJumpAt(known) : kSiteSize + in_nop);
+    apart = FindApart(site, in_nop == 0 ? wire::BookJumpAt(known) : kSiteSize + in_nop, in_nop != 0);
     if (apart.jump_at == 0 && (known & wire::kBookMovesTwo) != 0) {
       body_size = TwoMovableSize(text + kSiteSize, size - kSiteSize);
     }
