@@ -9,6 +9,7 @@
 #include <linux/xattr.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -243,7 +244,8 @@ SysTask Fakeroot::ListXattr(Call& call, Below below) const {
   if (native.Is(ERANGE)) co_return SysResult::Error(E2BIG);
   // A file system without attributes may still have a file with kept ones.
   if (!native.ok() && !native.Is(EOPNOTSUPP)) co_return native;
-  const size_t size = native.ok() ? native.value() : 0;
+  // By the word of the guest, which has made the call.
+  const size_t size = native.ok() ? std::min<size_t>(native.value(), kMost) : 0;
   co_return CopyOutList(call, 1, room, size, kept);
 }
 
