@@ -1,6 +1,6 @@
-// A vfork(2) child makes calls from the text that it shares with its parent, until their sites are rewritten: those that
-// it alone makes, and the one that its parent will come back to. The parent goes on as it should, also when the child is
-// killed.
+// A vfork(2) child makes calls from the text that it shares with its parent, until their sites are rewritten: those
+// that it alone makes, and the one that its parent will come back to. The parent goes on as it should, also when the
+// child is killed.
 #include <signal.h>
 
 #include "tests/guests/guest.h"
