@@ -239,7 +239,11 @@ std::optional<uint64_t> Store::Encode(const AttributeChange& change) {
   }
   if (change.value.has_value()) add(change.name, *change.value);
   if (names.size() + values.size() > kMostAttributes) return std::nullopt;
-  const std::optional<uint64_t> place = Take(sizeof(wire::AttributeBlock) + names.size() + values.size());
+  const uint64_t bytes = sizeof(wire::AttributeBlock) + names.size() + values.size();
+  // What is kept of a file once more takes more room; a part is left for identities.
+  const uint64_t heap = options_.size - wire::kStoreHeapOffset;
+  if (header().heap_used.Relaxed() + bytes > heap / 4 * 3) return std::nullopt;
+  const std::optional<uint64_t> place = Take(bytes);
   if (!place.has_value()) return std::nullopt;
   wire::AttributeBlock& kept = block(*place);
   kept.key = change.key;

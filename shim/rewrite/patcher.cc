@@ -34,15 +34,22 @@ void ForgetPatcher() {
 }
 
 Others OthersOf(const ThreadBlock* block) {
+  const auto waits = [block](const ThreadBlock* other) {
+    const ThreadBlock* maker = block->vfork_maker;
+    while (maker != nullptr && maker != other) maker = maker->vfork_maker;
+    return maker != nullptr;
+  };
+  // A thread that ends meanwhile may have made one whose block was looked at before.
+  const uint32_t taken = BlocksTaken();
   Others others = Others::kNone;
   ForOtherBlocks(block, [&](const ThreadBlock* other) {
-    if (other->in_vfork.Acquire() == 0) {
+    if (!waits(other)) {
       others = Others::kRun;
     } else if (others == Others::kNone) {
       others = Others::kWait;
     }
   });
-  return others;
+  return BlocksTaken() == taken ? others : Others::kRun;
 }
 
 }  // namespace guise::shim

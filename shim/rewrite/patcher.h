@@ -30,8 +30,8 @@ class Patcher {
 // In a fork child: the parent's threads do not go on with what they were doing.
 void ForgetPatcher();
 
-// What the other threads of this memory do: there is none; all wait in vfork(2) for a child's exec or end, and
-// serialize when they come back (thread/clone.cc); or some may run.
+// What the other threads of this memory do: there is none; all wait in vfork(2) for this one's exec or end, or for
+// that of one that waits for it, and serialize when they come back (thread/clone.cc); or some may run.
 enum class Others : uint8_t { kNone, kWait, kRun };
 Others OthersOf(const ThreadBlock* block);
 inline bool IsAlone(const ThreadBlock* block) { return OthersOf(block) == Others::kNone; }

@@ -6,7 +6,8 @@
 //                 guest's is blocked, for reading them may fault (the thread is then caught, signal/fault.cc)
 //                 are the arguments that are fds below the guarded ones? else to the gate
 //                 does the direct table say that the call is native? else to the gate; of some numbers to
-//                 guise_direct_gate count; no mask of the call's own; syscall; rcx := behind the site
+//                 guise_direct_gate
+//                 count; no mask of the call's own; syscall; rcx := behind the site
 //   body          the instruction that the jump displaced; jmp behind it
 //
 // Flags stay as they are, nothing is written below the stack pointer; rcx and r11 are free until the call.

@@ -43,7 +43,9 @@ Presented PresentStub(const StubHead& head, GuestRegs& regs) {
 // The call to be made from the gate of stubs has not been made, or is to be made again.
 Presented BeforeDirect(const ThreadBlock& block, GuestRegs& regs) {
   // A stop has come in the middle of the call, which goes on with what is left.
-  if (regs.rax != static_cast<uint64_t>(syscall::Nr::restart_syscall)) regs.rax = block.regs.rax;
+  const bool is_call = regs.rip == Label(guise_attempt_gate_call) || regs.rip == Label(guise_fold_gate_call);
+  const bool resumes = is_call && regs.rax == static_cast<uint64_t>(syscall::Nr::restart_syscall);
+  if (!resumes) regs.rax = block.regs.rax;
   regs.rip = SiteEnd(block.site) - kSiteSize;
   return {.in_shim = false, .after_call = false};
 }

@@ -21,6 +21,7 @@ using wire::Cell;
 
 // Blocks and process states are never unmapped, so that walking the lists needs no lock: only `used` changes.
 Cell<ThreadBlock*> g_blocks;
+Cell<uint32_t> g_taken;
 Cell<ProcessState*> g_processes;
 
 // The first of each, which every program needs, are the image's: two mappings less. The block is guise_first_block.
@@ -54,6 +55,7 @@ ThreadBlock* TakeBlock() {
     block->next = next;
     block->thread = kNoRecord;
     block->exec_fd = -1;
+    g_taken.Add(1);
     return block;
   }
   void* const memory = NewMemory(g_gave_block, guise_first_block, kBlockSize);
@@ -63,8 +65,11 @@ ThreadBlock* TakeBlock() {
   block->thread = kNoRecord;
   block->exec_fd = -1;
   Push(g_blocks, block);
+  g_taken.Add(1);
   return block;
 }
+
+uint32_t BlocksTaken() { return g_taken.Acquire(); }
 
 ThreadBlock* FirstBlock() { return g_blocks.Acquire(); }
 ProcessState* FirstProcessState() { return g_processes.Acquire(); }

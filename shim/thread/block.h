@@ -109,11 +109,11 @@ struct ThreadBlock {
   uint64_t fd_moves;       // FdMoves() before it
   uint32_t parent_record;  // process record of the maker, for a child that shares memory
   uint32_t parent_generation;
-  wire::Cell<uint32_t> in_vfork;  // 1: waits for a child that shares its memory, whose block is in use meanwhile
-  TakenRecord unborn;             // of the fork under way: the child's
-  uint64_t clone_args[11];        // clone3's, edited
-  _fpx_sw_bytes fp_software;      // of the kernel's last frame whose FP state the guest was given
-  SiteCalls site_calls[256];      // by a hash of the site; kept for the next thread, which may live as shortly
+  const ThreadBlock* vfork_maker;  // waits in vfork(2) for this thread's exec or end; null: nobody does
+  TakenRecord unborn;              // of the fork under way: the child's
+  uint64_t clone_args[11];         // clone3's, edited
+  _fpx_sw_bytes fp_software;       // of the kernel's last frame whose FP state the guest was given
+  SiteCalls site_calls[256];       // by a hash of the site; kept for the next thread, which may live as shortly
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);
 static_assert(offsetof(ThreadBlock, regs.rax) == GUISE_RAX && offsetof(ThreadBlock, regs.rsp) == GUISE_RSP);
@@ -149,6 +149,9 @@ template <typename Visit>
 void ForOtherBlocks(const ThreadBlock* block, Visit visit);
 // REQUIRES: no thread runs on it.
 void FreeBlock(ThreadBlock* block);
+
+// Changes with each TakeBlock(), before the block's thread runs.
+uint32_t BlocksTaken();
 
 // The lists of all there are, also of free ones; entries are never taken out.
 ThreadBlock* FirstBlock();

@@ -145,7 +145,7 @@ Outcome StartClone(ThreadBlock* block, ucontext* context, const GuestCall& call)
     child->clone_stack = made.stack;
     child->parent_record = block->process->record;
     child->parent_generation = block->process->generation;
-    if (IsVfork(made.flags)) block->in_vfork.Release(1);
+    if (IsVfork(made.flags)) child->vfork_maker = block;
   }
 
   regs.rax = static_cast<uint64_t>(native.nr);
@@ -179,10 +179,7 @@ void guise_clone_parent(ThreadBlock* block, int64_t result) {
   }
   // A vfork child has rewritten a site, perhaps. It has used no barriers for it; on the way here no instruction of this
   // thread's was a serializing one, perhaps.
-  if (block->in_vfork.Acquire() != 0) {
-    block->in_vfork.Release(0);
-    Serialize();
-  }
+  if (IsVfork(block->clone_flags)) Serialize();
   if (block->cookie == 0 && HasRewritten()) TakeGs(block);
   if (child == nullptr) return;
   // A vfork child has exec'ed or ended by now; a child that was not made never ran.
@@ -205,6 +202,7 @@ void guise_clone_child(ThreadBlock* block) {
   block->asked_for_trace = false;
   // The parent counts its own.
   block->caught = 0;
+  if (!SharesMemory(flags)) block->vfork_maker = nullptr;
   block->regs.rax = 0;
   block->blocked_faults = block->mask & kFaults;
   // ABI: user_disable_single_step() in ptrace_init_task(): a debugger that steps the parent does not step the child.
@@ -236,7 +234,8 @@ void guise_clone_child(ThreadBlock* block) {
   if ((flags & CLONE_CLEAR_SIGHAND) != 0) ClearHandlers(process);
   TakeThreadRecord(block);
   const bool meets_sites = SharesMemory(flags) && (!IsVfork(flags) || HasRewritten());
-  if (meets_sites || block->cookie != 0) TakeGs(block);
+  // With its maker's, its stubs would write to the maker's block.
+  if (meets_sites || block->cookie != 0 || block->inherits_gs) TakeGs(block);
 }
 }
 #pragma GCC visibility pop

@@ -45,7 +45,7 @@ class BadInputTest : public testing::TestWithParam<Account> {
   }
 
   std::string File(const std::string& name, const std::string& contents, mode_t mode) const {
-    const std::string path = directory_ + "/" + name;
+    std::string path = directory_ + "/" + name;
     WriteFile(path, contents, mode);
     return path;
   }

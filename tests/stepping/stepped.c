@@ -136,6 +136,8 @@ int main(int argc, char** argv) {
       {"refused", SYS_access, (long)"lent", X_OK, 0, -EACCES},
       {"lent", SYS_access, (long)"lent", R_OK, 0, geteuid() == 0 ? 0 : -EACCES},
       {"dup2", SYS_dup2, ends[0], ends[1], 0, ends[1]},
+      // An argument that is the number of restart_syscall(2).
+      {"dup2_219", SYS_dup2, ends[0], 219, 0, 219},
       {"fcntl", SYS_fcntl, ends[0], F_GETFD, 0, 0},
       // The shim makes it with another path, in a gate.
       {"proc_exe", SYS_access, (long)"/proc/self/exe", R_OK, 0, 0},

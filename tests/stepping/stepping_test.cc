@@ -81,8 +81,9 @@ bool IsOneOf(const std::string& name, std::initializer_list<const char*> names) 
 
 std::vector<Case> Cases(const std::vector<std::string>& modes) {
   std::vector<Case> cases;
-  for (const char* call : {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork",
-                           "unknown", "access", "bad_access", "refused", "lent", "dup2", "fcntl", "proc_exe"}) {
+  for (const char* call :
+       {"getppid", "geteuid", "fstat", "write", "bad_write", "mask", "clock", "raise", "fork", "unknown", "access",
+        "bad_access", "refused", "lent", "dup2", "dup2_219", "fcntl", "proc_exe"}) {
     for (const std::string& mode : modes) {
       // A fork that is jumped out of leaves a child on the wrong side of the jump, natively too.
       if (std::string(call) == "fork" && mode != "plain") continue;
@@ -90,6 +91,11 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
       if (mode == "altstack" && !IsOneOf(call, {"getppid", "write", "raise"})) continue;
       // A way out of each kind: a stub, the gate, a handler, the server.
       if (mode == "fault" && !IsOneOf(call, {"getppid", "geteuid", "mask", "raise", "proc_exe"})) continue;
+      // Where the arguments lie in other places.
+      if (std::string(call) == "dup2_219") {
+        if (mode == "plain") cases.insert(cases.end(), {{call, mode, NativeWay()}, {call, mode, AtOnce(LegacyWay())}});
+        continue;
+      }
       // What is lent is lent by fakeroot alone.
       if (std::string(call) == "lent") {
         if (mode == "plain")

@@ -148,8 +148,6 @@ gate guise_gate_look
     mov %rbx, %rdi
     call guise_gate_call
     movb $0, GUISE_IN_GATE(%rbx)
-    jmp guise_gate_checks
-guise_gate_checks:
     cmpb $0, GUISE_HAS_INTERRUPTION(%rbx)
     // From here on a signal finds the guest's state in the block.
 gate guise_gate_leave
