@@ -14,6 +14,12 @@ constexpr uint64_t kSiteSize = 2;
 
 bool Between(uint64_t rip, const char* first, const char* end) { return rip >= Label(first) && rip < Label(end); }
 
+// The call whose instruction ends at `end` is not made yet.
+Presented AtSite(uint64_t end, GuestRegs& regs) {
+  regs.rip = end - kSiteSize;
+  return {.in_shim = false, .after_call = false};
+}
+
 // In the gate, with a value of the direct table in the block.
 Presented PresentValue(const ThreadBlock& block, GuestRegs& regs) {
   const bool counted = regs.rip >= Label(guise_value_gate_counted);
@@ -30,10 +36,7 @@ Presented PresentValue(const ThreadBlock& block, GuestRegs& regs) {
 // In the stub of a rewritten site.
 Presented PresentStub(const StubHead& head, GuestRegs& regs) {
   const uint64_t at = regs.rip - CodeOf(&head);
-  if (at < head.after_at) {
-    regs.rip = head.after - kSiteSize;
-    return {.in_shim = false, .after_call = false};
-  }
+  if (at < head.after_at) return AtSite(head.after, regs);
   regs.rip = at < head.back_at ? head.after : head.after + head.body_size;
   if (at >= head.body_at) return {.in_shim = false, .after_call = false};
   regs.rcx = head.after;
@@ -46,8 +49,7 @@ Presented BeforeDirect(const ThreadBlock& block, GuestRegs& regs) {
   const bool is_call = regs.rip == Label(guise_attempt_gate_call) || regs.rip == Label(guise_fold_gate_call);
   const bool resumes = is_call && regs.rax == static_cast<uint64_t>(syscall::Nr::restart_syscall);
   if (!resumes) regs.rax = block.regs.rax;
-  regs.rip = SiteEnd(block.site) - kSiteSize;
-  return {.in_shim = false, .after_call = false};
+  return AtSite(SiteEnd(block.site), regs);
 }
 
 Presented AfterDirect(const ThreadBlock& block, GuestRegs& regs) {
@@ -59,10 +61,7 @@ Presented AfterDirect(const ThreadBlock& block, GuestRegs& regs) {
 
 // Of guise_direct_gate, up to guise_fold_gate. Nothing but rax, rcx and r11 has changed; a refusal is no answer yet.
 Presented PresentAttempt(const ThreadBlock& block, GuestRegs& regs) {
-  if (regs.rip < Label(guise_attempt_gate_call)) {
-    regs.rip = SiteEnd(block.site) - kSiteSize;
-    return {.in_shim = false, .after_call = false};
-  }
+  if (regs.rip < Label(guise_attempt_gate_call)) return AtSite(SiteEnd(block.site), regs);
   const auto refused = static_cast<uint8_t>(wire::AskOn::kRefused);
   const bool made = regs.rip >= Label(guise_attempt_gate_called) && regs.rip < Label(guise_attempt_gate_refused);
   if (made && !wire::Asks(refused, static_cast<int64_t>(regs.rax))) return AfterDirect(block, regs);
@@ -71,10 +70,7 @@ Presented PresentAttempt(const ThreadBlock& block, GuestRegs& regs) {
 
 // Of guise_fold_gate.
 Presented PresentFold(const ThreadBlock& block, GuestRegs& regs) {
-  if (regs.rip < Label(guise_fold_gate_saved)) {
-    regs.rip = SiteEnd(block.site) - kSiteSize;
-    return {.in_shim = false, .after_call = false};
-  }
+  if (regs.rip < Label(guise_fold_gate_saved)) return AtSite(SiteEnd(block.site), regs);
   regs.rdi = block.fold_words[0];
   regs.rsi = block.fold_words[1];
   regs.rdx = block.fold_words[2];
@@ -102,8 +98,7 @@ Presented Present(ThreadBlock* block, ucontext* context) {
   }
   if (const StubHead* const head = HeadAt(regs.rip)) return PresentStub(*head, regs);
   if (regs.rip >= Label(guise_traps) && regs.rip < Label(guise_deliver_trap)) {
-    regs.rip = SiteEnd(static_cast<uint32_t>((regs.rip - Label(guise_traps)) / kSiteSize)) - kSiteSize;
-    return {.in_shim = false, .after_call = false};
+    return AtSite(SiteEnd(static_cast<uint32_t>((regs.rip - Label(guise_traps)) / kSiteSize)), regs);
   }
   // On the way out to what was kept, nothing else is let in.
   const bool delivers = block->has_interruption;
