@@ -21,6 +21,7 @@ COMMANDS = [
         "bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev",
         *(word for path in _HIDDEN if os.path.isdir(path) for word in ("--tmpfs", path)), "--"
     ]),
+    ("gVisor", ["runsc", "--rootless", "--network=none", "do", "-quiet"]),
 ]
 
 
