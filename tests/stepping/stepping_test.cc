@@ -61,13 +61,21 @@ bool Reach(Stepper& stepper, const Place& place) {
   return reached;
 }
 
+// A program whose stubs lie near its text, and one that is loaded at a fixed address, far from them: its sites have no
+// room for all that a stub does, and more goes by the gate.
+constexpr const char kNear[] = "static_pie";
+constexpr const char kFar[] = "static";
+
 struct Case {
   std::string call;
   std::string mode;
   Way way;
+  std::string program = kNear;
 };
 
-void PrintTo(const Case& c, std::ostream* out) { *out << c.call << " " << c.mode << " " << c.way.name; }
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.call << " " << c.mode << " " << c.way.name << " " << c.program;
+}
 
 // A site that is rewritten on the way would make each way another.
 Way AtOnce(Way way) {
@@ -112,6 +120,11 @@ std::vector<Case> Cases(const std::vector<std::string>& modes) {
       if (IsOneOf(call, {"access", "bad_access", "dup2", "proc_exe"})) {
         cases.push_back({call, mode, AtOnce(LegacyWay())});
       }
+      // By the gate from everywhere.
+      if (mode == "plain" && IsOneOf(call, {"getppid", "access", "refused", "dup2"})) {
+        cases.push_back({call, mode, AtOnce(FakerootWay()), kFar});
+        cases.push_back({call, mode, AtOnce(LegacyWay()), kFar});
+      }
       // Of calls that may block, the way through the gate that a signal interrupts.
       if (IsOneOf(call, {"write", "bad_write"})) cases.push_back({call, mode, AtOnce(ThroughWay())});
     }
@@ -126,8 +139,8 @@ class SteppingTest : public testing::TestWithParam<Case> {
     GUISE_NEEDS(way);
     // Root lacks nothing.
     Guise& guise = Guise::For(way, GetParam().call == "lent" ? OrdinaryUser() : Self());
-    Command command =
-        guise.In(way, {Stage::Get().Guest("tests/stepping/stepped_static.elf"), GetParam().call, GetParam().mode});
+    const std::string program = Stage::Get().Guest("tests/stepping/stepped_" + GetParam().program + ".elf");
+    Command command = guise.In(way, {program, GetParam().call, GetParam().mode});
     command.keep_stdin_open = true;
     guest_ = Process::Start(command);
     ASSERT_TRUE(guest_->AwaitOutput("pid ") && guest_->AwaitOutput("\n")) << guest_->Wait();
@@ -234,7 +247,8 @@ TEST_P(KillingTest, GivesBackAllAtEachInstruction) {
 }
 
 constexpr auto kName = [](const testing::TestParamInfo<Case>& info) {
-  return info.param.call + "_" + info.param.mode + "_" + info.param.way.name;
+  const std::string name = info.param.call + "_" + info.param.mode + "_" + info.param.way.name;
+  return info.param.program == kFar ? name + "_far" : name;
 };
 INSTANTIATE_TEST_SUITE_P(All, SteppingTest, testing::ValuesIn(Cases({"plain", "altstack", "longjmp", "fault"})), kName);
 INSTANTIATE_TEST_SUITE_P(All, KillingTest, testing::ValuesIn(Cases({"kill"})), kName);
