@@ -41,6 +41,14 @@ Release ReleaseOf(const char* text) {
 // What the program and its interpreter need at least.
 Release g_needed;
 
+void Need(const Release& release) {
+  if (!g_needed.IsOlderThan(release)) return;
+  new_utsname host;
+  if (IsError(Native(Nr::uname, &host))) return;
+  const Release known = ReleaseOf(host.release);
+  g_needed = known.IsOlderThan(release) ? known : release;
+}
+
 // The look that this process is shown. False: the host's.
 bool ReadLook(KernelLookCopy* look) {
   if (!ReadKernelLook(look)) return false;
@@ -74,7 +82,8 @@ int64_t OpenText(const Text<512>& text, uint64_t flags) {
 }  // namespace
 
 void NoteKernelNeeded(int32_t fd, const ElfHead& elf) {
-  // Also where the session shows the host's kernel: a switch may change that while the program runs.
+  // Also where the session shows the host's kernel: a switch may change that while the program runs. What the host's
+  // itself is too old for is not made up: the program ends as natively.
   // ABI: the gABI's notes; of glibc's, csu/abi-note.c: name "GNU", type 1, {0 for Linux, major, minor, patch}.
   struct AbiTag {
     Elf64_Nhdr head;
@@ -90,8 +99,7 @@ void NoteKernelNeeded(int32_t fd, const ElfHead& elf) {
       if (Native(Nr::pread64, fd, &tag, sizeof(tag), segment.p_offset + at) != sizeof(tag)) break;
       if (tag.head.n_type == 1 && tag.head.n_descsz == 16 && tag.head.n_namesz == 4 && Equal(tag.name, "GNU") &&
           tag.system == 0) {
-        const Release needed = {{tag.release[0], tag.release[1], tag.release[2]}};
-        if (g_needed.IsOlderThan(needed)) g_needed = needed;
+        Need({{tag.release[0], tag.release[1], tag.release[2]}});
       }
       const auto padded = [](uint64_t size) { return (size + 3) & ~uint64_t{3}; };
       at += sizeof(tag.head) + padded(tag.head.n_namesz) + padded(tag.head.n_descsz);

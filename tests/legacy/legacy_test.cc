@@ -79,6 +79,16 @@ TEST_P(LegacyTest, ShowsNoOlderKernelThanTheProgramNeeds) {
   }
 }
 
+TEST_P(LegacyTest, PromisesNoNewerKernelThanTheHosts) {
+  utsname host = {};
+  uname(&host);
+  const std::string release = host.release;
+  const std::string number = release.substr(0, release.find_first_not_of("0123456789."));
+  const RunResult result = Run({"--personality", "legacy:el6"}, {Guest("legacy/needs_more_musl")});
+  EXPECT_EQ(result.out, number + "\npass\n") << result;
+  EXPECT_THAT(result.err, HasSubstr("a program is told of Linux " + number));
+}
+
 TEST_P(LegacyTest, ShowsTheHostsKernelUnderAProfileWithoutOne) {
   utsname host = {};
   uname(&host);
