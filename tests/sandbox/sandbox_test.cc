@@ -41,6 +41,13 @@ TEST_P(SandboxTest, ShowsWhatItsPolicySays) {
   EXPECT_EQ(access((directory_ + "/writable/made").c_str(), F_OK), 0);
 }
 
+TEST_P(SandboxTest, ProcessOneDoesNotTellWhatIsHidden) {
+  const std::string secret = directory_ + "/secret";
+  WriteFile(secret, "", 0644);
+  const RunResult result = Run({"--hide", secret}, {"sh", "-c", "tr '\\0' '\\n' < /proc/1/cmdline | grep ."});
+  EXPECT_EQ(result.out, "guise-init\n") << result;
+}
+
 TEST_P(SandboxTest, TheServerIsOutOfReach) {
   // Neither by a rule that shows its socket, nor by a process that the server has no record of.
   const std::string socket = guise_->runtime_directory() + "/control.sock";
