@@ -184,6 +184,9 @@ int DaemonMain(int argc, char** argv, absl::Span<const api::Registration> person
       "  guised\n"
       "  guised --foreground --runtime-dir /run/user/1000/guise\n"
       "It returns when it serves, and goes on in the background, unless --foreground is given.");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return absl::StrCat("guised: ", error.what(), "; `guised --help` says what there is\n");
+  });
   CLI11_PARSE(app, argc, argv);
 
   const absl::StatusOr<RuntimeDirectory> directory = RuntimeDirectory::Make(flags.runtime_directory);

@@ -72,6 +72,9 @@ struct Published {
 };
 static_assert(sizeof(Published) == kLineSize);
 
+// Published::rewrite_after, at most: what is counted of a site is a byte, with a bit for what is settled.
+constexpr uint32_t kMostRewriteAfter = 127;
+
 enum PublishedFlag : uint32_t {
   kMapOwner = 1u << 0,
   // Some process has changed its identity. A process that has forked then leaves its record to the server, which

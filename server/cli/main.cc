@@ -90,6 +90,16 @@ absl::Status CheckAddressSpace() {
       kLeast >> 10, "; raise it here, and lower it inside: guise run -- sh -c 'ulimit -v N; exec PROGRAM'"));
 }
 
+// As Fail() writes: the parser's own message names the option or the value.
+std::string Usage(const CLI::App* app, const CLI::Error& error) {
+  std::string command = "guise";
+  for (const CLI::App* at = app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    absl::StrAppend(&command, " ", at->get_name());
+  }
+  return absl::StrCat("guise: ", error.what(), "; `", command, " --help` says what there is\n");
+}
+
 int Main(int argc, char** argv) {
   Invocation invocation = {SignalState::Capture(), {}, nullptr};
   OccupyStandardFds();
@@ -106,6 +116,7 @@ int Main(int argc, char** argv) {
   CLI::App app(kAbout, "guise");
   app.require_subcommand(1);
   app.footer(kExamples);
+  app.failure_message(Usage);
   app.get_formatter()->column_width(Formatter::kColumn);
   const bool is_known = std::any_of(std::begin(kCommands), std::end(kCommands),
                                     [&](const CommandName& known) { return !words.empty() && words[0] == known.name; });

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "proto/wire/published.h"
 #include "server/cli/arguments.h"
 #include "server/cli/config.h"
 
@@ -36,7 +37,7 @@ void AddRunOptions(CLI::App& run, const std::shared_ptr<RunOptions>& options) {
   run.add_option("--rewrite-after", options->rewrite_after,
                  "With rewrite: the call at which a place in the text is rewritten (default: Guise chooses)")
       ->type_name("CALLS")
-      ->check(CLI::Range(1, 127));
+      ->check(CLI::Range(1u, wire::kMostRewriteAfter));
   run.add_option("--config", options->config,
                  "What holds for each session: a file with a guise.v1.Config (default:\n"
                  "$XDG_CONFIG_HOME/guise/config.textproto, or ~/.config/guise/config.textproto)")

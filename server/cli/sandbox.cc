@@ -134,7 +134,8 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
   }
   command.add_option("--net", flags->network, "A sandbox's network: none, a loopback of its own, or the host's")
       ->check(CLI::IsMember({"none", "loopback", "host"}));
-  command.add_option("--processes", flags->processes, "How many processes and threads a sandbox has at most")
+  command.add_option("--processes", flags->processes, 
+                     "How many processes and threads a sandbox has at most; guise-init is one of them: 2 or more")
       ->type_name("N")
       ->check(CLI::Range(1u, 1u << 20));
   command.add_flag("--best-effort", flags->best_effort,

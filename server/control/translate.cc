@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/wire/published.h"
 #include "proto/wire/records.h"
 
 namespace guise::server {
@@ -108,6 +109,11 @@ absl::StatusOr<uint32_t> RewriteAfter(const v1::CreateSessionRequest& request) {
   if (!v1::Mechanism_IsValid(request.mechanism())) {
     return absl::InvalidArgumentError(absl::StrCat("unknown mechanism ", request.mechanism(),
                                                    "; say MECHANISM_REWRITE or MECHANISM_SUD, or leave it out"));
+  }
+  if (request.rewrite_after() > wire::kMostRewriteAfter) {
+    return absl::InvalidArgumentError(absl::StrCat("rewrite_after ", request.rewrite_after(), ": at most ",
+                                                   wire::kMostRewriteAfter,
+                                                   "; MECHANISM_SUD leaves the text as it is, however often it calls"));
   }
   if (request.mechanism() == v1::MECHANISM_SUD) return 0;
   return request.rewrite_after() != 0 ? request.rewrite_after() : kByDefault;

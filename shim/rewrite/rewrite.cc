@@ -20,7 +20,6 @@ using wire::SiteKept;
 
 // A count of SiteCalls.
 constexpr uint8_t kNever = 0xff;
-constexpr uint32_t kMostCalls = 0x7f;
 
 // The stub that a thread which is to go on at `after` goes on in, or null.
 const StubHead* DisplacedAt(uint64_t after) {
@@ -132,7 +131,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   // With other threads a rewriting costs barriers that interrupt all of them.
   constexpr uint32_t kDearer = 2;
   uint32_t threshold = wanted == 1 || OthersOf(block) != Others::kRun ? wanted : wanted * kDearer;
-  if (threshold > kMostCalls) threshold = kMostCalls;
+  if (threshold > wire::kMostRewriteAfter) threshold = wire::kMostRewriteAfter;
   // A rewriting is worth some signals.
   constexpr uint32_t kRewriting = 4;
   if (movable) Learn(block, after, nr, count < threshold ? 1 : 1 + kRewriting);
