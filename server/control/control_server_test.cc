@@ -178,13 +178,16 @@ TEST_F(ControlServerTest, APolicyThatCannotBeIsRefused) {
   EXPECT_EQ(listed.sessions_size(), 0);
 }
 
-TEST_F(ControlServerTest, WhatALaterVersionAsksForIsRefused) {
+TEST_F(ControlServerTest, WhatTheServerDoesNotKnowIsRefused) {
   const std::unique_ptr<v1::Sessions::Stub> stub = v1::Sessions::NewStub(Connect());
   v1::CreateSessionRequest mechanism;
   mechanism.set_mechanism(static_cast<v1::Mechanism>(9));
   v1::CreateSessionRequest kernel;
   kernel.set_kernel(static_cast<v1::Kernel>(9));
-  for (const auto& [request, object] : {std::pair(mechanism, "mechanism 9"), std::pair(kernel, "kernel 9")}) {
+  v1::CreateSessionRequest count;
+  count.set_rewrite_after(128);
+  for (const auto& [request, object] :
+       {std::pair(mechanism, "mechanism 9"), std::pair(kernel, "kernel 9"), std::pair(count, "rewrite_after 128")}) {
     grpc::ClientContext context;
     v1::Session session;
     const grpc::Status status = stub->Create(&context, request, &session);
