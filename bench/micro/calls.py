@@ -56,7 +56,7 @@ def _commands(guise, directory, profile):
 
 
 def measure(guise, calls, rounds, progress):
-    """{mode: {benchmark: [seconds, ...]}}; a round runs all modes in turn."""
+    """{mode: {benchmark: [[seconds], ...]}}; a round runs all modes in turn."""
     seconds = {}
     with tempfile.NamedTemporaryFile("w", suffix=".textproto") as profile:
         profile.write(PROFILE)
@@ -65,7 +65,7 @@ def measure(guise, calls, rounds, progress):
             progress(f"calls, round {number + 1} of {rounds}")
             for mode, command in _commands(guise, os.path.dirname(calls), profile.name).items():
                 for benchmark, time in _measure(command + [calls]).items():
-                    seconds.setdefault(mode, {}).setdefault(benchmark, []).append(time)
+                    seconds.setdefault(mode, {}).setdefault(benchmark, []).append([time])
     return seconds
 
 

@@ -26,7 +26,7 @@ COMMANDS = [
 
 
 def measure(guise, rounds, runs, progress):
-    """{name: {"true": [seconds, ...]}}; a round runs all in turn, `runs` times each."""
+    """{name: {"true": [[seconds, ...] of a round, ...]}}; a round runs all in turn, `runs` times each."""
     seconds = {}
     for number in range(rounds):
         progress(f"starts, round {number + 1} of {rounds}")
@@ -39,5 +39,5 @@ def measure(guise, rounds, runs, progress):
                 subprocess.run(["hyperfine", *arguments, command], check=True, cwd="/", stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
                 times = json.load(result)["results"][0]["times"]
-            seconds.setdefault(name, {}).setdefault("true", []).extend(times)
+            seconds.setdefault(name, {}).setdefault("true", []).append(times)
     return seconds

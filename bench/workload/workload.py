@@ -24,6 +24,10 @@ MODES = [
     ("strace", ["strace", "-f", "-qq", "-o", "/dev/null"]),
 ]
 
+# By so much slower that a few rounds say it.
+SLOW = {"proot", "gVisor", "strace"}
+SLOW_ROUNDS = 2
+
 # Name, command; run in the directory that prepare() has filled. Without a shell but where it says sh.
 WORKLOADS = [
     ("true", "/bin/true"),
@@ -78,15 +82,14 @@ def _missing(word):
     return shutil.which(word) is None
 
 
-def _measure(prefix, commands, runs):
-    """Seconds of each run, by name of the workload."""
+def _measure(prefix, command, runs):
+    """Seconds of each run."""
     # Here: /tmp is another one in a sandbox.
     with tempfile.NamedTemporaryFile(suffix=".json", dir=".") as result:
         arguments = ["--shell=none", "--style=none", "--warmup=1", f"--runs={runs}", "--export-json", result.name]
-        subprocess.run(prefix + ["hyperfine", *arguments, *commands.values()], check=True, stdout=subprocess.DEVNULL,
+        subprocess.run(prefix + ["hyperfine", *arguments, command], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-        times = [entry["times"] for entry in json.load(result)["results"]]
-    return dict(zip(commands, times))
+        return json.load(result)["results"][0]["times"]
 
 
 def _works(prefix, command):
@@ -96,9 +99,20 @@ def _works(prefix, command):
     return done.returncode == 0
 
 
-def measure(guise, rounds, runs, progress):
-    """{mode: {workload: [seconds, ...]}}, and what was left out. A round runs all modes in turn, `runs` times each."""
-    words = {"{guise}": guise, "{busybox}": shutil.which("busybox") or ""}
+def _modes(words):
+    """{mode: what stands before a command}, and which are not installed."""
+    modes, left_out = {}, []
+    for mode, prefix in MODES:
+        prefix = [words.get(word, word) for word in prefix]
+        if prefix and _missing(prefix[0]):
+            left_out.append(f"{mode} (not installed)")
+        else:
+            modes[mode] = prefix
+    return modes, left_out
+
+
+def _commands(words):
+    """{workload: command}, and which lack a program."""
     needed = {"static true": "busybox", "redis": "redis-server", "redis, pipelined": "redis-server"}
     commands, left_out = {}, []
     for name, command in WORKLOADS:
@@ -106,29 +120,34 @@ def measure(guise, rounds, runs, progress):
             left_out.append(f"{name} ({needed[name]} is not installed)")
         else:
             commands[name] = command.replace("{busybox}", words["{busybox}"])
-    modes = {}
-    for mode, prefix in MODES:
-        prefix = [words.get(word, word) for word in prefix]
-        if prefix and _missing(prefix[0]):
-            left_out.append(f"{mode} (not installed)")
-        else:
-            modes[mode] = prefix
+    return commands, left_out
+
+
+def measure(guise, rounds, runs, progress):
+    """{mode: {workload: [[seconds, ...] of a round, ...]}}, and what was left out. A round runs each workload in all modes
+    in turn, `runs` times each; what takes many times as long does so in the first rounds only."""
+    words = {"{guise}": guise, "{busybox}": shutil.which("busybox") or ""}
+    modes, left_out = _modes(words)
+    commands, missing = _commands(words)
+    left_out += missing
     seconds = {mode: {} for mode in modes}
     before = os.getcwd()
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
         try:
             prepare()
-            working = {}
+            works = {}
             for mode, prefix in modes.items():
                 progress(f"workloads that run: {mode}")
-                working[mode] = {name: command for name, command in commands.items() if _works(prefix, command)}
-                left_out += [f"{name} (fails: {mode})" for name in commands if name not in working[mode]]
+                works[mode] = {name for name, command in commands.items() if _works(prefix, command)}
+                left_out += [f"{name} (fails: {mode})" for name in commands if name not in works[mode]]
             for number in range(rounds):
-                for mode, prefix in modes.items():
-                    progress(f"workloads, round {number + 1} of {rounds}: {mode}")
-                    for name, times in _measure(prefix, working[mode], runs).items():
-                        seconds[mode].setdefault(name, []).extend(times)
+                for name, command in commands.items():
+                    progress(f"workloads, round {number + 1} of {rounds}: {name}")
+                    for mode, prefix in modes.items():
+                        if name in works[mode] and (mode not in SLOW or number < SLOW_ROUNDS):
+                            times = _measure(prefix, command, runs)
+                            seconds[mode].setdefault(name, []).append(times)
         finally:
             os.chdir(before)
     return seconds, left_out
