@@ -38,6 +38,9 @@ void AddServer(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);
 void AddVersion(CLI::App& app, Invocation& invocation);
 
+// What `guise version` and `guise --version` print.
+std::string VersionLine();
+
 // Sets the line that --help shows first; CLI11 makes one up that does not know of "--".
 void SetUsage(CLI::App& command, std::string usage);
 

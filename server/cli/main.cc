@@ -114,6 +114,7 @@ int Main(int argc, char** argv) {
   }
 
   CLI::App app(kAbout, "guise");
+  app.set_version_flag("--version", VersionLine(), "Print the version of this `guise` and exit");
   app.require_subcommand(1);
   app.footer(kExamples);
   app.failure_message(Usage);

@@ -123,11 +123,15 @@ int Version(bool as_json) {
     fputs(json.Take().c_str(), stdout);
     return 0;
   }
-  printf("guise %s, data plane ABI %d to %d\n", kVersion, wire::kAbiMin, wire::kAbiMax);
+  printf("%s\n", VersionLine().c_str());
   return 0;
 }
 
 }  // namespace
+
+std::string VersionLine() {
+  return absl::StrCat("guise ", kVersion, ", data plane ABI ", wire::kAbiMin, " to ", wire::kAbiMax);
+}
 
 void AddServer(CLI::App& app, Invocation& invocation) {
   CLI::App* server = app.add_subcommand("server", "Starts, ends or shows your server");

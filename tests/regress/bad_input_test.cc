@@ -236,6 +236,14 @@ TEST_P(BadInputTest, AnUnknownCommandIsNamed) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("nonsense"), HasSubstr("guise --help"))) << result;
 }
 
+TEST_P(BadInputTest, ItsVersionIsToldByACommandAndByTheUsualOption) {
+  const RunResult command = RunToEnd(guise_->Cli({"version"}));
+  const RunResult option = RunToEnd(guise_->Cli({"--version"}));
+  EXPECT_THAT(command.out, StartsWith("guise ")) << command;
+  EXPECT_EQ(option.out, command.out) << option;
+  EXPECT_EQ(option.exit_code, 0) << option;
+}
+
 TEST_P(BadInputTest, CommandLinesThatMakeNoSenseAreRefused) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"nonsense"}, {"run"}, {"run", "--"}, {"run", "--nonsense", "--", "true"}, {"switch"}, {"server", "jump"}}) {
