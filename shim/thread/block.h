@@ -127,7 +127,6 @@ static_assert(offsetof(ThreadBlock, leave_to) == GUISE_LEAVE_TO);
 static_assert(offsetof(ThreadBlock, fold_words) == GUISE_FOLD_WORDS);
 static_assert(offsetof(ThreadBlock, blocked_faults) == GUISE_BLOCKED_FAULTS);
 static_assert(offsetof(ThreadBlock, counter) == GUISE_COUNTER && offsetof(ThreadBlock, fold_flags) == GUISE_FOLD_FLAGS);
-static_assert(offsetof(ThreadBlock, gate_before) == GUISE_GATE_BEFORE);
 static_assert(offsetof(ThreadBlock, has_interruption) == GUISE_HAS_INTERRUPTION);
 static_assert(offsetof(ThreadBlock, in_gate) == GUISE_IN_GATE);
 static_assert(offsetof(ThreadBlock, has_temp_mask) == GUISE_HAS_TEMP_MASK);

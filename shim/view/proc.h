@@ -17,7 +17,7 @@ constexpr uint64_t PathPrefix(const char (&text)[6]) {
   for (int i = 0; i < 5; ++i) prefix |= uint64_t{static_cast<uint8_t>(text[i])} << (8 * i);
   return prefix;
 }
-// Stubs and gates.S compare four (offsets.h).
+// Stubs compare four (offsets.h).
 static_assert((PathPrefix("/proc") & 0xffffffff) == GUISE_PATH_PROC);
 static_assert((PathPrefix("/dev/") & 0xffffffff) == GUISE_PATH_DEV);
 inline bool MayBeKnown(uint64_t prefix) { return prefix == PathPrefix("/proc") || prefix == PathPrefix("/dev/"); }
