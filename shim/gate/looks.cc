@@ -74,6 +74,6 @@ constexpr LooksTable MakeTable() {
 
 }  // namespace
 
-extern "C" constinit const LooksTable guise_looks = MakeTable();
+constinit const LooksTable kLooks = MakeTable();
 
 }  // namespace guise::shim

@@ -58,13 +58,13 @@ struct LooksTable {
   Looks of[syscall::kNumbers];
 };
 #pragma GCC visibility push(hidden)
-extern "C" const LooksTable guise_looks;
+extern const LooksTable kLooks;
 #pragma GCC visibility pop
 
 // O(1); for any number.
 inline Looks LooksOf(syscall::Nr nr) {
   const auto number = static_cast<uint32_t>(nr);
-  if (number < syscall::kNumbers) return guise_looks.of[number];
+  if (number < syscall::kNumbers) return kLooks.of[number];
   Looks none;
   none.Add(Look::kCaught);
   return none;
