@@ -149,15 +149,17 @@ Task<SysResult> ReadAndKeep(Call& call, api::Inode inode) {
   co_return Keep(call, inode, room, size);
 }
 
-// Whether the session may do what the kernel has refused on the file. What the kernel says of names to everybody before
-// holds for kept ones, too: it was asked first.
-bool MayKeep(Call& call, SysResult result, const FileStatus& file) {
-  if (!result.Is(EPERM) || file.mode == 0 || file.IsProtected()) return false;
-  return IsRoots(NameIn(call)) && call.Credentials().May(NameIn(call) == XATTR_NAME_CAPS ? CAP_SETFCAP : CAP_SYS_ADMIN);
-}
-
 // ABI: fs/xattr.c, xattr_resolve_name(), which comes after the permissions.
 bool IsWholeName(std::string_view name) { return name.find('.') != name.size() - 1; }
+
+// What the call comes to; nullopt: the session may do on the file what the kernel has refused. What the kernel says of
+// names to everybody before holds for kept ones, too: it was asked first.
+std::optional<SysResult> ResultWithoutKeeping(Call& call, SysResult result, const FileStatus& file) {
+  if (!result.Is(EPERM) || file.mode == 0 || file.IsProtected() || !IsRoots(NameIn(call))) return result;
+  if (!call.Credentials().May(NameIn(call) == XATTR_NAME_CAPS ? CAP_SETFCAP : CAP_SYS_ADMIN)) return result;
+  if (!IsWholeName(NameIn(call))) return SysResult::Error(EINVAL);
+  return std::nullopt;
+}
 
 // Names that the session keeps of the file, as this caller may see them, behind those that the kernel told.
 SysResult CopyOutNames(Call& call, size_t at, std::string_view native, const KeptAttributes& kept) {
@@ -190,8 +192,7 @@ SysResult CopyOutList(Call& call, size_t at, Room<Buffer> room, size_t size, con
 SysTask Fakeroot::SetXattr(Call& call, Below below) const {
   FileStatus file;
   const SysResult result = co_await MakeWithPower(call, below, &file);
-  if (!MayKeep(call, result, file)) co_return result;
-  if (!IsWholeName(NameIn(call))) co_return SysResult::Error(EINVAL);
+  if (const auto settled = ResultWithoutKeeping(call, result, file)) co_return *settled;
   const api::Inode inode = file.inode;
   const int flags = call.Arg<int>(4);
   if (flags != 0) {
@@ -206,8 +207,7 @@ SysTask Fakeroot::SetXattr(Call& call, Below below) const {
 SysTask Fakeroot::RemoveXattr(Call& call, Below below) const {
   FileStatus file;
   const SysResult result = co_await MakeWithPower(call, below, &file);
-  if (!MayKeep(call, result, file)) co_return result;
-  if (!IsWholeName(NameIn(call))) co_return SysResult::Error(EINVAL);
+  if (const auto settled = ResultWithoutKeeping(call, result, file)) co_return *settled;
   const api::Inode inode = file.inode;
   if (call.AttributesOf(inode).Find(NameIn(call)).has_value()) {
     call.Commit(api::SetAttribute{inode, NameIn(call), std::nullopt});
