@@ -3,7 +3,8 @@
 //
 //   credentials.cc  get*id and set*id, capget and capset, on credentials that the session keeps for each process
 //   ownership.cc    the chown family, into owners that the session keeps for each file
-//   power.cc        what the kernel refuses for want of permission bits, made with them lent
+//   power.cc        what the kernel refuses for want of permission bits, made with them lent:
+//                  path_uses.cc says what a call needs, borrowing.cc lends it
 //   attributes.cc   the xattr family, with attributes that the session keeps for each file
 //   devices.cc      mknod of device nodes, which the session keeps for each file
 //   root_directory.cc  chroot to the root directory that there is
