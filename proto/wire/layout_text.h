@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "proto/wire/layout_constants.h"
 #include "proto/wire/layout_fields.h"
 
 namespace guise::wire {

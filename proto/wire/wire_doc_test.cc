@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/wire/layout_constants.h"
 #include "proto/wire/layout_fields.h"
 
 namespace guise::wire {
