@@ -10,6 +10,8 @@
 #include "server/floor/confinement.h"
 #include "server/floor/explain.h"
 #include "server/floor/policy.h"
+#include "server/floor/policy_completion.h"
+#include "server/floor/presets.h"
 #include "server/launch/runtime_directory.h"
 
 namespace guise::server {
@@ -134,8 +136,9 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
   }
   command.add_option("--net", flags->network, "A sandbox's network: none, a loopback of its own, or the host's")
       ->check(CLI::IsMember({"none", "loopback", "host"}));
-  command.add_option("--processes", flags->processes, 
-                     "How many processes and threads a sandbox has at most; guise-init is one of them: 2 or more")
+  command
+      .add_option("--processes", flags->processes,
+                  "How many processes and threads a sandbox has at most; guise-init is one of them: 2 or more")
       ->type_name("N")
       ->check(CLI::Range(1u, 1u << 20));
   command.add_flag("--best-effort", flags->best_effort,

@@ -1,4 +1,4 @@
-// Policies of sandboxed sessions: read, completed by their preset, and held against this host.
+// Policies of sandboxed sessions: read, held against what any policy may say, and asked.
 #ifndef GUISE_SERVER_FLOOR_POLICY_H_
 #define GUISE_SERVER_FLOOR_POLICY_H_
 
@@ -35,24 +35,6 @@ absl::StatusOr<WrittenPolicy> ParsePolicy(std::string_view text, const std::stri
 // INVALID_ARGUMENT: a value that no policy can have, on whatever host.
 absl::Status CheckValues(const v1::SandboxPolicy& policy, const PolicyOrigin& origin = {});
 
-// What a host looks like to a policy.
-struct PolicySurroundings {
-  std::string home;               // of the user; may be empty
-  std::string working_directory;  // of the launcher; empty: it has no name
-  std::string runtime_directory;  // Guise's own
-  bool has_namespaces = true;     // can be made
-};
-
-// The policy with its preset's rules before its own, nothing unspecified, and paths without links. INVALID_ARGUMENT:
-// as of CheckValues(); a path that does not exist; a rule that no sandbox can have.
-absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy,
-                                                 const PolicySurroundings& surroundings,
-                                                 const PolicyOrigin& origin = {});
-
-// Whether a limit of processes was asked for: by number, or by a preset that is for limiting. `policy`: before it was
-// completed.
-bool AsksForProcesses(const v1::SandboxPolicy& policy);
-
 // The last rule of a completed policy that matches an absolute path without links; null: none. The policy owns it.
 const v1::PathRule* RuleOf(const v1::SandboxPolicy& policy, std::string_view path);
 
@@ -67,7 +49,6 @@ bool IsSeen(v1::Access access);
 
 std::string_view NameOf(v1::Access access);    // "ro", "rw", "hide", "tmp"
 std::string_view NameOf(v1::Network network);  // "none", "loopback", "host"
-const std::vector<std::string>& PresetNames();
 
 }  // namespace guise::server
 

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/floor/policy.h"
+#include "server/floor/presets.h"
 
 namespace guise::server {
 namespace {

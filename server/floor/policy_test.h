@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/floor/policy.h"
+#include "server/floor/policy_completion.h"
 
 namespace guise::server {
 
