@@ -1,20 +1,17 @@
 #include "server/stack/conversation.h"
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
 #include "personalities/api/call.h"
-#include "personalities/api/port.h"
 #include "personalities/api/task.h"
 #include "proto/syscall/table.h"
 #include "proto/wire/layout.h"
-#include "proto/wire/overlay.h"
 #include "proto/wire/store.h"
+#include "server/stack/conversation_impl.h"
 #include "server/stack/effects.h"
 #include "server/stack/identities.h"
 #include "server/stack/overlay.h"
-#include "server/stack/payload.h"
 #include "server/store/store.h"
 
 namespace guise::server {
@@ -50,85 +47,6 @@ Call Folded(const Call& call, const api::Folding& folding) {
 }
 
 }  // namespace
-
-// The loop, and the port of the handlers that it resumes.
-//
-// Invariant: between turns of the loop exactly one of these is so: a coroutine is to be resumed, a native call is
-// wanted (host_), the root has its result (finished_).
-class Conversation::Impl final : public api::Port {
- public:
-  Impl(uint32_t slot, SessionParts& parts) : slot_(slot), parts_(parts) {}
-  ~Impl() override { Cancel(); }
-
-  Answer Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound);
-  Answer Step(uint64_t result, absl::Span<const char> run_area);
-  void Cancel();
-  size_t run_area_used() const { return payload_.run_area_used(); }
-  bool running() const { return running_; }
-
-  // api::Port
-  void Run(const Call& native, std::coroutine_handle<> waiter) override { host_.emplace(Wanted{native, waiter}); }
-  void Below(const Call& call, uint32_t level, std::coroutine_handle<> waiter) override { Enter(call, level, waiter); }
-  std::string_view CopyOf(uint8_t origin) const override;
-  uint32_t PutOutbound(std::string_view bytes) override { return payload_.Put(bytes); }
-  uint32_t ReserveInbound(size_t bytes) override { return payload_.Reserve(bytes); }
-  void ReadInbound(uint32_t offset, void* to, size_t bytes) const override { payload_.Read(offset, to, bytes); }
-  void CopyOut(uint8_t origin, std::string_view bytes) override { effects_.CopyOut(origin, bytes, payload_); }
-  void CopyOutAlways() override { effects_.CopyOutAlways(); }
-  const api::Identity& Credentials() override;
-  api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
-  std::optional<api::Device> ShownDevice(const api::Inode& inode) override;
-  api::Loans& loans() override { return parts_.loans; }
-  uint32_t RunsLeft() const override { return wire::kLoggedSteps - steps_; }
-  void Commit(const api::SetOwner& change) override;
-  void Commit(const api::SetDevice& change) override;
-  void Commit(const api::SetAttribute& change) override;
-  void Commit(const api::SetIdentity& change) override;
-  api::KeptAttributes AttributesOf(const api::Inode& inode) override;
-
- private:
-  // A handler at work, and who waits for it: a handler above, or (null) the guest.
-  struct Activation {
-    api::SysTask::Handle handle;
-    std::coroutine_handle<> waiter;
-  };
-  struct Wanted {
-    Call native;
-    std::coroutine_handle<> waiter;
-  };
-
-  Answer Drive();
-  void Settle();
-  void Enter(Call call, uint32_t level, std::coroutine_handle<> waiter);
-  void Start(const Epoch::Row& row, const Call& call, std::coroutine_handle<> waiter);
-  void Deliver(SysResult result, std::coroutine_handle<> waiter);
-  std::optional<Answer> Host();
-  Answer Finish();
-  int CommitChanges(uint64_t result);
-  void Close();
-
-  const uint32_t slot_;
-  SessionParts& parts_;
-
-  std::shared_ptr<const Epoch> epoch_;
-  CallCopy call_;
-  Payload payload_;
-  Effects effects_;
-  uint32_t steps_ = 0;
-  uint64_t heap_frames_seen_ = 0;
-
-  // Levels are entered downwards, so each has at most one handler at work; its call lies here, where it stays.
-  std::array<Activation, Epoch::kLevels * Epoch::kMaxLayers> activations_;
-  std::array<std::optional<Call>, Epoch::kLevels * Epoch::kMaxLayers> calls_;
-  size_t depth_ = 0;
-
-  std::optional<Wanted> host_;
-  std::coroutine_handle<> run_waiter_;
-  bool running_ = false;
-  bool finished_ = false;
-
-  std::optional<api::Identity> credentials_;  // as of the last await
-};
 
 Answer Conversation::Impl::Begin(std::shared_ptr<const Epoch> epoch, const CallCopy& call, absl::Span<char> outbound) {
   epoch_ = std::move(epoch);
@@ -333,66 +251,6 @@ void Conversation::Impl::Cancel() {
   // The lowest first: it was made last. A handler's frame owns those of its parts.
   while (depth_ > 0) activations_[--depth_].handle.destroy();
   Close();
-}
-
-std::string_view Conversation::Impl::CopyOf(uint8_t origin) const {
-  return origin < syscall::kMaxArgs ? call_.copies[origin] : std::string_view();
-}
-
-const api::Identity& Conversation::Impl::Credentials() {
-  if (!credentials_.has_value()) {
-    credentials_ = FindIdentity(parts_, call_.process, call_.process_generation).value_or(epoch_->start_identity());
-  }
-  return *credentials_;
-}
-
-api::Owner Conversation::Impl::ShownOwner(const api::Inode& inode, api::Owner native) {
-  api::Owner shown = epoch_->MapOwner(native);
-  const std::optional<wire::OverlayValue> overlay = parts_.store->FindInode(KeyOf(inode));
-  if (!overlay.has_value()) return shown;
-  if ((overlay->fields & wire::kOverlayUid) != 0) shown.uid = overlay->uid;
-  if ((overlay->fields & wire::kOverlayGid) != 0) shown.gid = overlay->gid;
-  return shown;
-}
-
-std::optional<api::Device> Conversation::Impl::ShownDevice(const api::Inode& inode) {
-  const std::optional<wire::OverlayValue> overlay = parts_.store->FindInode(KeyOf(inode));
-  if (!overlay.has_value() || (overlay->fields & wire::kOverlayType) == 0) return std::nullopt;
-  return api::Device{overlay->type, wire::DevMajor(overlay->rdev), wire::DevMinor(overlay->rdev)};
-}
-
-void Conversation::Impl::Commit(const api::SetOwner& change) {
-  effects_.Change(FileChange{KeyOf(change.inode), change.uid, change.gid});
-}
-
-void Conversation::Impl::Commit(const api::SetDevice& change) {
-  effects_.Change(FileChange{.key = KeyOf(change.inode),
-                             .uid = std::nullopt,
-                             .gid = std::nullopt,
-                             .type = change.device.type,
-                             .rdev = wire::EncodeDev(change.device.major, change.device.minor)});
-}
-
-void Conversation::Impl::Commit(const api::SetAttribute& change) {
-  AttributeChange kept = {KeyOf(change.inode), change.name, std::nullopt};
-  if (change.value.has_value()) {
-    // What the handler has read may lie in its frame.
-    const uint32_t offset = payload_.Put(*change.value);
-    if (offset == Argument::kNoOffset) return effects_.Fail(ENOSPC);
-    kept.value = payload_.At(offset, change.value->size());
-  }
-  effects_.Change(kept);
-}
-
-api::KeptAttributes Conversation::Impl::AttributesOf(const api::Inode& inode) {
-  return parts_.store->FindAttributes(KeyOf(inode));
-}
-
-void Conversation::Impl::Commit(const api::SetIdentity& change) {
-  if (call_.process >= wire::kProcesses) return effects_.Fail(ENOSPC);
-  const std::optional<ProcessFacts> facts = parts_.processes->Facts(call_.process);
-  effects_.Change(
-      IdentityChange{call_.process, call_.process_generation, facts.has_value() ? facts->execs : 0, change.identity});
 }
 
 // ---
