@@ -209,7 +209,7 @@ struct DirectWord {
   DirectWay way;
   uint8_t counter;  // bytes from calls[kKernel][0] of the thread's record
   uint16_t nr;      // kFold: the new number
-  int32_t value;    // kValue: sign-extended; kFold: FoldSources
+  int32_t value;    // kValue: sign-extended; kFold: see FoldSource
 };
 static_assert(sizeof(DirectWord) == sizeof(uint64_t));
 static_assert(kTableNumbers * sizeof(DirectWord) == kDirectSize);

@@ -95,7 +95,7 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
   } else {
     emit.Bytes({0x65, 0x8b, 0x0c, 0x25});  // mov %gs:cookie,%ecx
     emit.Word32(GUISE_COOKIE);
-    emit.Bytes({0x8d, 0x8c, 0x01});  // lea -(kCookie + nr)(%rcx,%rax),%ecx
+    emit.Bytes({0x8d, 0x8c, 0x01});  // lea -(cookie + nr)(%rcx,%rax),%ecx
     emit.Word32(0 - (GUISE_COOKIE_VALUE + plan.nr));
     const uint8_t over_gate = far ? 11 : 10;
     emit.Bytes({0xe3, over_gate});  // jrcxz over the jump to the gate
