@@ -10,8 +10,14 @@
 // clang-format on
 
 #include <linux/errno.h>
+#include <linux/fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// ABI: include/uapi/linux/fcntl.h of Linux 6.14.
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000
+#endif
 
 namespace guise::shim {
 

@@ -48,7 +48,7 @@ class Edge {
 };
 
 // The call's result, or -errno.
-long ResultOf(const ExtentCase& test, ExtentArgs args, char* here) {
+long ResultOf(const ExtentCase& test, ExtentArgs args, const char* here) {
   for (uint64_t& arg : args) {
     if (arg == kHere) arg = reinterpret_cast<uint64_t>(here);
   }

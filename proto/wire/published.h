@@ -73,7 +73,7 @@ struct Published {
 static_assert(sizeof(Published) == kLineSize);
 
 // Published::rewrite_after, at most: what is counted of a site is a byte, with a bit for what is settled.
-constexpr uint32_t kMostRewriteAfter = 127;
+inline constexpr uint32_t kMostRewriteAfter = 127;
 
 enum PublishedFlag : uint32_t {
   kMapOwner = 1u << 0,

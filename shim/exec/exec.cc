@@ -13,6 +13,7 @@
 #include "shim/gate/routes.h"
 #include "shim/gate/trace.h"
 #include "shim/guest_memory.h"
+#include "shim/kernel.h"
 #include "shim/memories.h"
 #include "shim/memory.h"
 #include "shim/panic.h"
@@ -24,10 +25,6 @@
 #include "shim/view/hiding.h"
 #include "shim/view/kernel_look.h"
 #include "shim/view/proc.h"
-
-#ifndef AT_EXECVE_CHECK
-#define AT_EXECVE_CHECK 0x10000
-#endif
 
 namespace guise::shim {
 namespace {

@@ -11,10 +11,6 @@
 #include "shim/loader/elf.h"
 #include "shim/memory.h"
 
-#ifndef AT_EXECVE_CHECK
-#define AT_EXECVE_CHECK 0x10000
-#endif
-
 namespace guise::shim {
 namespace {
 

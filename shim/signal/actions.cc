@@ -11,10 +11,6 @@
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
 
-#ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1U << 31)
-#endif
-
 namespace guise::shim {
 namespace {
 

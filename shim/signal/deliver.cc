@@ -14,10 +14,6 @@
 #include "shim/signal/leave.h"
 #include "shim/signal/present.h"
 
-#ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1U << 31)
-#endif
-
 namespace guise::shim {
 namespace {
 

@@ -18,10 +18,6 @@
 #include "shim/view/open_flags.h"
 #include "shim/view/path_use.h"
 
-#ifndef AT_EXECVE_CHECK
-#define AT_EXECVE_CHECK 0x10000
-#endif
-
 namespace guise::shim {
 namespace {
 
