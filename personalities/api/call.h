@@ -125,6 +125,8 @@ class Call {
   std::optional<Device> ShownDevice(const Inode& inode) { return port_->ShownDevice(inode); }
   // The extended attributes of a file that the session keeps. Good until the call ends.
   KeptAttributes AttributesOf(const Inode& inode) { return port_->AttributesOf(inode); }
+  // Whether there may be a set-group-ID directory that guests are shown with another group than its own (SetOwner).
+  bool GroupsAreInherited() { return port_->GroupsAreInherited(); }
   // What calls of the session have borrowed for as long as they last; see loans.h.
   Loans& loans() { return port_->loans(); }
   // Native calls that this call may still make: those that give something back must be among them.

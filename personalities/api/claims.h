@@ -92,6 +92,15 @@ enum class AskOn : uint8_t {
   kInvalid,  // EINVAL
 };
 
+// From when on a Serve claim holds; before that it is as if there were none.
+enum class Once : uint8_t {
+  kBegun,          // always
+  kDiverged,       // some process has changed its identity
+  kAttributeKept,  // the session keeps an extended attribute, or did (SetAttribute)
+  kGroupKept,      // the session keeps the group of a directory (SetOwner, told its mode)
+  kOwnersVary,     // kDiverged, or the directory of a kept group is set-group-ID
+};
+
 // What guests are told of the kernel, by uname(2) under an Overlay claim and by files of /proc. At most 63 bytes each.
 struct KernelLook {
   std::string release;
@@ -101,7 +110,10 @@ struct KernelLook {
 struct Claim {
   ClaimVerb verb = ClaimVerb::kDeny;
   uint32_t nr = 0;
-  bool once_kept = false;          // kServe: none before the session keeps an extended attribute
+  Once once = Once::kBegun;        // kServe
+  uint8_t tested = 0;              // kServe, with `bits`: an argument
+  uint32_t bits = 0;               // kServe: of calls that have one of them in it; 0: of all calls
+  std::optional<Once> all_once;    // kServe, with `bits`: from when on of all calls
   bool until_diverged = false;     // kConstant, while no process has changed its identity; `handler` from then on
   int64_t value = 0;               // kConstant: the result; kDeny: the errno, positive
   Folding folding;                 // kFold
@@ -235,12 +247,34 @@ class Claims {
   requires Claimable<kNr>
   void Serve(const P&) { Add(ClaimVerb::kServe, kNr).handler = &internal::CallHandler<kHandler, P>; }
 
-  // Likewise, once the session keeps an extended attribute (SetAttribute); before that it is as if there were no claim.
+  // What follows ServeOnce().
+  class OnceClaim {
+   public:
+    // Calls whose argument `argument` has none of `bits` are not served: the shim tells, and makes them.
+    // REQUIRES: the call has the argument; bits != 0.
+    OnceClaim& IfAny(uint8_t argument, uint32_t bits) {
+      Claim& claim = claims_->claims_[index_];
+      claim.tested = argument;
+      claim.bits = bits;
+      return *this;
+    }
+    // From then on they are. REQUIRES: after IfAny().
+    void AndAll(Once once) { claims_->claims_[index_].all_once = once; }
+
+   private:
+    friend class Claims;
+    OnceClaim(Claims* claims, size_t index) : claims_(claims), index_(index) {}
+    Claims* claims_;
+    size_t index_;
+  };
+
+  // Likewise, from some time on. The handler may be asked before, and of calls that IfAny() leaves out: of those that
+  // come to the server for another reason.
   template <Nr kNr, auto kHandler, typename P>
-  requires Claimable<kNr>
-  void ServeOnceKept(const P& personality) {
+  requires Claimable<kNr> OnceClaim ServeOnce(Once once, const P& personality) {
     Serve<kNr, kHandler>(personality);
-    claims_.back().once_kept = true;
+    claims_.back().once = once;
+    return {this, claims_.size() - 1};
   }
 
   // Beside another claim on the call, or none: `kHandler` is asked when the call fails with an error of `ask_on`. The

@@ -31,6 +31,9 @@ struct SetOwner {
   Inode inode;
   std::optional<uint32_t> uid;
   std::optional<uint32_t> gid;
+  // Type and permission bits; 0: not told. Of a directory that gets a group they decide what Once::kGroupKept and
+  // Once::kOwnersVary say from now on.
+  uint32_t mode = 0;
 };
 
 // What a device node is.

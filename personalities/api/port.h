@@ -80,6 +80,7 @@ class Port {
   virtual Owner ShownOwner(const Inode& inode, Owner native) = 0;
   virtual std::optional<Device> ShownDevice(const Inode& inode) = 0;
   virtual KeptAttributes AttributesOf(const Inode& inode) = 0;
+  virtual bool GroupsAreInherited() = 0;
   virtual Loans& loans() = 0;
   // Native calls that this call may still make.
   virtual uint32_t RunsLeft() const = 0;

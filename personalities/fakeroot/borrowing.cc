@@ -10,6 +10,8 @@
 #include <optional>
 #include <string_view>
 
+#include "personalities/fakeroot/creation.h"
+
 namespace guise::personalities {
 
 using api::Argument;
@@ -22,22 +24,23 @@ using api::SysResult;
 using api::SysResultOr;
 using api::Task;
 
-namespace {
-
-constexpr int kNoFd = -1;
-
-// Whether native calls are left to borrow of one file more, to make the call, and to give all back.
-bool HasCallsFor(const Call& call, size_t borrowed) {
-  constexpr size_t kToBorrow = 4, kToGiveBack = 3, kRest = 4;
-  return borrowed < Borrowed::kMost && call.RunsLeft() >= kToBorrow + kToGiveBack * (borrowed + 1) + kRest;
-}
-
 Argument NameOfFd(Call& call, int fd) {
   constexpr char kFds[] = "/proc/thread-self/fd/";
   char name[sizeof(kFds) + 16];
   std::memcpy(name, kFds, sizeof(kFds));
   char* const end = std::to_chars(name + sizeof(kFds) - 1, name + sizeof(name), fd).ptr;
   return call.Put({name, static_cast<size_t>(end - name)});
+}
+
+namespace {
+
+constexpr int kNoFd = -1;
+
+// Whether native calls are left to borrow of one file more, to make the call, and to give all back.
+bool HasCallsFor(Call& call, size_t borrowed) {
+  constexpr size_t kToBorrow = 4, kToGiveBack = 3, kRest = 4;
+  const size_t to_create = MayCreate(call) && GivesOwners(call) ? kMoreCallsToCreate : 0;
+  return borrowed < Borrowed::kMost && call.RunsLeft() >= kToBorrow + kToGiveBack * (borrowed + 1) + kRest + to_create;
 }
 
 // A file that a path leads to, and what is wanted of it.

@@ -64,6 +64,9 @@ api::Task<api::SysResult> BorrowOnTheWay(api::Call& call, Borrowed& borrowed, ui
 // All of it. A mode that somebody has given a file meanwhile stays.
 api::Task<api::SysResult> GiveBack(api::Call& call, Borrowed& borrowed);
 
+// Where /proc names what is open.
+api::Argument NameOfFd(api::Call& call, int fd);
+
 }  // namespace guise::personalities
 
 #endif  // GUISE_PERSONALITIES_FAKEROOT_BORROWING_H_

@@ -198,18 +198,18 @@ TEST_F(CredentialsTest, ASetIdThatChangesNothingKeepsTheConstants) {
   ASSERT_TRUE(guest.Wear(registry_, {"fakeroot"}).ok());
   EXPECT_EQ(guest.Call(Nr::setuid, 0), SysResult::Ok());
   EXPECT_EQ(guest.Call(Nr::setresgid, 0, -1, 0), SysResult::Ok());
-  EXPECT_FALSE(guest.store().diverged());
+  EXPECT_FALSE(guest.store().past().diverged);
   EXPECT_EQ(guest.republished(), 0u);
-  EXPECT_EQ(guest.epoch().tables(false).placement[102], wire::Placement::kShim);
+  EXPECT_EQ(guest.epoch().tables().placement[102], wire::Placement::kShim);
 }
 
 TEST_F(CredentialsTest, TheFirstChangeMovesGetUidToTheServerBeforeItIsAnswered) {
   NativeGuest guest;
   ASSERT_TRUE(guest.Wear(registry_, {"fakeroot"}).ok());
   EXPECT_EQ(guest.Call(Nr::setuid, 5), SysResult::Ok());
-  EXPECT_TRUE(guest.store().diverged());
+  EXPECT_TRUE(guest.store().past().diverged);
   EXPECT_EQ(guest.republished(), 1u);
-  EXPECT_EQ(guest.epoch().tables(true).placement[102], wire::Placement::kServer);
+  EXPECT_EQ(guest.epoch().tables({.diverged = true}).placement[102], wire::Placement::kServer);
   EXPECT_EQ(guest.Call(Nr::setuid, 6), SysResult::Error(EPERM));
   EXPECT_EQ(guest.Call(Nr::getuid), SysResult::Ok(5));
   EXPECT_EQ(guest.republished(), 1u);

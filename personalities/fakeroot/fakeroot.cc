@@ -45,6 +45,8 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.Serve<Nr::fchown, &Fakeroot::Fchown>(*this);
   claims.Serve<Nr::fchownat, &Fakeroot::Fchownat>(*this);
 
+  ClaimModes(claims);
+  ClaimCreation(claims);
   ClaimPower(claims);
   claims.Attempt<Nr::setxattr, &Fakeroot::SetXattr>(*this);
   claims.Attempt<Nr::lsetxattr, &Fakeroot::SetXattr>(*this);
@@ -52,12 +54,12 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.Attempt<Nr::removexattr, &Fakeroot::RemoveXattr>(*this);
   claims.Attempt<Nr::lremovexattr, &Fakeroot::RemoveXattr>(*this);
   claims.Attempt<Nr::fremovexattr, &Fakeroot::RemoveXattr>(*this);
-  claims.ServeOnceKept<Nr::getxattr, &Fakeroot::GetXattr>(*this);
-  claims.ServeOnceKept<Nr::lgetxattr, &Fakeroot::GetXattr>(*this);
-  claims.ServeOnceKept<Nr::fgetxattr, &Fakeroot::GetXattr>(*this);
-  claims.ServeOnceKept<Nr::listxattr, &Fakeroot::ListXattr>(*this);
-  claims.ServeOnceKept<Nr::llistxattr, &Fakeroot::ListXattr>(*this);
-  claims.ServeOnceKept<Nr::flistxattr, &Fakeroot::ListXattr>(*this);
+  claims.ServeOnce<Nr::getxattr, &Fakeroot::GetXattr>(api::Once::kAttributeKept, *this);
+  claims.ServeOnce<Nr::lgetxattr, &Fakeroot::GetXattr>(api::Once::kAttributeKept, *this);
+  claims.ServeOnce<Nr::fgetxattr, &Fakeroot::GetXattr>(api::Once::kAttributeKept, *this);
+  claims.ServeOnce<Nr::listxattr, &Fakeroot::ListXattr>(api::Once::kAttributeKept, *this);
+  claims.ServeOnce<Nr::llistxattr, &Fakeroot::ListXattr>(api::Once::kAttributeKept, *this);
+  claims.ServeOnce<Nr::flistxattr, &Fakeroot::ListXattr>(api::Once::kAttributeKept, *this);
   claims.Attempt<Nr::chroot, &Fakeroot::Chroot>(*this);
   claims.Attempt<Nr::mknod, &Fakeroot::Mknod>(*this);
   claims.Attempt<Nr::mknodat, &Fakeroot::Mknodat>(*this);

@@ -3,6 +3,8 @@
 //
 //   credentials.cc  get*id and set*id, capget and capset, on credentials that the session keeps for each process
 //   ownership.cc    the chown family, into owners that the session keeps for each file
+//   modes.cc        the chmod family, of those who are not root, and of set-group-ID directories
+//   creation.cc     the owners of what calls make
 //   power.cc        what the kernel refuses for want of permission bits, made with them lent:
 //                  path_uses.cc says what a call needs, borrowing.cc lends it
 //   attributes.cc   the xattr family, with attributes that the session keeps for each file
@@ -52,6 +54,16 @@ class Fakeroot final : public api::Personality {
   api::SysTask Lchown(api::Call& call, api::Below below) const;
   api::SysTask Fchown(api::Call& call, api::Below below) const;
   api::SysTask Fchownat(api::Call& call, api::Below below) const;
+
+  // modes.cc
+  void ClaimModes(api::Claims& claims) const;
+  api::SysTask ChangeMode(api::Call& call, api::Below below) const;
+
+  // creation.cc
+  void ClaimCreation(api::Claims& claims) const;
+  api::SysTask Create(api::Call& call, api::Below below) const;
+  api::SysTask CreateByOpen(api::Call& call, api::Below below) const;
+  api::SysTask Bind(api::Call& call, api::Below below) const;
 
   // root_directory.cc
   api::SysTask Chroot(api::Call& call, api::Below below) const;

@@ -1,4 +1,5 @@
-// The chown family. ABI: fs/open.c, chown_common(); fs/attr.c, chown_ok() and chgrp_ok() of Linux 6.18; chown(2).
+// The chown family. ABI: fs/open.c, chown_common(); fs/attr.c,
+// chown_ok() and chgrp_ok() of Linux 6.18; chown(2).
 //
 // Two native calls on the guest's thread: statx tells which file it is; then a chown that keeps both owners (-1, -1)
 // makes Linux do all of a chown but the change: it finds the file read-only or not changeable, clears set-user-ID and
@@ -71,7 +72,7 @@ Task<SysResult> Commit(Call& call, Argument directory, Argument path, int flags,
     const SysResultOr<FileStatus> now = co_await StatusOf(call, directory, path, flags);
     if (now.ok() && IsCopy(now.value(), file)) file = now.value();
   }
-  call.Commit(api::SetOwner{file.inode, wanted.uid, wanted.gid});
+  call.Commit(api::SetOwner{file.inode, wanted.uid, wanted.gid, file.mode});
   co_return SysResult::Ok();
 }
 

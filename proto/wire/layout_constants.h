@@ -103,6 +103,8 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kOverlayGid),
     GUISE_CONSTANT(kOverlayType),
     GUISE_CONSTANT(kOverlayRdev),
+    GUISE_CONSTANT(kOverlayDirectory),
+    GUISE_CONSTANT(kOverlaySetGroup),
     GUISE_CONSTANT(kFdSocketMagic),
     GUISE_CONSTANT(kFdSocketVersion),
     GUISE_CONSTANT(kFdRequest),

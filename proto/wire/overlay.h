@@ -34,6 +34,9 @@ enum OverlayField : uint32_t {
   kOverlayGid = 1u << 1,
   kOverlayType = 1u << 2,
   kOverlayRdev = 1u << 3,
+  // Not shown; of a file with kOverlayGid: what the server has seen it to be.
+  kOverlayDirectory = 1u << 4,
+  kOverlaySetGroup = 1u << 5,  // a directory with the set-group-ID bit: what is made in it gets its group
 };
 
 struct OverlayValue {

@@ -173,7 +173,7 @@ enum class ActionVerb : uint8_t {
   kDeny = 2,      // result: value, a -errno
   kFold = 3,      // do nr with arguments from `from` natively
   kOverlay = 4,   // do it natively, then lay what is published over the result: owners and types, or the kernel's look
-  kAttempt = 5,   // do it natively; with `asks`
+  kAttempt = 5,   // do it natively; with `asks` and `tested`
 };
 
 // 128 of them in the action table; 0 is kNone.
@@ -186,10 +186,12 @@ struct Action {
   Cell<uint8_t> differ[2];
   // kFold, kOverlay, kAttempt: AskOn, the kernel's errors that the server answers in its place.
   Cell<uint8_t> asks;
-  uint8_t reserved;
+  // kAttempt: 1 + an argument; calls with any of `bits` in it the server answers; 0: none.
+  Cell<uint8_t> tested;
   union {
     Cell<int64_t> value;         // kConstant, kDeny
     Cell<int32_t> constants[4];  // kFold, sign-extended
+    Cell<uint32_t> bits;         // kAttempt
   };
 };
 static_assert(sizeof(Action) == 32);

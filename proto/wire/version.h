@@ -7,8 +7,8 @@
 
 namespace guise::wire {
 
-inline constexpr uint16_t kAbiMin = 4;
-inline constexpr uint16_t kAbiMax = 4;
+inline constexpr uint16_t kAbiMin = 5;
+inline constexpr uint16_t kAbiMax = 5;
 
 // "GUISEREQ", "GUISEREP", "GUISESTO" read as little-endian words.
 inline constexpr uint64_t kRequestMagic = 0x5145524553495547;

@@ -17,8 +17,11 @@ void StoreAction(wire::Action& to, const ActionRow& from) {
   to.nr.StoreRelaxed(from.nr);
   for (int i = 0; i < 2; ++i) to.differ[i].StoreRelaxed(from.differ[i]);
   to.asks.StoreRelaxed(from.asks);
+  to.tested.StoreRelaxed(from.tested);
   if (from.verb == wire::ActionVerb::kFold) {
     for (int i = 0; i < 4; ++i) to.constants[i].StoreRelaxed(from.constants[i]);
+  } else if (from.verb == wire::ActionVerb::kAttempt) {
+    to.bits.StoreRelaxed(from.bits);
   } else {
     to.value.StoreRelaxed(from.value);
   }
@@ -85,7 +88,8 @@ uint64_t DirectWordOf(const Tables& tables, uint32_t nr) {
       word.way = wire::DirectWay::kValue;
       word.value = static_cast<int32_t>(action.value);
     }
-    if (action.verb == wire::ActionVerb::kAttempt && action.asks == static_cast<uint8_t>(wire::AskOn::kRefused)) {
+    if (action.verb == wire::ActionVerb::kAttempt && action.tested == 0 &&
+        action.asks == static_cast<uint8_t>(wire::AskOn::kRefused)) {
       word.way = wire::DirectWay::kAttempt;
     }
     if (action.verb == wire::ActionVerb::kFold && action.asks == 0 && !IsMadeInShim(action.nr)) {

@@ -105,6 +105,9 @@ TEST_F(DirectTableTest, AnAttemptStandsThereIfOnlyARefusalIsAskedAbout) {
     row.asks = static_cast<uint8_t>(asks);
     EXPECT_EQ(Published(wire::Placement::kShim, row, 5).way, wire::DirectWay::kLook);
   }
+  row.asks = kRefused;
+  row.tested = 2;
+  EXPECT_EQ(Published(wire::Placement::kShim, row, 5).way, wire::DirectWay::kLook) << "at an argument";
   ActionRow fold = FoldRow({0}, {});
   fold.asks = kRefused;
   EXPECT_EQ(Published(wire::Placement::kShim, fold, 5).way, wire::DirectWay::kLook);

@@ -83,7 +83,7 @@ class GuestStartTest : public ::testing::Test {
 TEST_F(GuestStartTest, HandsOverThreeFdsAndThePath) {
   EXPECT_EQ(RunScript("echo hello; exit 7"), "hello\n");
   EXPECT_EQ(exit_code_, 7);
-  EXPECT_EQ(Read("/handover"), "4:224:225:226:1:0:-1:/bin/sh\n");
+  EXPECT_EQ(Read("/handover"), "5:224:225:226:1:0:-1:/bin/sh\n");
 }
 
 TEST_F(GuestStartTest, TheGuestSeesNoFdOfOurs) {

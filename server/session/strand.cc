@@ -250,9 +250,7 @@ void Strand::Publish(std::shared_ptr<const Epoch> epoch) {
   Retire();
 }
 
-void Strand::PublishTables() {
-  reply_.Publish(current_->tables(store_->diverged(), store_->keeps_attributes()), options_.bells);
-}
+void Strand::PublishTables() { reply_.Publish(current_->tables(store_->past()), options_.bells); }
 
 std::shared_ptr<const Epoch> Strand::Current() const {
   absl::MutexLock lock(&mutex_);

@@ -106,6 +106,9 @@ TEST_P(AllocationTest, AWarmCallAllocatesNothing) {
     guest_.Call(Nr::fchownat, 3, "name", i % 7, i % 5, 0);
     guest_.Call(Nr::setresuid, i % 2, 0, 0);
     guest_.Call(Nr::getresuid, &ids[0], &ids[1], &ids[2]);
+    guest_.Call(Nr::setfsuid, i % 3);
+    guest_.Call(Nr::mkdir, "directory/name", 0755);
+    guest_.Call(Nr::openat, 3, "name", O_CREAT, 0644);
     guest_.Call(Nr::newfstatat, 3, "name", stat, 0);
     guest_.Call(Nr::read, 3);
     guest_.Call(Nr::write, 3);

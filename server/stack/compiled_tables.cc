@@ -20,39 +20,20 @@ bool TellsKernel(uint32_t nr, const ActionRow& action) {
   return nr == static_cast<uint32_t>(syscall::Nr::uname) && action.verb == ActionVerb::kOverlay;
 }
 
-ActionRow ValueAction(ActionVerb verb, int64_t value) {
-  ActionRow row;
-  row.verb = verb;
-  row.value = value;
-  return row;
-}
-
-ActionRow FoldAction(const api::Folding& folding) {
-  ActionRow row;
-  row.verb = ActionVerb::kFold;
-  row.count = folding.count;
-  row.nr = folding.nr;
-  std::copy(std::begin(folding.from), std::end(folding.from), row.from);
-  static_assert(sizeof(row.constants) == sizeof(folding.constants));
-  std::copy(std::begin(folding.constants), std::end(folding.constants), row.constants);
-  std::copy(std::begin(folding.differ), std::end(folding.differ), row.differ);
-  return row;
-}
-
-bool Same(const ActionRow& a, const ActionRow& b) {
-  return a.verb == b.verb && a.count == b.count && a.nr == b.nr && std::memcmp(a.from, b.from, sizeof(a.from)) == 0 &&
-         std::memcmp(a.differ, b.differ, sizeof(a.differ)) == 0 && a.asks == b.asks &&
-         std::memcmp(a.constants, b.constants, sizeof(a.constants)) == 0;
-}
-
-uint8_t AskOnOf(api::AskOn ask_on) {
-  switch (ask_on) {
-    case api::AskOn::kRefused:
-      return static_cast<uint8_t>(wire::AskOn::kRefused);
-    case api::AskOn::kInvalid:
-      return static_cast<uint8_t>(wire::AskOn::kInvalid);
+bool Holds(api::Once once, const Past& past) {
+  switch (once) {
+    case api::Once::kBegun:
+      return true;
+    case api::Once::kDiverged:
+      return past.diverged;
+    case api::Once::kAttributeKept:
+      return past.keeps_attributes;
+    case api::Once::kGroupKept:
+      return past.groups != KeptGroups::kNone;
+    case api::Once::kOwnersVary:
+      return past.owners_vary();
   }
-  return 0;
+  return true;
 }
 
 wire::OnLoss OnLossOf(api::OnLoss policy) {
@@ -69,7 +50,7 @@ wire::OnLoss OnLossOf(api::OnLoss policy) {
 
 }  // namespace
 
-Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, Past past) const {
+Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, const Past& past) const {
   const Row* row = epoch_->Find(nr, from);
   if (row == nullptr) return {};
   const Claim& claim = row->claim;
@@ -82,7 +63,7 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, Pa
     case ClaimVerb::kFold: {
       const Decision beneath = Decide(claim.folding.nr, row->level + 1, past);
       if (beneath.placement == Placement::kKernel) return {Placement::kShim, FoldAction(claim.folding)};
-      if (beneath.action.verb == ActionVerb::kAttempt) {
+      if (beneath.action.verb == ActionVerb::kAttempt && beneath.action.tested == 0) {
         Decision folded = {Placement::kShim, FoldAction(claim.folding)};
         folded.action.asks = beneath.action.asks;
         return folded;
@@ -107,9 +88,15 @@ Epoch::Compiler::Decision Epoch::Compiler::Decide(uint32_t nr, uint32_t from, Pa
       if (beneath.placement == Placement::kShim && is_made) beneath.action.asks |= AskOnOf(claim.ask_on);
       return beneath;
     }
-    case ClaimVerb::kServe:
-      if (claim.once_kept && !past.keeps) return Decide(nr, row->level + 1, past);
+    case ClaimVerb::kServe: {
+      const std::optional<api::Once> all_once = claim.bits == 0 ? claim.once : claim.all_once;
+      if (all_once.has_value() && Holds(*all_once, past)) return {Placement::kServer, {}};
+      const Decision beneath = Decide(nr, row->level + 1, past);
+      if (claim.bits == 0 || !Holds(claim.once, past)) return beneath;
+      // The shim makes the others where they are the kernel's.
+      if (beneath.placement == Placement::kKernel) return {Placement::kShim, TestAction(claim)};
       return {Placement::kServer, {}};
+    }
     case ClaimVerb::kGuard:
       return {Placement::kServer, {}};
   }
@@ -125,8 +112,8 @@ uint8_t Epoch::Compiler::ActionIndex(Tables& tables, const ActionRow& action) co
   return 0;
 }
 
-absl::Status Epoch::Compiler::Fill(Past past) {
-  Tables& tables = epoch_->tables_[(past.diverged ? 1 : 0) + (past.keeps ? 2 : 0)];
+absl::Status Epoch::Compiler::Fill(const Past& past) {
+  Tables& tables = epoch_->tables_[past.index()];
   tables.epoch = spec_.number;
   tables.on_loss = OnLossOf(on_loss_);
   tables.flags |= spec_.flags;
@@ -156,14 +143,14 @@ absl::Status Epoch::Compiler::Fill(Past past) {
     }
     const Moved& moved = moved_[nr];
     if (moved.to == Placement::kShim && decision.placement != Placement::kShim) {
-      if (moved.by_name && !past.any()) {
+      if (moved.by_name && past == Past{}) {
         return absl::InvalidArgumentError(
             absl::StrCat("placement: ", CallName(nr), " cannot be answered in the shim under '",
                          absl::StrJoin(epoch_->names_, ","), "'; choose kernel or server"));
       }
     } else if (moved.to == Placement::kServer && (IsCallerOnly(nr) || TellsKernel(nr, decision.action))) {
       // "all": what can be moved.
-      if (moved.by_name && !past.any()) {
+      if (moved.by_name && past == Past{}) {
         return absl::InvalidArgumentError(absl::StrCat(
             "placement: ", CallName(nr),
             " tells of the kernel, by what the program needs, which the shim alone knows; choose kernel or shim"));

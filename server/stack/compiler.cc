@@ -31,8 +31,8 @@ absl::StatusOr<std::shared_ptr<const Epoch>> Epoch::Compiler::Run() {
        {&Compiler::MakeLayers, &Compiler::CheckStacking, &Compiler::CheckKernel, &Compiler::CollectOverrides}) {
     if (absl::Status status = (this->*step)(); !status.ok()) return status;
   }
-  for (const Past past : {Past{false, false}, Past{true, false}, Past{false, true}, Past{true, true}}) {
-    if (absl::Status status = Fill(past); !status.ok()) return status;
+  for (size_t i = 0; i < Past::kCount; ++i) {
+    if (absl::Status status = Fill(Past::At(i)); !status.ok()) return status;
   }
   return std::shared_ptr<const Epoch>(std::move(epoch_));
 }
@@ -151,9 +151,12 @@ absl::Status Epoch::Compiler::CheckKernel() {
   for (const syscall::Row& row : syscall::kTable) {
     const bool old = row.Has(syscall::Trait::NotInGeneric) && row.next != syscall::kNoNr && !syscall::IsGone(row);
     const auto nr = static_cast<uint32_t>(row.nr);
-    // An attempt makes the old call itself, first.
+    // An attempt makes the old call itself, first; so does who does not serve it from the beginning.
+    const auto makes = [](const Claim& claim) {
+      return claim.verb == ClaimVerb::kAttempt || claim.once != api::Once::kBegun;
+    };
     const Row* answer = epoch_->Find(nr, 0);
-    while (answer != nullptr && answer->claim.verb == ClaimVerb::kAttempt) answer = epoch_->Find(nr, answer->level + 1);
+    while (answer != nullptr && makes(answer->claim)) answer = epoch_->Find(nr, answer->level + 1);
     if (!old || IsCallerOnly(nr) || answer != nullptr) continue;
     return absl::FailedPreconditionError(absl::StrCat("stack '", absl::StrJoin(epoch_->names_, ","),
                                                       "': the session's kernel is generic and refuses ", CallName(nr),

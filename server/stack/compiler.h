@@ -27,13 +27,6 @@ class Epoch::Compiler {
   absl::StatusOr<std::shared_ptr<const Epoch>> Run();
 
  private:
-  // What has happened in the session: see Epoch::tables().
-  struct Past {
-    bool diverged;
-    bool keeps;
-    bool any() const { return diverged || keeps; }
-  };
-
   // What the stack says of a number: where it is answered, and how when that is the shim.
   struct Decision {
     wire::Placement placement = wire::Placement::kKernel;
@@ -49,8 +42,8 @@ class Epoch::Compiler {
   const std::string& LayerOf(const Row& row) const { return epoch_->names_[row.level / kLevels]; }
 
   // compiled_tables.cc: what guests are told of it.
-  absl::Status Fill(Past past);
-  Decision Decide(uint32_t nr, uint32_t from, Past past) const;
+  absl::Status Fill(const Past& past);
+  Decision Decide(uint32_t nr, uint32_t from, const Past& past) const;
   uint8_t ActionIndex(Tables& tables, const ActionRow& action) const;
 
   const api::Registry& registry_;

@@ -216,8 +216,7 @@ Answer Conversation::Impl::Finish() {
 }
 
 int Conversation::Impl::CommitChanges(uint64_t result) {
-  const bool diverged = parts_.store->diverged();
-  const bool keeps = parts_.store->keeps_attributes();
+  const Past before = parts_.store->past();
   for (const PendingChange& change : effects_.changes()) {
     if (std::holds_alternative<IdentityChange>(change)) {
       SettleChildren(parts_, Credentials(), call_.process, call_.process_generation);
@@ -225,8 +224,7 @@ int Conversation::Impl::CommitChanges(uint64_t result) {
   }
   const int error = parts_.store->Commit(slot_, call_.sequence, result, effects_.changes());
   // Before the answer: a getuid that the guest makes after it must see the new placement.
-  const bool is_new = diverged != parts_.store->diverged() || keeps != parts_.store->keeps_attributes();
-  if (is_new && parts_.republish) parts_.republish();
+  if (before != parts_.store->past() && parts_.republish) parts_.republish();
   return error;
 }
 

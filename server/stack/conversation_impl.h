@@ -53,6 +53,7 @@ class Conversation::Impl final : public api::Port {
   const api::Identity& Credentials() override;
   api::Owner ShownOwner(const api::Inode& inode, api::Owner native) override;
   std::optional<api::Device> ShownDevice(const api::Inode& inode) override;
+  bool GroupsAreInherited() override { return parts_.store->past().groups == KeptGroups::kInherited; }
   api::Loans& loans() override { return parts_.loans; }
   uint32_t RunsLeft() const override { return wire::kLoggedSteps - steps_; }
   void Commit(const api::SetOwner& change) override;

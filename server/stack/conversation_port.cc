@@ -43,7 +43,7 @@ std::optional<api::Device> Conversation::Impl::ShownDevice(const api::Inode& ino
 }
 
 void Conversation::Impl::Commit(const api::SetOwner& change) {
-  effects_.Change(FileChange{KeyOf(change.inode), change.uid, change.gid});
+  effects_.Change(FileChange{.key = KeyOf(change.inode), .uid = change.uid, .gid = change.gid, .mode = change.mode});
 }
 
 void Conversation::Impl::Commit(const api::SetDevice& change) {

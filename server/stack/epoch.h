@@ -2,13 +2,13 @@
 // the calls that reach it (rows, private to this folder).
 //
 //   absl::StatusOr<std::shared_ptr<const Epoch>> epoch = Epoch::Compile(registry, {.number = 1, .layers =
-//   {"fakeroot"}}); publish((*epoch)->tables(store.diverged(), store.keeps_attributes()));
+//   {"fakeroot"}}); publish((*epoch)->tables(store.past()));
 //
 // How a number is placed, from what its topmost claim says:
 //   Constant, Deny    shim, unless the constant holds only until identities diverge and they have: then server
 //   Fold              shim, when no layer beneath claims the new number; else server, where the layer beneath answers
 //   Overlay           shim, when no layer beneath claims what it is made of: statx(2), or uname(2)
-//   Guard, Serve      server
+//   Guard, Serve      server; a Serve of some calls only, or from some time on: see claims.h
 //   Attempt           where what is beneath is, in the shim for the kernel; what it refuses goes to the server
 // An override moves a number: to the server (what the shim would have done is done by the server), to the shim (when
 // the claim allows it), or to the kernel (the stack is passed by). Calls that are the caller's own (Trait::CallerOnly)
@@ -34,6 +34,8 @@
 #include "proto/wire/layout.h"
 #include "proto/wire/published.h"
 #include "proto/wire/records.h"
+#include "server/stack/action_row.h"
+#include "server/store/past.h"
 
 namespace guise::server {
 
@@ -54,20 +56,6 @@ struct EpochSpec {
   uint32_t rewrite_after = 0;   // see wire::Published
   bool sandboxed = false;       // the session's floor is a sandbox's: all its stacks have the layer that speaks for it
   bool generic_kernel = false;  // the kernel refuses old calls (KERNEL_GENERIC): the stack has to answer them
-};
-
-// A row of the action table, as a plain value; wire::Action holds the same in Cells.
-struct ActionRow {
-  wire::ActionVerb verb = wire::ActionVerb::kNone;
-  uint8_t count = 0;
-  uint8_t from[6] = {};
-  uint32_t nr = 0;
-  uint8_t differ[2] = {};
-  uint8_t asks = 0;  // wire::AskOn: errors of the kernel's in whose place the server answers
-  union {
-    int64_t value = 0;
-    int32_t constants[4];
-  };
 };
 
 // All of a stack that guests read; the caller copies it into the published page under the session's sequence lock.
@@ -102,11 +90,8 @@ class Epoch {
   Epoch& operator=(const Epoch&) = delete;
 
   uint32_t number() const { return tables_[0].epoch; }
-  // REQUIRES: `diverged` and `keeps` are what Store::diverged() and Store::keeps_attributes() say now. The four differ
-  // in placements, actions and flags only.
-  const Tables& tables(bool diverged, bool keeps = false) const {
-    return tables_[(diverged ? 1 : 0) + (keeps ? 2 : 0)];
-  }
+  // `past`: of the session, as of now. They differ in placements, actions and flags only.
+  const Tables& tables(const Past& past = {}) const { return tables_[past.index()]; }
   const std::vector<std::string>& layers() const { return names_; }
 
   // --- for conversations
@@ -139,7 +124,7 @@ class Epoch {
   std::vector<Row> rows_;                                         // by number, then level
   std::array<uint16_t, wire::kTableNumbers + 1> first_row_ = {};  // of a number; its last is before the next one's
   api::Identity start_identity_;
-  std::array<Tables, 4> tables_;
+  std::array<Tables, Past::kCount> tables_;
 };
 
 }  // namespace guise::server

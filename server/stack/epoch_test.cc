@@ -75,6 +75,23 @@ class Attempting : public api::Personality {
   SysTask Again(api::Call& call, api::Below below) const { co_return below.Tail(call); }
 };
 
+// Serves calls from some time on, and of some of them those alone that have a bit.
+class Later : public api::Personality {
+ public:
+  std::string_view Name() const noexcept override { return "later"; }
+  void Claim(Claims& claims) const override {
+    claims.ServeOnce<Nr::mkdir, &Later::Answer>(api::Once::kOwnersVary, *this);
+    claims.ServeOnce<Nr::openat, &Later::Answer>(api::Once::kOwnersVary, *this).IfAny(2, O_CREAT);
+    claims.Attempt<Nr::openat, &Later::Answer>(*this);
+    claims.ServeOnce<Nr::fchmod, &Later::Answer>(api::Once::kGroupKept, *this)
+        .IfAny(1, 02000)
+        .AndAll(api::Once::kDiverged);
+  }
+
+ private:
+  SysTask Answer(api::Call& call, api::Below below) const { co_return below.Tail(call); }
+};
+
 class TooLong : public api::Personality {
  public:
   std::string_view Name() const noexcept override { return "too-long"; }
@@ -111,6 +128,7 @@ class EpochTest : public testing::Test {
           api::Registration{"twice", &api::MakeWithoutArgument<Twice>},
           api::Registration{"old", &api::MakeWithoutArgument<Old>},
           api::Registration{"attempting", &api::MakeWithoutArgument<Attempting>},
+          api::Registration{"later", &api::MakeWithoutArgument<Later>},
           api::Registration{"too-long", &api::MakeWithoutArgument<TooLong>}}) {
       EXPECT_TRUE(registry_.Add(registration).ok());
     }
@@ -142,7 +160,7 @@ TEST_F(EpochTest, LinuxPlacesEverythingInTheKernel) {
   for (const std::vector<std::string>& layers : {std::vector<std::string>{"linux"}, std::vector<std::string>{}}) {
     const auto epoch = Compile(layers);
     ASSERT_TRUE(epoch.ok()) << epoch.status();
-    const Tables& tables = (*epoch)->tables(false);
+    const Tables& tables = (*epoch)->tables();
     for (const Placement placement : tables.placement) EXPECT_EQ(placement, Placement::kKernel);
     EXPECT_EQ(tables.epoch, 7u);
     EXPECT_EQ(tables.on_loss, wire::OnLoss::kNative);
@@ -154,7 +172,7 @@ TEST_F(EpochTest, LinuxPlacesEverythingInTheKernel) {
 TEST_F(EpochTest, AllServerMovesWhatMayLeaveItsCaller) {
   const auto epoch = Compile({"linux"}, {{"all", Placement::kServer}});
   ASSERT_TRUE(epoch.ok());
-  const Tables& tables = (*epoch)->tables(false);
+  const Tables& tables = (*epoch)->tables();
   int moved = 0;
   for (uint32_t nr = 0; nr < wire::kTableNumbers; ++nr) {
     const syscall::Row* row = syscall::Find(nr);
@@ -168,7 +186,7 @@ TEST_F(EpochTest, AllServerMovesWhatMayLeaveItsCaller) {
 TEST_F(EpochTest, WhatGuestsAreToldOfTheKernelIsPublished) {
   const auto epoch = Compile({"old"});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
-  const Tables& tables = (*epoch)->tables(false);
+  const Tables& tables = (*epoch)->tables();
   EXPECT_EQ(tables.flags, uint32_t{wire::kShowKernel});
   EXPECT_EQ(tables.kernel_release, "2.6.32");
   EXPECT_EQ(tables.kernel_version, "#1 SMP");
@@ -178,14 +196,14 @@ TEST_F(EpochTest, WhatGuestsAreToldOfTheKernelIsPublished) {
   // The shim alone knows what a program needs.
   const auto moved = Compile({"old"}, {{"all", Placement::kServer}});
   ASSERT_TRUE(moved.ok()) << moved.status();
-  EXPECT_EQ((*moved)->tables(false).placement[Number(Nr::uname)], Placement::kShim);
+  EXPECT_EQ((*moved)->tables().placement[Number(Nr::uname)], Placement::kShim);
   ExpectRefused({"old"}, {{"uname", Placement::kServer}}, "uname tells of the kernel");
 }
 
 TEST_F(EpochTest, FoldsShareConstantsAndMayDemandArgumentsThatDiffer) {
   const auto epoch = Compile({"old"});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
-  const Tables& tables = (*epoch)->tables(false);
+  const Tables& tables = (*epoch)->tables();
   const ActionRow pause = ActionOf(tables, Nr::pause);
   EXPECT_EQ(pause.count, 5);
   EXPECT_EQ(pause.from[0], pause.from[3]);
@@ -198,8 +216,8 @@ TEST_F(EpochTest, FoldsShareConstantsAndMayDemandArgumentsThatDiffer) {
 TEST_F(EpochTest, AnOverlayOfAFileMayLieOverAFoldOfItsCall) {
   const auto epoch = Compile({"fakeroot", "old"});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
-  EXPECT_EQ(ActionOf((*epoch)->tables(false), Nr::stat).verb, ActionVerb::kOverlay);
-  EXPECT_EQ(ActionOf((*epoch)->tables(false), Nr::dup2).verb, ActionVerb::kFold);
+  EXPECT_EQ(ActionOf((*epoch)->tables(), Nr::stat).verb, ActionVerb::kOverlay);
+  EXPECT_EQ(ActionOf((*epoch)->tables(), Nr::dup2).verb, ActionVerb::kFold);
 }
 
 TEST_F(EpochTest, AGenericKernelNeedsAllOldCallsAnswered) {
@@ -214,7 +232,7 @@ TEST_F(EpochTest, AGenericKernelNeedsAllOldCallsAnswered) {
 TEST_F(EpochTest, FakerootPublishesConstantsOverlaysAndItsOwnerMap) {
   const auto epoch = Compile({"fakeroot"});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
-  const Tables& tables = (*epoch)->tables(false);
+  const Tables& tables = (*epoch)->tables();
   EXPECT_EQ(tables.placement[Number(Nr::getuid)], Placement::kShim);
   EXPECT_EQ(ActionOf(tables, Nr::getuid).verb, ActionVerb::kConstant);
   EXPECT_EQ(ActionOf(tables, Nr::getuid).value, 0);
@@ -227,16 +245,16 @@ TEST_F(EpochTest, FakerootPublishesConstantsOverlaysAndItsOwnerMap) {
   EXPECT_EQ(tables.owner_to, 0u);
   EXPECT_EQ(tables.on_loss, wire::OnLoss::kFail);
   EXPECT_EQ((*epoch)->MapOwner({1000, 5}), (api::Owner{0, 5}));
-  EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::getuid)], Placement::kServer);
-  EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::statx)], Placement::kShim);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::getuid)], Placement::kServer);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::statx)], Placement::kShim);
 }
 
 TEST_F(EpochTest, AttributesAreAskedForNativelyUntilSomeAreKept) {
   const auto epoch = Compile({"fakeroot"});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
   for (const bool diverged : {false, true}) {
-    const Tables& before = (*epoch)->tables(diverged, false);
-    const Tables& after = (*epoch)->tables(diverged, true);
+    const Tables& before = (*epoch)->tables({.diverged = diverged});
+    const Tables& after = (*epoch)->tables({.diverged = diverged, .keeps_attributes = true});
     EXPECT_EQ(before.placement[Number(Nr::fgetxattr)], Placement::kKernel);
     EXPECT_EQ(ActionOf(before, Nr::getxattr).verb, ActionVerb::kAttempt) << "for want of permission bits";
     EXPECT_EQ(after.placement[Number(Nr::fgetxattr)], Placement::kServer);
@@ -246,35 +264,75 @@ TEST_F(EpochTest, AttributesAreAskedForNativelyUntilSomeAreKept) {
   }
 }
 
+TEST_F(EpochTest, FakerootLooksAtWhatIsMadeWhenOwnersVaryAndNotBefore) {
+  const auto epoch = Compile({"fakeroot"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  for (const Nr nr : {Nr::open, Nr::openat, Nr::mkdir, Nr::symlinkat, Nr::chmod}) {
+    EXPECT_EQ(ActionOf((*epoch)->tables(), nr).verb, ActionVerb::kAttempt) << syscall::Name(Number(nr));
+    EXPECT_EQ(ActionOf((*epoch)->tables(), nr).tested, 0) << syscall::Name(Number(nr));
+  }
+  EXPECT_EQ((*epoch)->tables().placement[Number(Nr::bind)], Placement::kKernel);
+  EXPECT_EQ((*epoch)->tables().placement[Number(Nr::fchmod)], Placement::kKernel);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::mkdir)], Placement::kServer);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::openat)], Placement::kShim);
+}
+
+TEST_F(EpochTest, AClaimForLaterIsNoneBeforeAndMayBeOfSomeCallsOnly) {
+  const auto epoch = Compile({"later"});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  for (const KeptGroups groups : {KeptGroups::kNone, KeptGroups::kOfDirectory}) {
+    const Tables& before = (*epoch)->tables({.groups = groups});
+    EXPECT_EQ(before.placement[Number(Nr::mkdir)], Placement::kKernel);
+    EXPECT_EQ(ActionOf(before, Nr::openat).verb, ActionVerb::kAttempt);
+    EXPECT_EQ(ActionOf(before, Nr::openat).tested, 0) << "each call would be looked at";
+  }
+  EXPECT_EQ((*epoch)->tables().placement[Number(Nr::fchmod)], Placement::kKernel);
+  EXPECT_EQ(ActionOf((*epoch)->tables({.groups = KeptGroups::kOfDirectory}), Nr::fchmod).bits, 02000u);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::fchmod)], Placement::kServer);
+  for (const Past& past : {Past{.diverged = true}, Past{.groups = KeptGroups::kInherited}}) {
+    const Tables& after = (*epoch)->tables(past);
+    EXPECT_EQ(after.placement[Number(Nr::mkdir)], Placement::kServer);
+    EXPECT_EQ(after.placement[Number(Nr::openat)], Placement::kShim);
+    EXPECT_EQ(ActionOf(after, Nr::openat).tested, 3);
+    EXPECT_EQ(ActionOf(after, Nr::openat).bits, uint32_t{O_CREAT});
+    EXPECT_EQ(ActionOf(after, Nr::openat).asks, static_cast<uint8_t>(wire::AskOn::kRefused));
+  }
+  // A fold's arguments are others.
+  const auto above = Compile({"folding", "later"});
+  ASSERT_TRUE(above.ok()) << above.status();
+  EXPECT_EQ((*above)->tables().placement[Number(Nr::open)], Placement::kShim);
+  EXPECT_EQ((*above)->tables({.diverged = true}).placement[Number(Nr::open)], Placement::kServer);
+}
+
 TEST_F(EpochTest, AFoldIsTheShimsUnlessALayerBeneathClaimsTheNewCall) {
   const auto alone = Compile({"folding"});
   ASSERT_TRUE(alone.ok()) << alone.status();
-  const ActionRow open = ActionOf((*alone)->tables(false), Nr::open);
+  const ActionRow open = ActionOf((*alone)->tables(), Nr::open);
   EXPECT_EQ(open.verb, ActionVerb::kFold);
   EXPECT_EQ(open.nr, Number(Nr::openat));
   EXPECT_EQ(open.count, 4);
   EXPECT_EQ(open.from[0], 6);
   EXPECT_EQ(open.constants[0], AT_FDCWD);
   EXPECT_EQ(open.from[3], 2);
-  EXPECT_EQ(ActionOf((*alone)->tables(false), Nr::chown).constants[1], 0);
-  EXPECT_EQ(ActionOf((*alone)->tables(false), Nr::acct).verb, ActionVerb::kDeny);
-  EXPECT_EQ(ActionOf((*alone)->tables(false), Nr::acct).value, -EPERM);
+  EXPECT_EQ(ActionOf((*alone)->tables(), Nr::chown).constants[1], 0);
+  EXPECT_EQ(ActionOf((*alone)->tables(), Nr::acct).verb, ActionVerb::kDeny);
+  EXPECT_EQ(ActionOf((*alone)->tables(), Nr::acct).value, -EPERM);
 
   const auto above = Compile({"folding", "fakeroot"});
   ASSERT_TRUE(above.ok()) << above.status();
-  EXPECT_EQ((*above)->tables(false).placement[Number(Nr::chown)], Placement::kServer);
-  EXPECT_EQ((*above)->tables(false).placement[Number(Nr::open)], Placement::kShim);
+  EXPECT_EQ((*above)->tables().placement[Number(Nr::chown)], Placement::kServer);
+  EXPECT_EQ((*above)->tables().placement[Number(Nr::open)], Placement::kShim);
 
   const auto beneath = Compile({"fakeroot", "folding"});
   ASSERT_TRUE(beneath.ok()) << beneath.status();
-  EXPECT_EQ((*beneath)->tables(false).placement[Number(Nr::chown)], Placement::kServer);
+  EXPECT_EQ((*beneath)->tables().placement[Number(Nr::chown)], Placement::kServer);
 }
 
 // What is attempted is made where it would be made otherwise, and the server is asked what the kernel refuses.
 TEST_F(EpochTest, AnAttemptIsMadeWhereItIsMadeWithoutIt) {
   const auto alone = Compile({"attempting"});
   ASSERT_TRUE(alone.ok()) << alone.status();
-  const Tables& tables = (*alone)->tables(false);
+  const Tables& tables = (*alone)->tables();
   constexpr auto kRefused = static_cast<uint8_t>(wire::AskOn::kRefused);
   constexpr auto kInvalid = static_cast<uint8_t>(wire::AskOn::kInvalid);
   const auto expect = [](const Tables& of, Nr nr, ActionVerb verb, uint8_t asks) {
@@ -288,13 +346,13 @@ TEST_F(EpochTest, AnAttemptIsMadeWhereItIsMadeWithoutIt) {
 
   const auto above = Compile({"folding", "attempting"});
   ASSERT_TRUE(above.ok()) << above.status();
-  expect((*above)->tables(false), Nr::open, ActionVerb::kFold, kRefused);
+  expect((*above)->tables(), Nr::open, ActionVerb::kFold, kRefused);
   const auto beneath = Compile({"attempting", "folding"});
   ASSERT_TRUE(beneath.ok()) << beneath.status();
-  expect((*beneath)->tables(false), Nr::open, ActionVerb::kFold, kInvalid);
+  expect((*beneath)->tables(), Nr::open, ActionVerb::kFold, kInvalid);
   const auto served = Compile({"attempting", "serving"});
   ASSERT_TRUE(served.ok()) << served.status();
-  EXPECT_EQ((*served)->tables(false).placement[Number(Nr::newfstatat)], Placement::kServer);
+  EXPECT_EQ((*served)->tables().placement[Number(Nr::newfstatat)], Placement::kServer);
 
   // The old call is made first: a kernel without it refuses it.
   EpochSpec spec;
@@ -311,9 +369,9 @@ TEST_F(EpochTest, OverridesMoveSingleCallsAndTheLastWins) {
                                             {"statx", Placement::kKernel},
                                             {"statx", Placement::kServer}});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
-  const Tables& tables = (*epoch)->tables(false);
+  const Tables& tables = (*epoch)->tables();
   EXPECT_EQ(tables.placement[Number(Nr::getuid)], Placement::kShim);
-  EXPECT_EQ((*epoch)->tables(true).placement[Number(Nr::getuid)], Placement::kServer);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::getuid)], Placement::kServer);
   EXPECT_EQ(tables.placement[Number(Nr::read)], Placement::kKernel);
   EXPECT_EQ(tables.placement[Number(Nr::write)], Placement::kKernel);
   EXPECT_EQ(tables.placement[Number(Nr::statx)], Placement::kServer);

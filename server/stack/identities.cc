@@ -27,7 +27,7 @@ std::optional<ProcessFacts> FactsOf(SessionParts& parts, uint32_t process, uint3
 }  // namespace
 
 std::optional<api::Identity> FindIdentity(SessionParts& parts, uint32_t process, uint32_t generation) {
-  if (!parts.store->diverged()) return std::nullopt;
+  if (!parts.store->past().diverged) return std::nullopt;
   // Upwards to the next process whose identity is written down. An exec on the way changes what is handed down; to do
   // so twice is the same as once.
   absl::InlinedVector<Ancestor, kLandmarks> line;

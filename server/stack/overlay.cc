@@ -124,7 +124,7 @@ api::SysTask ServeUname(const Epoch& epoch, Call& call) {
   const SysResult result = co_await call.Run(Nr::uname, room);
   if (!result.ok()) co_return result;
   utsname name = call.Read(room);
-  const Tables& tables = epoch.tables(false);
+  const Tables& tables = epoch.tables();
   if ((tables.flags & wire::kShowKernel) != 0) {
     SetText(name.release, tables.kernel_release);
     SetText(name.version, tables.kernel_version);

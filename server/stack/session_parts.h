@@ -59,8 +59,8 @@ struct SessionParts {
   Store* store = nullptr;
   Processes* processes = nullptr;
   Heirs heirs;
-  // Called when identities diverge, or an extended attribute is kept, for the first time: publishes the tables of the
-  // current epoch anew, under the sequence lock, before it returns.
+  // Called when Store::past() changes: publishes the tables of the current epoch anew, under the sequence lock, before
+  // it returns.
   std::function<void()> republish;
   api::Loans loans;
   uint64_t heap_frames = 0;  // coroutine frames that did not fit their slot's arena

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,11 @@ absl::Status Exhausted(const char* what, uint64_t size) {
       absl::StrCat("store memory of ", size >> 20, " MiB: ", what, ": ", strerror(errno),
                    "; end other sessions, or raise the limits of fds and memory that the server was "
                    "started with (`guise server stop` ends it)"));
+}
+
+KeptGroups KeptGroupsOf(const wire::OverlayValue& value) {
+  if ((value.fields & wire::kOverlaySetGroup) != 0) return KeptGroups::kInherited;
+  return (value.fields & wire::kOverlayDirectory) != 0 ? KeptGroups::kOfDirectory : KeptGroups::kNone;
 }
 
 }  // namespace
@@ -270,6 +276,8 @@ wire::OverlayValue Store::After(const FileChange& change, absl::Span<const wire:
   if (change.gid.has_value()) {
     value.fields |= wire::kOverlayGid;
     value.gid = *change.gid;
+    if (S_ISDIR(change.mode)) value.fields |= wire::kOverlayDirectory;
+    if (S_ISDIR(change.mode) && (change.mode & S_ISGID) != 0) value.fields |= wire::kOverlaySetGroup;
   }
   if (change.type.has_value()) {
     value.fields |= wire::kOverlayType;
@@ -336,6 +344,7 @@ void Store::Apply(const wire::Change& change) {
     case wire::ChangeKind::kInode:
       inodes_.Put(change.inode.key, change.inode.value);
       published_.Put(change.inode.key, change.inode.value);
+      past_.groups = std::max(past_.groups, KeptGroupsOf(change.inode.value));
       return;
     case wire::ChangeKind::kAttributes: {
       wire::AttributeBlock& kept = block(change.block);
@@ -345,6 +354,7 @@ void Store::Apply(const wire::Change& change) {
         header().attributes.Release(change.block + 1);
       }
       attributes_[kept.key] = change.block;
+      past_.keeps_attributes = true;
       return;
     }
     case wire::ChangeKind::kIdentity: {
@@ -352,7 +362,7 @@ void Store::Apply(const wire::Change& change) {
       stored.value = change.identity;
       stored.execs.StoreRelaxed(change.execs);
       stored.generation.Release(change.generation);
-      diverged_ = true;
+      past_.diverged = true;
       return;
     }
   }

@@ -28,6 +28,7 @@
 #include "proto/wire/slot.h"
 #include "proto/wire/store.h"
 #include "server/store/inode_table.h"
+#include "server/store/past.h"
 
 namespace guise::server {
 
@@ -46,6 +47,7 @@ struct FileChange {
   std::optional<uint32_t> gid;
   std::optional<uint32_t> type = std::nullopt;  // S_IFMT bits
   std::optional<uint32_t> rdev = std::nullopt;  // wire::EncodeDev
+  uint32_t mode = 0;                            // native, with `gid`: type and permission bits; 0: not told
 };
 struct IdentityChange {
   uint32_t process = 0;
@@ -105,8 +107,6 @@ class Store {
   // --- Extended attributes
   // What is returned is good for as long as the store is.
   api::KeptAttributes FindAttributes(const wire::InodeKey& key) const;
-  // An attribute is kept, or was.
-  bool keeps_attributes() const { return !attributes_.empty(); }
 
   // --- Identities
   // nullopt: the process has not changed its identity, as far as the store knows.
@@ -114,8 +114,9 @@ class Store {
   // Writes down what a process inherits. Not a change of state: says what was so already.
   // False: no space for its groups.
   bool Inherit(uint32_t process, uint32_t generation, const KnownIdentity& inherited);
-  // Some process has, or had, another identity than the one it started with.
-  bool diverged() const { return diverged_; }
+
+  // --- What has happened so far
+  const Past& past() const { return past_; }
 
   // --- Steps
   // `key` is wire::Key(sequence, step) with step >= 1.
@@ -186,7 +187,7 @@ class Store {
   InodeTable inodes_;
   InodeTable published_;
   wire::IdentityValue last_list_ = {};  // the last whose groups went to the heap
-  bool diverged_ = false;
+  Past past_;
   absl::flat_hash_map<wire::InodeKey, uint64_t, HashOfKey> attributes_;  // the places of the blocks that hold
 };
 

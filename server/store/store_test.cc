@@ -126,6 +126,20 @@ TEST_F(StoreTest, TwoChangesOfOneCallToOneFileBothHold) {
   EXPECT_EQ(store_->FindInode(key)->gid, 2u);
 }
 
+TEST_F(StoreTest, GroupsOfDirectoriesAreRemembered) {
+  uint64_t sequence = 0;
+  const auto commit = [&](uint64_t ino, std::optional<uint32_t> gid, uint32_t mode) {
+    const PendingChange change = FileChange{.key = {ino, 6, 7, 8}, .uid = 1, .gid = gid, .mode = mode};
+    EXPECT_EQ(store_->Commit(kSlot, ++sequence, 0, {&change, 1}), 0);
+    return store_->past().groups;
+  };
+  EXPECT_EQ(commit(5, 2, S_IFREG | 02755), KeptGroups::kNone);
+  EXPECT_EQ(commit(6, std::nullopt, S_IFDIR | 02755), KeptGroups::kNone) << "it has its own group";
+  EXPECT_EQ(commit(6, 2, S_IFDIR | 0755), KeptGroups::kOfDirectory);
+  EXPECT_EQ(commit(6, 2, S_IFDIR | 02755), KeptGroups::kInherited);
+  EXPECT_EQ(commit(7, 2, S_IFDIR | 0755), KeptGroups::kInherited);
+}
+
 TEST_F(StoreTest, AttributesAreKeptByFileAndName) {
   const InodeKey key = {5, 6, 7, 8};
   const InodeKey other = {5, 6, 8, 8};
@@ -135,9 +149,9 @@ TEST_F(StoreTest, AttributesAreKeptByFileAndName) {
     return store_->Commit(kSlot, ++sequence, 0, {&change, 1});
   };
   using namespace std::string_view_literals;
-  EXPECT_FALSE(store_->keeps_attributes());
+  EXPECT_FALSE(store_->past().keeps_attributes);
   EXPECT_EQ(commit(key, "trusted.a", "one"), 0);
-  EXPECT_TRUE(store_->keeps_attributes());
+  EXPECT_TRUE(store_->past().keeps_attributes);
   EXPECT_EQ(commit(key, "trusted.b", "\0two"sv), 0);
   EXPECT_EQ(commit(other, "trusted.a", ""), 0);
   EXPECT_EQ(store_->FindAttributes(key).names, "trusted.a\0trusted.b\0"sv);
@@ -190,10 +204,10 @@ TEST_F(StoreTest, AnIdentityIsFoundByItsHolderOnly) {
   IdentityChange change = {.process = 4, .generation = 2, .execs = 3, .identity = api::Identity::Root()};
   change.identity.uid = {1, 2, 3, 4};
   for (uint32_t i = 0; i < 100; ++i) change.identity.groups.push_back(i);
-  EXPECT_FALSE(store_->diverged());
+  EXPECT_FALSE(store_->past().diverged);
   const PendingChange pending = change;
   EXPECT_EQ(store_->Commit(kSlot, 1, 0, {&pending, 1}), 0);
-  EXPECT_TRUE(store_->diverged());
+  EXPECT_TRUE(store_->past().diverged);
   const std::optional<KnownIdentity> known = store_->FindIdentity(4, 2);
   ASSERT_TRUE(known.has_value());
   EXPECT_EQ(known->identity, change.identity);

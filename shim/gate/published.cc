@@ -14,6 +14,11 @@ constexpr uint32_t kPatience = 1 << 16;
 void CopyAction(const wire::Action& action, ActionCopy* copy) {
   copy->verb = static_cast<wire::ActionVerb>(action.verb.Relaxed());
   copy->asks = action.asks.Relaxed();
+  if (copy->verb == wire::ActionVerb::kAttempt) {
+    copy->tested = action.tested.Relaxed();
+    copy->bits = action.bits.Relaxed();
+    return;
+  }
   if (copy->verb != wire::ActionVerb::kFold) {
     copy->value = action.value.Relaxed();
     return;
@@ -25,8 +30,11 @@ void CopyAction(const wire::Action& action, ActionCopy* copy) {
   for (int i = 0; i < 4; ++i) copy->constants[i] = action.constants[i].Relaxed();
 }
 
-// Whether the server answers what would be folded.
+// Whether the server answers a call with these arguments.
 bool IsServers(const GuestCall& call, const ActionCopy& action) {
+  if (action.verb == wire::ActionVerb::kAttempt) {
+    return action.tested != 0 && (call.args[(action.tested - 1) % 6] & action.bits) != 0;
+  }
   if (action.verb != wire::ActionVerb::kFold || action.differ[0] == action.differ[1]) return false;
   const auto low = [&](int i) { return static_cast<uint32_t>(call.args[action.differ[i] % 6]); };
   return low(0) == low(1);

@@ -16,7 +16,9 @@ struct ActionCopy {
   uint8_t from[6];
   uint32_t nr;
   uint8_t differ[2];
-  uint8_t asks;  // wire::AskOn
+  uint8_t asks;    // wire::AskOn
+  uint8_t tested;  // kAttempt
+  uint32_t bits;   // kAttempt
   int64_t value;
   int32_t constants[4];
 };

@@ -37,7 +37,7 @@ TEST(InitialStackTest, AnEmptyEnvironmentHasNoLastVariable) {
 
 TEST(HandoverTest, TheVariableIsReadInFull) {
   Handover handover;
-  ASSERT_TRUE(ParseHandover("GUISE_SHIM=4:224:225:226:9:-2:7:/bin/a:b c", &handover));
+  ASSERT_TRUE(ParseHandover("GUISE_SHIM=5:224:225:226:9:-2:7:/bin/a:b c", &handover));
   EXPECT_EQ(handover.image_fd, 224);
   EXPECT_EQ(handover.request_fd, 225);
   EXPECT_EQ(handover.reply_fd, 226);
@@ -49,9 +49,9 @@ TEST(HandoverTest, TheVariableIsReadInFull) {
 
 TEST(HandoverTest, OtherVariablesAndVersionsAreRefused) {
   Handover handover;
-  for (const char* variable : {"", "PATH=/bin", "GUISE_SHIM=", "GUISE_SHIM=4:2:3", "GUISE_SHIM=3:2:3:4:5",
+  for (const char* variable : {"", "PATH=/bin", "GUISE_SHIM=", "GUISE_SHIM=5:2:3", "GUISE_SHIM=3:2:3:4:5",
                                "GUISE_SHIM=99:224:225:226:0:0:7:/bin/true", "GUISE_SHIM=x:224:225:226:0:0:7:/bin/true",
-                               "GUISE_SHIM=4:99999999999999999999:225:226:0:0:7:/bin/true"}) {
+                               "GUISE_SHIM=5:99999999999999999999:225:226:0:0:7:/bin/true"}) {
     EXPECT_FALSE(ParseHandover(variable, &handover)) << variable;
   }
 }

@@ -146,16 +146,31 @@ TEST_P(FakerootTest, ProgramsThatRunOthersAsSomebodyElseDoSo) {
 // Linux is the oracle: what passes natively as root must pass as anybody under fakeroot.
 class RootOrFakerootTest : public FakerootTest {
  protected:
-  void ExpectPasses(const std::string& runfile) {
-    const std::string guest = Stage::Get().Guest(runfile);
+  static RunResult RunAsRoot(const std::vector<std::string>& argv) {
+    Command native = Guise::Native(Self()).In(NativeWay(), argv);
+    native.cwd = Stage::Get().MakeDirectory(Self(), "as root");
+    return RunToEnd(native);
+  }
+
+  void ExpectPasses(const std::string& runfile, const std::vector<std::string>& arguments = {}) {
+    std::vector<std::string> argv = {Stage::Get().Guest(runfile)};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
     if (geteuid() == 0) {
-      Command native = Guise::Native(Self()).In(NativeWay(), {guest});
-      native.cwd = Stage::Get().MakeDirectory(Self(), "as root");
-      const RunResult result = RunToEnd(native);
+      const RunResult result = RunAsRoot(argv);
       ASSERT_EQ(result.out, "pass\n") << "natively: " << result;
     }
-    const RunResult result = RunToEnd(Fake({guest}));
+    const RunResult result = RunToEnd(Fake(argv));
     EXPECT_EQ(result.out, "pass\n") << result;
+  }
+
+  // Of a shell script.
+  void ExpectSaysTheSame(const std::string& script) {
+    if (geteuid() != 0) GTEST_SKIP() << "real root is the oracle";
+    const std::vector<std::string> argv = {"sh", "-c", "umask 022; exec 2>&1; " + script};
+    const RunResult expected = RunAsRoot(argv);
+    ASSERT_TRUE(expected.ok()) << "natively: " << expected;
+    const RunResult result = RunToEnd(Fake(argv));
+    EXPECT_EQ(result.out, expected.out) << result;
   }
 };
 
@@ -187,6 +202,48 @@ TEST_P(RootOrFakerootTest, CapabilitiesAreKeptAndGivenUpAsByRealRoot) {
 TEST_P(RootOrFakerootTest, ProcessesUsePowerOverTheSameDirectories) {
   ExpectPasses("tests/fakeroot/borrowers_dynamic.elf");
 }
+TEST_P(RootOrFakerootTest, WhatIsMadeIsItsMakersOrOfTheDirectorysGroup) {
+  ExpectPasses("tests/fakeroot/creation_dynamic.elf");
+}
+TEST_P(RootOrFakerootTest, WhatIsMadeIsItsMakersOrOfTheDirectorysGroupAlsoWhereIdsAreGivenUpFirst) {
+  ExpectPasses("tests/fakeroot/creation_static.elf", {"ids first"});
+}
+
+TEST_P(RootOrFakerootTest, ModesAreTheirOwnersToChange) { ExpectPasses("tests/fakeroot/modes_dynamic.elf"); }
+
+TEST_P(RootOrFakerootTest, ProgramsThatGiveUpIdsOwnWhatTheyMake) {
+  ExpectSaysTheSame(
+      "mkdir -m 777 w; setpriv --reuid=1000 --regid=1001 --clear-groups sh -c 'cd w; mkdir d; touch f; ln -s x l; "
+      "mkfifo p; echo a > r; sed -i s/a/b/ r; echo c >> r; mkdir u; tar -cf t d f l; tar -C u -xf t; cp -a d e'; "
+      "touch w/root; stat -c '%n %u:%g %a %F' w/* w/u/*; cat w/r");
+}
+
+TEST_P(RootOrFakerootTest, ArchiversAndInstallersMakeSetGroupDirectories) {
+  ExpectSaysTheSame(
+      "mkdir d; chgrp 50 d; chmod g+s d; mkdir d/e; echo x > d/f; ln -s f d/l; mkfifo d/e/p; tar -cf t d; rm -r d; "
+      "tar -xpf t; tar --numeric-owner --sort=name -tvf t | awk '{ print $1, $2, $NF }'; cp -a d c; cp -r d r; "
+      "mkdir s; chgrp 51 s; chmod 2775 s; cp d/f s; mv d/f s/moved; cp -r r s; tar -C s --no-same-owner -xf t; "
+      "install -d -g 52 -m 2775 i; install -m 644 t i/t; install -D t i/x/y/t; busybox mkdir i/busybox; "
+      "stat -c '%n %u:%g %a %F' d d/* c c/* r/* s s/* s/*/* i/* i/*/* i/*/*/*");
+}
+
+TEST_P(RootOrFakerootTest, PackagesHaveTheirSetGroupDirectories) {
+  ExpectSaysTheSame(
+      "mkdir -p p/DEBIAN p/var/games; printf 'Package: p\\nVersion: 1\\nArchitecture: all\\nMaintainer: m <m@m>\\n"
+      "Description: d\\n' > p/DEBIAN/control; chgrp 60 p/var/games; chmod 2775 p/var/games; touch p/var/games/s; "
+      "dpkg-deb --build p p.deb > out; dpkg-deb -c p.deb | awk '{ print $1, $2, $NF }'; dpkg-deb -x p.deb x; "
+      "touch x/var/games/n; mkdir x/var/games/m; stat -c '%n %u:%g %a' x/var/games x/var/games/*");
+}
+
+// The way there is lent, and then what is made is looked at.
+TEST_P(RootOrFakerootTest, SetGroupDirectoriesBehindClosedOnesHandTheirGroupDown) {
+  ExpectSaysTheSame(
+      "mkdir -p p/q/g; chgrp 60 p/q/g; chmod 2777 p/q/g; chmod 0 p/q p; touch p/q/g/f; mkdir p/q/g/d; ln -s x p/q/g/l;"
+      "mknod p/q/g/n c 1 3; mknod p/q/g/b b 7 1; echo >> p/q/g/f; echo > p/q/f; ln -s g/t p/q/l; echo > p/q/l; "
+      "mkdir p/q/z; chmod 0 p/q/z; mknod p/q/z/n c 1 3; touch p/q/z/f; "
+      "stat -c '%n %u:%g %a %F' p/q/g/* p/q/* p/q/z/*");
+}
+
 TEST_P(RootOrFakerootTest, IdentitiesBehaveAsForRealRootWithMusl) { ExpectPasses("tests/fakeroot/identity_musl.elf"); }
 
 std::string NameOf(const testing::TestParamInfo<Account>& info) { return info.param.name; }
