@@ -188,9 +188,7 @@ void guise_gate_call(guise::shim::ThreadBlock* block) {
     block->leave_to = Label(guise_traps) + kSiteSize * block->site;
     return;
   }
-  if (outcome.kind == Outcome::Kind::kNative && LooksOf(call.nr).paths != 0 && !Same(call, AskedOf(regs))) {
-    outcome = Outcome::Tail(call);
-  }
+  if (outcome.kind == Outcome::Kind::kNative && !Same(call, AskedOf(regs))) outcome = Outcome::Tail(call);
   MakeHere(block, call, &outcome);
   block->gate_before = outcome.kind != Outcome::Kind::kDone;
   switch (outcome.kind) {

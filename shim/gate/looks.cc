@@ -36,6 +36,8 @@ constexpr Looks Make(const syscall::Row& row) {
   switch (row.nr) {
     case Nr::close_range:
     case Nr::fcntl:
+    case Nr::pidfd_getfd:
+    case Nr::kcmp:
       looks.Add(Look::kFdTable);
       break;
     case Nr::poll:
@@ -44,6 +46,9 @@ constexpr Looks Make(const syscall::Row& row) {
     case Nr::pselect6:
     case Nr::sendmsg:
     case Nr::sendmmsg:
+    case Nr::ioctl:
+    case Nr::io_submit:
+    case Nr::landlock_add_rule:
       looks.Add(Look::kFdLists);
       break;
     // Directory listings, in which /proc/*/fd would show the guarded fds, and others what is hidden.

@@ -142,8 +142,8 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
 }
 
 bool AnswerViews(ThreadBlock* block, Looks looks, GuestCall* call, Outcome* outcome) {
-  const bool answered = ((looks.fds != 0 || looks.Has(Look::kFdTable)) && AnswerForFds(block, *call, outcome)) ||
-                        (looks.Has(Look::kFdLists) && AnswerForFdLists(block, *call, outcome)) ||
+  const bool answered = ((looks.fds != 0 || looks.Has(Look::kFdTable)) && AnswerForFds(block, call, outcome)) ||
+                        (looks.Has(Look::kFdLists) && AnswerForFdLists(block, call, outcome)) ||
                         (looks.Has(Look::kMemory) && AnswerForRanges(*call, outcome)) ||
                         (looks.Has(Look::kBarriers) && AnswerForBarriers(*call, outcome)) ||
                         (looks.paths != 0 && AnswerForProc(block, call, outcome));

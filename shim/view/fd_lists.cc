@@ -1,5 +1,8 @@
 #include "shim/view/fd_lists.h"
 
+#include <linux/aio_abi.h>
+#include <linux/fs.h>
+#include <linux/landlock.h>
 #include <linux/poll.h>
 #include <linux/time.h>
 
@@ -16,39 +19,49 @@ using syscall::Nr;
 // Larger lists than any RLIMIT_NOFILE are refused by the kernel.
 constexpr uint64_t kMostFds = uint64_t{1} << 20;
 
-uint64_t EntryAt(const GuestCall& call, uint64_t i) { return call.args[0] + i * sizeof(pollfd); }
+// Entries with an fd in the guest's memory.
+struct Entries {
+  uint64_t at;  // of the first entry's fd
+  uint64_t stride;
+  uint64_t count;
+};
 
 // Puts `to` in place of each entry's fd that is `from`; how many.
-uint64_t Replace(const GuestCall& call, int32_t from, int32_t to) {
+uint64_t Replace(const Entries& entries, int32_t from, int32_t to) {
   uint64_t replaced = 0;
-  for (uint64_t i = 0; i < call.args[1]; ++i) {
+  for (uint64_t i = 0; i < entries.count; ++i) {
+    const uint64_t at = entries.at + i * entries.stride;
     int32_t fd;
-    if (!ReadGuest(&fd, EntryAt(call, i)) || fd != from) continue;
-    if (WriteGuest(EntryAt(call, i), to)) ++replaced;
+    if (!ReadGuest(&fd, at)) return replaced;
+    if (fd == from && WriteGuest(at, to)) ++replaced;
   }
   return replaced;
 }
 
-// With an fd that is not open poll does not wait: it reports POLLNVAL there at once, and what is ready elsewhere. So
-// the call can be made here, with numbers that nobody has in place of the guarded ones.
-bool Poll(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
-  if (call.args[1] > kMostFds) return false;
-  constexpr int32_t kNobodys = INT32_MAX;
+// Makes the call with a number that nobody has in place of each guarded one. False: there are none.
+bool PerformWithout(const ProcessState& process, const Entries& entries, const GuestCall& call, Outcome* outcome) {
   uint64_t replaced = 0;
-  int32_t at = 0;
+  int32_t nobodys = kNobodys;
   for (const int32_t fd : GuardedFds(process)) {
-    if (fd >= 0) replaced += Replace(call, fd, kNobodys - at++);
+    if (fd >= 0) replaced += Replace(entries, fd, nobodys--);
   }
   if (replaced == 0) return false;
+  *outcome = Outcome::Done(Perform(call));
+  nobodys = kNobodys;
+  for (const int32_t fd : GuardedFds(process)) {
+    if (fd >= 0) Replace(entries, nobodys--, fd);
+  }
+  return true;
+}
+
+// With an fd that is not open poll does not wait: it reports POLLNVAL there at once, and what is ready elsewhere. So
+// the call can be made here.
+bool Poll(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
+  if (call.args[1] > kMostFds) return false;
   const timespec at_once = {};
   GuestCall modern = call;
   if (call.nr == Nr::poll) modern = {Nr::ppoll, {call.args[0], call.args[1], Word(&at_once), 0, sizeof(SignalSet)}};
-  *outcome = Outcome::Done(Perform(modern));
-  at = 0;
-  for (const int32_t fd : GuardedFds(process)) {
-    if (fd >= 0) Replace(call, kNobodys - at++, fd);
-  }
-  return true;
+  return PerformWithout(process, {call.args[0], sizeof(pollfd), call.args[1]}, modern, outcome);
 }
 
 // A set with an fd that is not open is EBADF.
@@ -120,10 +133,78 @@ bool Send(const ProcessState& process, const GuestCall& call, Outcome* outcome) 
   return false;
 }
 
+// Those before it are submitted; the first fails with what the kernel says of it. ABI: io_submit of fs/aio.c.
+bool Submit(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
+  constexpr uint64_t kMost = uint64_t{1} << 20;
+  for (uint64_t i = 0; i < call.args[1] && i < kMost; ++i) {
+    uint64_t at;
+    iocb block;
+    if (!ReadGuest(&at, call.args[2] + i * sizeof(at)) || !ReadGuest(&block, at)) return false;
+    const bool names = IsGuarded(process, static_cast<int32_t>(block.aio_fildes));
+    const bool signals = (block.aio_flags & IOCB_FLAG_RESFD) != 0;
+    if (!names && !(signals && IsGuarded(process, static_cast<int32_t>(block.aio_resfd)))) continue;
+    GuestCall shorter = call;
+    shorter.args[1] = i;
+    (names ? block.aio_fildes : block.aio_resfd) = kNobodys;
+    const uint64_t alone = Word(&block);
+    if (i == 0) shorter = {call.nr, {call.args[0], 1, Word(&alone)}};
+    *outcome = Outcome::Done(Perform(shorter));
+    return true;
+  }
+  return false;
+}
+
+// ABI: include/uapi/linux/fs.h.
+bool Clone(const ProcessState& process, GuestCall* call, Outcome* outcome) {
+  switch (static_cast<uint32_t>(call->args[1])) {
+    case FICLONE:
+      if (IsGuarded(process, static_cast<int32_t>(call->args[2]))) call->args[2] = kNobodys;
+      return false;
+    case FICLONERANGE: {
+      file_clone_range range;
+      if (!ReadGuest(&range, call->args[2]) || !IsGuarded(process, static_cast<int32_t>(range.src_fd))) return false;
+      range.src_fd = kNobodys;
+      GuestCall cloned = *call;
+      cloned.args[2] = Word(&range);
+      *outcome = Outcome::Done(Perform(cloned));
+      return true;
+    }
+    case FIDEDUPERANGE: {
+      file_dedupe_range range;
+      if (!ReadGuest(&range, call->args[2])) return false;
+      const Entries entries = {call->args[2] + offsetof(file_dedupe_range, info), sizeof(file_dedupe_range_info),
+                               range.dest_count};
+      return PerformWithout(process, entries, *call, outcome);
+    }
+    default:
+      return false;
+  }
+}
+
+bool AddRule(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
+  landlock_path_beneath_attr rule;
+  if (static_cast<uint32_t>(call.args[1]) != LANDLOCK_RULE_PATH_BENEATH || !ReadGuest(&rule, call.args[2]) ||
+      !IsGuarded(process, rule.parent_fd)) {
+    return false;
+  }
+  rule.parent_fd = kNobodys;
+  GuestCall added = call;
+  added.args[2] = Word(&rule);
+  *outcome = Outcome::Done(Perform(added));
+  return true;
+}
+
 }  // namespace
 
-bool AnswerForFdLists(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+bool AnswerForFdLists(ThreadBlock* block, GuestCall* asked, Outcome* outcome) {
+  const GuestCall& call = *asked;
   switch (call.nr) {
+    case Nr::io_submit:
+      return Submit(*block->process, call, outcome);
+    case Nr::ioctl:
+      return Clone(*block->process, asked, outcome);
+    case Nr::landlock_add_rule:
+      return AddRule(*block->process, call, outcome);
     case Nr::poll:
     case Nr::ppoll:
       return Poll(*block->process, call, outcome);

@@ -1,4 +1,5 @@
-// Guarded fds in lists of fds: poll, select, and messages that pass fds on.
+// Guarded fds in memory: in the lists of poll and select, in messages that pass fds on, and in what io_submit, ioctl
+// and landlock_add_rule are given.
 #ifndef GUISE_SHIM_VIEW_FD_LISTS_H_
 #define GUISE_SHIM_VIEW_FD_LISTS_H_
 
@@ -6,8 +7,8 @@
 
 namespace guise::shim {
 
-// Answers as if the guarded fds were closed. False: the call names none.
-bool AnswerForFdLists(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
+// Answers as if the guarded fds were closed. False: the call names none, or kNobodys (fds.h) in an argument's place.
+bool AnswerForFdLists(ThreadBlock* block, GuestCall* call, Outcome* outcome);
 
 }  // namespace guise::shim
 

@@ -4,8 +4,8 @@
 #include <asm/statfs.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/magic.h>
-#include <linux/mman.h>
 
 #include <initializer_list>
 
@@ -21,6 +21,8 @@ namespace guise::shim {
 namespace {
 
 using syscall::Nr;
+
+constexpr uint32_t kDupfdQuery = F_LINUX_SPECIFIC_BASE + 3;  // F_DUPFD_QUERY, Linux 6.10
 
 // Makes room at `fd`. The copy's number is away from it, but no higher than need be: fork copies the table up to there.
 int64_t MoveAway(ProcessState* process, int32_t fd) {
@@ -87,6 +89,55 @@ int64_t CloseRange(const ProcessState& process, const GuestCall& call) {
   return 0;
 }
 
+void HideArgument(const ProcessState& process, GuestCall* call, size_t i) {
+  if (IsGuarded(process, static_cast<int32_t>(call->args[i]))) call->args[i] = kNobodys;
+}
+
+// Whether it is one of the session's files, as guests guard them.
+bool IsSessionFile(const ProcessState& process, const struct stat& file) {
+  for (const int32_t fd : SessionFds(process)) {
+    struct stat own;
+    if (IsError(Native(Nr::fstat, fd, &own))) continue;
+    if (own.st_ino == file.st_ino && own.st_dev == file.st_dev) return true;
+  }
+  return false;
+}
+// Whether an fd of this process is of one of the session's files.
+bool IsSessionFile(const ProcessState& process, int64_t fd) {
+  struct stat file;
+  return !IsError(Native(Nr::fstat, fd, &file)) && IsSessionFile(process, file);
+}
+
+// pidfd_getfd(2). What another guest guards is not open there, as far as this one can tell.
+int64_t Fetch(const ProcessState& process, const GuestCall& call) {
+  const int64_t made = Perform(call);
+  if (IsError(made)) return made;
+  bool hidden = IsSessionFile(process, made);
+  if (!hidden && static_cast<int32_t>(call.args[1]) == process.program_fd) {
+    // Where this one has its program, another guest has its own.
+    GuestCall of_image = call;
+    of_image.args[1] = static_cast<uint64_t>(process.image_fd);
+    const int64_t image = Perform(of_image);
+    hidden = !IsError(image) && IsSessionFile(process, image);
+    if (!IsError(image)) Native(Nr::close, image);
+  }
+  if (!hidden) return made;
+  Native(Nr::close, made);
+  return -EBADF;
+}
+
+// kcmp(2). An fd that is the same as a guarded one of this process is such a one itself, there or here.
+int64_t Compare(const ProcessState& process, const GuestCall& call) {
+  const int64_t result = Perform(call);
+  if (IsError(result) || static_cast<int32_t>(call.args[2]) != KCMP_FILE) return result;
+  for (const size_t i : {0, 1}) {
+    for (const int32_t fd : GuardedFds(process)) {
+      if (fd >= 0 && Native(Nr::kcmp, process.pid, call.args[i], KCMP_FILE, fd, call.args[3 + i]) == 0) return -EBADF;
+    }
+  }
+  return result;
+}
+
 enum class Listed { kNothing, kOwnFds, kOthersFds };
 
 // Whose fds the directory lists.
@@ -115,13 +166,7 @@ bool IsOfSession(const ProcessState& process, int32_t directory, int64_t number)
   path.Add("../fd/").Add(number);
   struct stat listed;
   // Who may not look is not told either.
-  if (IsError(Native(Nr::newfstatat, directory, path.c_str(), &listed, 0))) return false;
-  for (const int32_t fd : SessionFds(process)) {
-    struct stat own;
-    if (IsError(Native(Nr::fstat, fd, &own))) continue;
-    if (own.st_ino == listed.st_ino && own.st_dev == listed.st_dev) return true;
-  }
-  return false;
+  return !IsError(Native(Nr::newfstatat, directory, path.c_str(), &listed, 0)) && IsSessionFile(process, listed);
 }
 
 // ABI: include/linux/dirent.h: linux_dirent64 has a type between size and name, linux_dirent has it behind the name.
@@ -175,49 +220,51 @@ int64_t Filter(const ProcessState& process, const GuestCall& call, int64_t size)
 
 }  // namespace
 
-bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome) {
+bool AnswerForFds(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
   ProcessState& process = *block->process;
-  switch (call.nr) {
+  switch (call->nr) {
     case Nr::close_range:
       // CLOSE_RANGE_UNSHARE with CLOEXEC and all others: the pieces between the guarded ones.
-      *outcome = Outcome::Done(CloseRange(process, call));
+      *outcome = Outcome::Done(CloseRange(process, *call));
       return true;
     case Nr::dup2:
     case Nr::dup3: {
-      const auto to = static_cast<int32_t>(call.args[1]);
-      if (IsGuarded(process, static_cast<int32_t>(call.args[0]))) {
-        *outcome = Outcome::Done(-EBADF);
-        return true;
-      }
+      const auto from = static_cast<int32_t>(call->args[0]);
+      const auto to = static_cast<int32_t>(call->args[1]);
+      if (from == to) break;
+      if (IsGuarded(process, from)) return HideArgument(process, call, 0), false;
       if (!IsGuarded(process, to)) return false;
       // Done here and not by the session: the number must not be seen between the move and the call.
       const FdMove move;
       int64_t result = MoveAway(&process, to);
       if (!IsError(result)) {
         // Of two numbers that differ.
-        result = Native(Nr::dup3, call.args[0], to, call.nr == Nr::dup3 ? call.args[2] : 0);
+        result = Native(Nr::dup3, call->args[0], to, call->nr == Nr::dup3 ? call->args[2] : 0);
         if (IsError(result)) Native(Nr::close, to);
       }
       *outcome = Outcome::Done(result);
       return true;
     }
     case Nr::fcntl: {
-      const auto command = static_cast<uint32_t>(call.args[1]);
+      const auto command = static_cast<uint32_t>(call->args[1]);
+      if (command == kDupfdQuery) HideArgument(process, call, 2);
       const bool duplicates = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
-      if (!duplicates || IsGuarded(process, static_cast<int32_t>(call.args[0]))) break;
-      *outcome = Outcome::Done(Duplicate(&process, call));
+      if (!duplicates || IsGuarded(process, static_cast<int32_t>(call->args[0]))) break;
+      *outcome = Outcome::Done(Duplicate(&process, *call));
       return true;
     }
-    case Nr::mmap:
-      if ((call.args[3] & MAP_ANONYMOUS) != 0) return false;  // it ignores its fd
-      break;
+    case Nr::pidfd_getfd:
+      if (IsGuarded(process, static_cast<int32_t>(call->args[0]))) break;
+      *outcome = Outcome::Done(Fetch(process, *call));
+      return true;
+    case Nr::kcmp:
+      *outcome = Outcome::Done(Compare(process, *call));
+      return true;
     default:
       break;
   }
-  const bool names_guarded = AnyArgument(
-      LooksOf(call.nr).fds, [&](size_t i) { return IsGuarded(process, static_cast<int32_t>(call.args[i])); });
-  if (names_guarded) *outcome = Outcome::Done(-EBADF);
-  return names_guarded;
+  AnyArgument(LooksOf(call->nr).fds, [&](size_t i) { return HideArgument(process, call, i), false; });
+  return false;
 }
 
 bool NeedsFilter(Nr nr) { return LooksOf(nr).Has(Look::kResult); }

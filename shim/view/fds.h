@@ -12,8 +12,14 @@ inline bool IsGuarded(const ProcessState& process, int32_t fd) {
          (fd == process.image_fd || fd == process.request_fd || fd == process.reply_fd || fd == process.program_fd);
 }
 
-// Answers calls that name a guarded fd, and those that would take one's number. False: not concerned.
-bool AnswerForFds(ThreadBlock* block, const GuestCall& call, Outcome* outcome);
+// A number that no fd has: tables end before it (fs.nr_open of proc(5)). In a guarded one's place it makes the kernel
+// say what it says of a number that is not open, where it looks at that argument at all, and after what it finds fault
+// with first.
+inline constexpr int32_t kNobodys = INT32_MAX;
+
+// Answers calls that would take a guarded fd's number, or show one elsewhere than by an argument. False: not concerned,
+// or kNobodys is in the place of the arguments that name one.
+bool AnswerForFds(ThreadBlock* block, GuestCall* call, Outcome* outcome);
 
 // Calls whose result must be looked through before the guest sees it (Look::kResult).
 bool NeedsFilter(syscall::Nr nr);
