@@ -15,6 +15,7 @@
 #include "shim/guest_memory.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
+#include "shim/signal/stack_size.h"
 #include "shim/thread/clone.h"
 #include "shim/thread/records.h"
 #include "shim/view/barriers.h"
@@ -119,7 +120,7 @@ bool AnswerCaller(ThreadBlock* block, ucontext* context, const GuestCall& call, 
       LetImageRun(block->process, static_cast<int32_t>(call.args[0]));
       break;
     case Nr::arch_prctl:
-      if (!AnswerBases(block, call, outcome)) break;
+      if (!AnswerBases(block, call, outcome) && !AnswerStateRequest(block, call, outcome)) break;
       count(wire::Placement::kShim);
       return true;
     case Nr::seccomp:

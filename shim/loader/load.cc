@@ -36,6 +36,7 @@
 #include "shim/rewrite/text_rules.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/stack_size.h"
 #include "shim/thread/block.h"
 #include "shim/thread/records.h"
 #include "shim/thread/stub_table.h"
@@ -319,6 +320,7 @@ const void* guise_load(uint64_t* sp) {
   }
   stack.DropLastVariable();
   NoteHardware(stack.Aux(AT_HWCAP2));
+  NoteFrameSize(stack.Aux(AT_MINSIGSTKSZ));
   SetChance(*reinterpret_cast<const uint8_t*>(stack.Aux(AT_RANDOM)));
   Check(MapMemories(handover.request_fd, handover.reply_fd), "the session's memories cannot be mapped");
 

@@ -10,6 +10,7 @@
 #include "shim/memory.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/stack_size.h"
 
 namespace guise::shim {
 namespace {
@@ -312,8 +313,7 @@ int64_t ChangeAltStack(ThreadBlock* block, const AltStack& wanted, uint64_t rsp)
   const uint32_t mode = static_cast<uint32_t>(wanted.flags) & ~SS_AUTODISARM;
   if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) return -EINVAL;
   if (wanted.sp == old.sp && wanted.size == old.size && wanted.flags == old.flags) return 0;
-  constexpr uint64_t kSmallest = 2048;  // MINSIGSTKSZ of x86_64
-  if (mode != SS_DISABLE && wanted.size < kSmallest) return -ENOMEM;
+  if (mode != SS_DISABLE && !IsGoodStackSize(block, wanted.size)) return -ENOMEM;
   block->alt_stack = mode == SS_DISABLE ? AltStack{0, wanted.flags, 0, 0} : wanted;
   return 0;
 }

@@ -96,6 +96,25 @@ gate guise_return_gate_end
 
 #include "shim/arch/x86_64/call_gates.inc"
 
+// The same with a stack pointer that lies in no stack. All signals are blocked.
+gate guise_perform_off_stack
+    .cfi_startproc
+    push %r12
+    .cfi_def_cfa_offset 16
+    .cfi_offset %r12, -16
+    mov %rsp, %r12
+    .cfi_def_cfa_register %r12
+    load_call %rdi
+    xor %esp, %esp
+    syscall
+    mov %r12, %rsp
+    .cfi_def_cfa_register %rsp
+    pop %r12
+    .cfi_restore %r12
+    .cfi_def_cfa_offset 8
+    ret
+    .cfi_endproc
+
 // A thread's end. All signals are blocked: from the store on, another thread may take the block.
 gate guise_thread_exit_gate
     movl $0, GUISE_IN_USE(%rbx)
