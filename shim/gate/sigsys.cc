@@ -14,6 +14,7 @@
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/fault_words.h"
 #include "shim/signal/interrupt.h"
 #include "shim/signal/present.h"
 #include "shim/thread/records.h"
@@ -205,6 +206,7 @@ void OnCall(ThreadBlock* block, siginfo_t* info, ucontext* context) {
 
 void OnSigsys(int, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
+  ShowLastFault(block, context, false);
   const FaultsOpen open(block, context);
   if (info->si_code != kUserDispatch || !IsForced(info, context)) {
     GuestsOwn(block, info, context);

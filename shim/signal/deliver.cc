@@ -9,6 +9,7 @@
 #include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/fault.h"
+#include "shim/signal/fault_words.h"
 #include "shim/signal/fp_state.h"
 #include "shim/signal/interrupt.h"
 #include "shim/signal/leave.h"
@@ -165,6 +166,7 @@ void OnSignal(int signal, siginfo_t* info, ucontext* context) {
   ThreadBlock* const block = BlockOf(context);
   if (IsStepWithin(*info, RegsOf(context)->rip) || ReturnBlockedAtTrap(info, context)) return;
   if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
+  ShowLastFault(block, context, false);
   const uint64_t handler = Handle(block, signal, info, context);
   if (handler != 0) LeaveHandler(block, context, handler);
 }

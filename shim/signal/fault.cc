@@ -12,6 +12,7 @@
 #include "shim/rewrite/rewrite.h"
 #include "shim/signal/actions.h"
 #include "shim/signal/deliver.h"
+#include "shim/signal/fault_words.h"
 #include "shim/signal/interrupt.h"
 #include "shim/signal/leave.h"
 #include "shim/signal/present.h"
@@ -159,16 +160,19 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
   const bool faulted = IsFault(info, rip);
   if (faulted) {
     if (const uint64_t fixup = FixupOf(rip)) {
+      NoteOwnFault(block, context);
       regs.rip = fixup;
       return;
     }
     uint64_t elsewhere = TrapFor(regs);
     if (elsewhere == 0) elsewhere = Landing(rip);
     if (elsewhere != rip) {
+      NoteOwnFault(block, context);
       regs.rip = elsewhere;
       return;
     }
     if (signal == SIGSEGV && IsVsyscall(rip)) {
+      NoteOwnFault(block, context);
       const Vsyscall handled = HandleVsyscall(block, info, context);
       if (handled == Vsyscall::kAnsweredAndLeaves) LeaveHandler(block, context, regs.rip);
       if (handled == Vsyscall::kAnswered) return;
@@ -176,6 +180,7 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
   }
   if (!faulted && ReturnBlockedAtTrap(info, context)) return;
   if (!faulted && (KeepInterruption(block, info, context) || KeepForGate(block, info, context))) return;
+  ShowLastFault(block, context, faulted);
   const Presented presented = Present(block, context);
   if (presented.in_shim && IsRestorer(rip)) {
     // The kernel refused a frame that the guest had made: FP state that no CPU has. ABI: a bad frame is SIGSEGV.

@@ -51,6 +51,14 @@ struct SiteCalls {
   uint8_t count;
 };
 
+// What a signal frame says of a fault, signal/fault_words.h.
+struct FaultWords {
+  uint64_t error;
+  uint64_t trap;
+  uint64_t cr2;
+  bool operator==(const FaultWords&) const = default;
+};
+
 struct ThreadBlock {
   GuestRegs regs;             // of the call in a gate, as at the site; rip is behind the site
   SignalSet mask;             // of the guest, at the site
@@ -113,6 +121,9 @@ struct ThreadBlock {
   TakenRecord unborn;              // of the fork under way: the child's
   uint64_t clone_args[11];         // clone3's, edited
   _fpx_sw_bytes fp_software;       // of the kernel's last frame whose FP state the guest was given
+  FaultWords last_fault;           // the guest's
+  FaultWords own_fault;            // while faulted_itself, what the kernel has instead: the shim's, at least cr2
+  bool faulted_itself;             //
   SiteCalls site_calls[256];       // by a hash of the site; kept for the next thread, which may live as shortly
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);

@@ -76,6 +76,9 @@ ThreadBlock* MakeChild(ThreadBlock* parent, uint64_t flags) {
   child->leaves_gs = parent->leaves_gs;
   child->inherits_gs = parent->cookie != 0;
   child->blocks_sigsys = parent->blocks_sigsys;
+  child->last_fault = parent->last_fault;
+  child->own_fault = parent->own_fault;
+  child->faulted_itself = parent->faulted_itself;
   child->filters.StoreRelaxed(parent->filters.Acquire());
   // ABI: clone(2): a child that shares memory starts without an alternate stack, but for vfork's.
   child->alt_stack = IsVfork(flags) ? parent->alt_stack : kNoAltStack;
