@@ -2,6 +2,7 @@
 
 #include <linux/prctl.h>
 
+#include "shim/arch/x86_64/syscall.h"
 #include "shim/filter/forced.h"
 #include "shim/guest_memory.h"
 #include "shim/signal/deliver.h"
@@ -9,8 +10,16 @@
 namespace guise::shim {
 namespace {
 
+using syscall::Nr;
+
 constexpr int kSysUserDispatch = 2;
 constexpr uint64_t kUserEnd = uint64_t{1} << 47;
+constexpr int kInclusiveOn = 2;  // PR_SYS_DISPATCH_INCLUSIVE_ON
+
+// Since Linux 6.18. It looks at the selector last, so that nothing changes.
+bool HasInclusive() {
+  return Native(Nr::prctl, PR_SET_SYSCALL_USER_DISPATCH, kInclusiveOn, 1, 1, uint64_t{1} << 63) == -EFAULT;
+}
 
 }  // namespace
 
@@ -28,6 +37,12 @@ int64_t SetGuestDispatch(ThreadBlock* block, const GuestCall& call) {
       if (start != 0 && start + length <= start) return -EINVAL;
       if (selector >= kUserEnd) return -EFAULT;
       block->dispatch = {.on = true, .start = start, .length = length, .selector = selector};
+      return 0;
+    case kInclusiveOn:
+      if (length == 0 || start + length <= start || !HasInclusive()) return -EINVAL;
+      if (selector >= kUserEnd) return -EFAULT;
+      // All but the range, around the end of the address space.
+      block->dispatch = {.on = true, .start = start + length, .length = -length, .selector = selector};
       return 0;
     default:
       return -EINVAL;
