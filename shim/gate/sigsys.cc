@@ -40,15 +40,13 @@ void GuestsOwn(ThreadBlock* block, siginfo_t* info, ucontext* context) {
   const bool forced = IsForced(info, context);
   if (KeepInterruption(block, info, context) || KeepForGate(block, info, context)) return;
   if (block->blocks_sigsys && !forced) {
-    block->held[HeldIndex(SIGSYS)] = *info;
-    block->has_held[HeldIndex(SIGSYS)] = true;
+    Hold(block, *info);
     return;
   }
   const Presented presented = Present(block, context);
   if (presented.in_shim) {
     // A second one that came to the gate.
-    block->held[HeldIndex(SIGSYS)] = *info;
-    block->has_held[HeldIndex(SIGSYS)] = true;
+    Hold(block, *info);
     return;
   }
   EndTempMask(block, presented, context);

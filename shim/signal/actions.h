@@ -67,6 +67,13 @@ void DefaultInKernel(int signal);
 bool OnAltStack(const AltStack& stack, uint64_t rsp);
 bool WithinAltStack(const AltStack& stack, uint64_t rsp);
 
+// Keeps one of the three back that has been sent. ABI: legacy_queue() of kernel/signal.c: of a standard signal the
+// first is pending, and others are lost.
+inline void Hold(ThreadBlock* block, const siginfo_t& info) {
+  const uint32_t index = HeldIndex(info.si_signo);
+  if (!block->has_held[index]) block->held[index] = info;
+  block->has_held[index] = true;
+}
 // Opens or closes SIGSYS virtually; one that was held back comes when the handler of the shim returns.
 void BlockSigsys(ThreadBlock* block, bool blocked);
 // Gives a SIGSYS that is held back to the kernel, where it is pending: for an exec, which keeps what is pending.

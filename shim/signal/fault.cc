@@ -105,10 +105,7 @@ uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* conte
 // Sent from outside while the shim works.
 void PutOff(ThreadBlock* block, int signal, const siginfo_t* info, ucontext* context) {
   if (block->copies || block->in_gate) {
-    // Standard signals do not queue: one is kept.
-    block->held[HeldIndex(signal)] = *info;
-    block->has_held[HeldIndex(signal)] = true;
-    return;
+    return Hold(block, *info);
   }
   // Who has been interrupted copies no more, or not yet: it comes with the guest's mask, or when copying begins.
   Native(Nr::rt_sigprocmask, SIG_BLOCK, &kEverything, nullptr, sizeof(kEverything));

@@ -61,6 +61,12 @@ int main(void) {
   CHECK(kill(getpid(), SIGSYS) == 0 && count == 2 && Pending());
   Mask(SIG_UNBLOCK);
   CHECK(count == 3 && code == SI_USER && !Pending());
+  // Of several the first is pending.
+  Mask(SIG_BLOCK);
+  CHECK(sigqueue(getpid(), SIGSYS, word) == 0 && kill(getpid(), SIGSYS) == 0);
+  Mask(SIG_UNBLOCK);
+  CHECK(count == 4 && code == SI_QUEUE && value == 77 && !Pending());
+  --count;
 
   // A mask for the time of a call.
   Mask(SIG_BLOCK);
