@@ -112,6 +112,8 @@ inline constexpr LayoutField kLayoutFields[] = {
     GUISE_FIELD(ProcessRecord, parent_generation),
     GUISE_FIELD(ProcessRecord, execs),
     GUISE_FIELD(ProcessRecord, comm),
+    GUISE_FIELD(ProcessRecord, landlock_layers),
+    GUISE_FIELD(ProcessRecord, parent_landlock_layers),
     GUISE_FIELD(ProcessRecord, reserved),
     GUISE_FIELD(RequestGroup, header),
     GUISE_FIELD(RequestGroup, slots),

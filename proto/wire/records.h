@@ -29,7 +29,11 @@ struct ProcessRecord {
   Cell<uint32_t> parent_generation;
   Cell<uint32_t> execs;  // successful execs, counted by the loader
   char comm[16];         // as PR_GET_NAME; for people, torn reads are harmless
-  uint8_t reserved[20];
+  // Landlock domains that it lies in, of itself and of those that made it, and of its parent when that made it: who has
+  // restricted itself since may not trace. Also over an exec.
+  Cell<uint32_t> landlock_layers;
+  Cell<uint32_t> parent_landlock_layers;
+  uint8_t reserved[12];
 };
 static_assert(sizeof(ProcessRecord) == kLineSize);
 

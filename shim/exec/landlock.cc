@@ -6,6 +6,7 @@
 
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/kernel.h"
+#include "shim/thread/records.h"
 
 namespace guise::shim {
 
@@ -20,6 +21,13 @@ void LetImageRun(ProcessState* process, int32_t ruleset) {
     const landlock_path_beneath_attr image = {.allowed_access = access, .parent_fd = process->image_fd};
     if (!IsError(Native(Nr::landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &image, 0))) return;
   }
+}
+
+int64_t RestrictSelf(ThreadBlock* block, const GuestCall& call) {
+  const int64_t result = Perform(call);
+  // Without a ruleset it says only what is logged.
+  if (!IsError(result) && static_cast<int32_t>(call.args[0]) != -1) NoteLandlockLayer(block->process);
+  return result;
 }
 
 }  // namespace guise::shim

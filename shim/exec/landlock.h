@@ -5,12 +5,15 @@
 
 #include <stdint.h>
 
-#include "shim/thread/process.h"
+#include "shim/gate/call.h"
 
 namespace guise::shim {
 
 // The process is about to restrict itself by the ruleset: adds to it that the image may be run.
 void LetImageRun(ProcessState* process, int32_t ruleset);
+
+// landlock_restrict_self(2): value or -errno.
+int64_t RestrictSelf(ThreadBlock* block, const GuestCall& call);
 
 }  // namespace guise::shim
 

@@ -54,6 +54,8 @@ constexpr Looks Make(const syscall::Row& row) {
     // Directory listings, in which /proc/*/fd would show the guarded fds, and others what is hidden.
     case Nr::getdents:
     case Nr::getdents64:
+    // A domain that the process lies in since.
+    case Nr::landlock_restrict_self:
       looks.Add(Look::kResult);
       break;
     case Nr::membarrier:

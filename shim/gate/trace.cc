@@ -7,6 +7,7 @@
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/gate/routes.h"
 #include "shim/memory.h"
+#include "shim/thread/records.h"
 
 namespace guise::shim {
 namespace {
@@ -59,6 +60,8 @@ int64_t AskForTrace(ThreadBlock* block) {
   // Where a filter refuses the call: there is no process 0.
   const int64_t refused = Native(Nr::ptrace, PTRACE_CONT, 0, 0, 0);
   if (refused != -ESRCH) return refused;
+  // ABI: hook_ptrace_traceme() of security/landlock/: a tracer's restrictions are its tracee's, too.
+  if (ParentIsRestricted(*block->process)) return -EPERM;
   block->asked_for_trace = true;
   UpdateRoutes(block);
   return 0;

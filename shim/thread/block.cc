@@ -130,6 +130,7 @@ ProcessState* CopyProcessState(const ProcessState& from) {
   copy->locked.StoreRelaxed(0);
   copy->keeps_text = from.keeps_text;
   copy->landlocked = from.landlocked;
+  copy->landlock_layers = from.landlock_layers;
   copy->image_fd = from.image_fd;
   copy->request_fd = from.request_fd;
   copy->reply_fd = from.reply_fd;

@@ -22,9 +22,10 @@ struct ProcessState {
   uint32_t record;             // process record in request memory, or kNoRecord
   uint32_t generation;         // of that record
   int32_t pid;
-  bool keeps_text;         // its call sites are not rewritten (text rules)
-  bool landlocked;         // it, or who made it, has restricted itself: what it may run is the kernel's to say
-  bool may_have_children;  // other processes may name this one's record as their parent's
+  bool keeps_text;           // its call sites are not rewritten (text rules)
+  bool landlocked;           // it, or who made it, has restricted itself: what it may run is the kernel's to say
+  uint32_t landlock_layers;  // restrictions of itself, counted on from who made it
+  bool may_have_children;    // other processes may name this one's record as their parent's
   int32_t image_fd;
   int32_t request_fd;
   int32_t reply_fd;

@@ -86,6 +86,8 @@ TakenRecord TakeRecord(const ProcessState& process, uint64_t taken_at, uint32_t 
   record.parent.StoreRelaxed(parent == kNoRecord ? 0 : parent + 1);
   record.parent_generation.StoreRelaxed(parent_generation);
   record.execs.StoreRelaxed(0);
+  record.landlock_layers.StoreRelaxed(process.landlock_layers);
+  record.parent_landlock_layers.StoreRelaxed(process.landlock_layers);
   return taken;
 }
 
@@ -147,6 +149,28 @@ void GiveBackProcessRecord(ProcessState* process) {
   process->record = kNoRecord;
 }
 
+void NoteLandlockLayer(ProcessState* process) {
+  ++process->landlock_layers;
+  if (process->record == kNoRecord) return;
+  ProcessAt(*process, process->record)->landlock_layers.Release(process->landlock_layers);
+}
+
+bool ParentIsRestricted(const ProcessState& process) {
+  if (process.record == kNoRecord) return false;
+  const wire::ProcessRecord& record = *ProcessAt(process, process.record);
+  if (record.parent.Relaxed() == 0) return false;
+  const uint32_t index = record.parent.Relaxed() - 1;
+  const wire::ProcessRecord* const parent = ProcessAt(process, index);
+  const wire::ReplyGroup* const reply = ReplyGroupAt(process, index / wire::kProcessesPerGroup);
+  if (parent == nullptr || reply == nullptr) return false;
+  const uint64_t owner = parent->owner.Acquire();
+  if (!wire::IsHeld(owner, reply->reclaimed_processes[index % wire::kProcessesPerGroup].Acquire())) return false;
+  if (wire::GenerationOf(owner) != record.parent_generation.Relaxed()) return false;
+  // The maker may have ended, or have made its own parent the child's (CLONE_PARENT).
+  if (wire::HolderOf(owner) != static_cast<uint32_t>(Native(Nr::getppid))) return false;
+  return parent->landlock_layers.Acquire() != record.parent_landlock_layers.Relaxed();
+}
+
 void NameProcessRecord(ProcessState* process, const char* comm) {
   if (process->record == kNoRecord) return;
   wire::ProcessRecord& record = *ProcessAt(*process, process->record);
@@ -168,6 +192,7 @@ void KeepProcessRecord(ProcessState* process, uint32_t record) {
   if (wire::HolderOf(owner) != static_cast<uint32_t>(process->pid)) return;
   process->record = record;
   process->generation = wire::GenerationOf(owner);
+  process->landlock_layers = kept->landlock_layers.Relaxed();
   process->may_have_children = true;  // of the program before
 }
 

@@ -22,6 +22,10 @@ void AdoptProcessRecord(ProcessState* process, const TakenRecord& unborn);
 void LeaveUnborn(const ProcessState& process, const TakenRecord& unborn, int64_t child, bool is_named_so);
 // Leaves it to the server, which sees the process die, when children may still inherit an identity by it.
 void GiveBackProcessRecord(ProcessState* process);
+// The process has restricted itself (landlock(7)).
+void NoteLandlockLayer(ProcessState* process);
+// Whether its parent has done so since it made it, as far as records know.
+bool ParentIsRestricted(const ProcessState& process);
 // Says to people what the process runs.
 void NameProcessRecord(ProcessState* process, const char* comm);
 

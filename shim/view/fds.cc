@@ -9,6 +9,7 @@
 
 #include <initializer_list>
 
+#include "shim/exec/landlock.h"
 #include "shim/gate/looks.h"
 #include "shim/gate/routes.h"
 #include "shim/guest_memory.h"
@@ -270,6 +271,7 @@ bool AnswerForFds(ThreadBlock* block, GuestCall* call, Outcome* outcome) {
 bool NeedsFilter(Nr nr) { return LooksOf(nr).Has(Look::kResult); }
 
 int64_t PerformFiltered(ThreadBlock* block, const GuestCall& call) {
+  if (call.nr == Nr::landlock_restrict_self) return RestrictSelf(block, call);
   while (true) {
     const int64_t size = Perform(call);
     if (IsError(size) || size == 0) return size;

@@ -39,8 +39,8 @@ bool LearnsFast(const std::string& guest) {
 
 // What a sandbox refuses, or is made of itself.
 bool NeedsWhatASandboxRefuses(const std::string& guest) {
-  for (const char* const name :
-       {"seccomp_filters", "exec_surroundings", "trace_memory", "trace_vfork_child", "trace_fork_child"}) {
+  for (const char* const name : {"seccomp_filters", "exec_surroundings", "trace_memory", "trace_vfork_child",
+                                 "trace_fork_child", "trace_landlock"}) {
     if (guest.rfind(name, 0) == 0) return true;
   }
   return false;
