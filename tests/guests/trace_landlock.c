@@ -12,10 +12,10 @@ static int Restrict(void) {
   const uint64_t handled = 1;
   const int ruleset = (int)syscall(kCreateRuleset, &handled, sizeof(handled), 0);
   if (ruleset < 0) return 0;
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   // Those that fail make no domain.
   FAILS(syscall(kRestrictSelf, ruleset, ~0), EINVAL);
   FAILS(syscall(kRestrictSelf, 0, 0), EBADFD);
-  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   CHECK(syscall(kRestrictSelf, ruleset, 0) == 0);
   return close(ruleset) == 0;
 }
