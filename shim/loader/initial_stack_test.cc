@@ -49,7 +49,7 @@ TEST(HandoverTest, TheVariableIsReadInFull) {
 
 TEST(HandoverTest, OtherVariablesAndVersionsAreRefused) {
   Handover handover;
-  for (const char* variable : {"", "PATH=/bin", "GUISE_SHIM=", "GUISE_SHIM=5:2:3", "GUISE_SHIM=3:2:3:4:5",
+  for (const char* variable : {"", "PATH=/bin", "GUISE_SHIM=", "GUISE_SHIM=5:2:3", "GUISE_SHIM=4:2:3:4:5",
                                "GUISE_SHIM=99:224:225:226:0:0:7:/bin/true", "GUISE_SHIM=x:224:225:226:0:0:7:/bin/true",
                                "GUISE_SHIM=5:99999999999999999999:225:226:0:0:7:/bin/true"}) {
     EXPECT_FALSE(ParseHandover(variable, &handover)) << variable;
