@@ -41,8 +41,8 @@ int64_t guise_wait_gate(const void* call, const void* block);
 // See gates.S. `call`: as above. Makes the call, and nothing else.
 int64_t guise_perform(const void* call);
 
-// See gates.S. `call`: as above. Makes it as if on no stack: sigaltstack(2) refuses to change the one that it is made on.
-// REQUIRES: all signals are blocked.
+// See gates.S. `call`: as above. Makes it as if on no stack: sigaltstack(2) refuses to change the one that it is made
+// on. REQUIRES: all signals are blocked.
 int64_t guise_perform_off_stack(const void* call);
 
 // See gates.S. Goes on with the registers of a block, its mask, and FP state as it is. REQUIRES: %gs is the block;
