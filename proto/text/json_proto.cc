@@ -5,6 +5,7 @@
 
 #include <cctype>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,8 @@
 #include "absl/strings/str_join.h"
 
 // protobuf's reader says what is wrong, but not where. So the text is read here a second time: for the lines of its
-// fields, and, where protobuf refuses it, for the first thing that is wrong.
+// fields, and, where protobuf refuses it, for the first thing that is wrong. What protobuf lets pass and people do not
+// mean is refused here: a comma with nothing behind it, and a field that is given twice, of which the last would count.
 
 namespace guise {
 namespace {
@@ -190,14 +192,16 @@ std::string ValuesOf(const EnumDescriptor& type) {
   return absl::StrJoin(names, ", ");
 }
 
+bool IsNull(const Value& value) { return value.kind == Value::Kind::kWord && value.text == "null"; }
+
 std::optional<Wrong> WrongIn(const Value& value, const Descriptor& type);
 
 std::optional<Wrong> WrongIn(const Value& value, const FieldDescriptor& field) {
+  if (IsNull(value)) return std::nullopt;
   const bool is_word = value.kind == Value::Kind::kWord || value.kind == Value::Kind::kString;
   const auto wants = [&](const std::string& what) {
     return Wrong{value.place, absl::StrCat("the value of \"", field.name(), "\" is to be ", what)};
   };
-  if (value.kind == Value::Kind::kWord && value.text == "null") return std::nullopt;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_MESSAGE:
       if (value.kind != Value::Kind::kObject) return wants("an object, {...}");
@@ -227,14 +231,18 @@ std::optional<Wrong> WrongIn(const Value& value, const FieldDescriptor& field) {
 
 // The first thing that is no value of the type.
 std::optional<Wrong> WrongIn(const Value& value, const Descriptor& type) {
+  std::set<const FieldDescriptor*> given;
   for (const auto& [name, member] : value.members) {
     const FieldDescriptor* const field = FieldOf(type, name);
     if (field == nullptr) {
       return Wrong{member.place,
                    absl::StrCat("message type \"", type.full_name(), "\" has no field named \"", name, "\"")};
     }
+    if (!given.insert(field).second) {
+      return Wrong{member.place, absl::StrCat("\"", field->name(), "\" is given a second time")};
+    }
     std::optional<Wrong> wrong;
-    if (!field->is_repeated()) {
+    if (!field->is_repeated() || IsNull(member)) {
       wrong = WrongIn(member, *field);
     } else if (member.kind != Value::Kind::kArray) {
       wrong = Wrong{member.place, absl::StrCat("the value of \"", name, "\" is to be a list, [...]")};
@@ -274,11 +282,11 @@ absl::Status ParseJsonProto(std::string_view text, const std::string& source, Me
   Reader reader(text);
   const std::optional<Value> value = reader.Read();
   const auto status = google::protobuf::util::JsonStringToMessage(std::string(text), message);
-  if (status.ok()) {
-    if (lines != nullptr && value.has_value()) Note(*value, type, "", lines);
+  std::optional<Wrong> wrong = value.has_value() ? WrongIn(*value, type) : reader.wrong();
+  if (status.ok() && !wrong.has_value()) {
+    if (lines != nullptr) Note(*value, type, "", lines);
     return absl::OkStatus();
   }
-  std::optional<Wrong> wrong = value.has_value() ? WrongIn(*value, type) : reader.wrong();
   // What only protobuf finds is somewhere in it.
   if (!wrong.has_value()) wrong = Wrong{value->place, std::string(status.message())};
   return absl::InvalidArgumentError(absl::StrCat(source, ", line ", wrong->place.line, ", column ", wrong->place.column,

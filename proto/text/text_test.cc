@@ -61,7 +61,17 @@ TEST(JsonProtoTest, SaysWhereSomethingIsWrong) {
   EXPECT_THAT(JsonError("{\n\"hostname\": \"x\n"), StartsWith("policy q, line 2, column 13: the string has no end"));
   EXPECT_THAT(JsonError("{}\n}"), StartsWith("policy q, line 2, column 1: nothing follows"));
   EXPECT_THAT(JsonError(std::string(1000, '[')), StartsWith("policy q, line 1, column 102: too deep"));
+  EXPECT_THAT(JsonError("{\"hostname\": \"x\",\n}"), StartsWith("policy q, line 2, column 1: the name of a field is"));
   EXPECT_THAT(JsonError("{\"paths\": [,]}"), StartsWith("policy q, line 1, column 12: a value is expected"));
+}
+
+TEST(JsonProtoTest, TakesNoFieldTwice) {
+  EXPECT_THAT(JsonError("{\"preset\": \"strict\",\n\"preset\": \"build\"}"),
+              StartsWith("policy q, line 2, column 1: \"preset\" is given a second time"));
+  EXPECT_THAT(JsonError("{\"paths\": [{}],\n\"paths\": [{}]}"), StartsWith("policy q, line 2, column 1: \"paths\" is"));
+  EXPECT_THAT(JsonError("{\"paths\": [{\"path\": \"/\"}, {\"path\": \"/a\",\n'path': null}]}"),
+              StartsWith("policy q, line 2, column 1: \"path\" is given"));
+  EXPECT_EQ(JsonError("{\"paths\": null, \"preset\": null, \"hostname\": null}"), "");
 }
 
 }  // namespace
