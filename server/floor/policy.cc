@@ -62,6 +62,9 @@ absl::Status CheckValues(const v1::SandboxPolicy& policy, const PolicyOrigin& or
     if (rule.path().empty() || rule.path()[0] != '/') {
       return PolicyError(rule.origin(), absl::StrCat(what, " is not absolute; begin it with a slash"));
     }
+    if (rule.path().find('\0') != std::string::npos) {
+      return PolicyError(rule.origin(), absl::StrCat(what, " has a NUL byte in it; no file has such a name"));
+    }
     if (rule.access() == v1::ACCESS_UNSPECIFIED || !v1::Access_IsValid(rule.access())) {
       return PolicyError(rule.origin(), absl::StrCat(what,
                                                      " has no access; say ro, rw, hide or tmp (in a file: "

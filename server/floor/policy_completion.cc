@@ -199,6 +199,12 @@ absl::StatusOr<v1::SandboxPolicy> CompletePolicy(const v1::SandboxPolicy& policy
   if ((shown || IsSeen(AccessOf(complete, *runtime))) && OwnDirectory(*runtime) == nullptr) {
     Add(complete, *runtime, v1::ACCESS_HIDDEN);
   }
+  const int own = complete.paths_size() - policy.paths_size();
+  if (complete.paths_size() > kMostPaths) {
+    return PolicyError(origin.source, absl::StrCat("the policy has ", policy.paths_size(), " rules of paths, beside ",
+                                                   own, " that all under its preset have; at most ", kMostPaths,
+                                                   " together: name directories instead of what is in them"));
+  }
   complete.set_network(policy.network() == v1::NETWORK_UNSPECIFIED ? v1::NETWORK_NONE : policy.network());
   complete.set_processes(policy.processes() == 0 ? preset.processes : policy.processes());
   complete.set_floor(policy.floor());

@@ -68,6 +68,20 @@ TEST_F(PolicyTest, ValuesThatNoPolicyCanHaveAreRefusedOnAnyHost) {
   EXPECT_TRUE(CheckValues(policy).ok());
   for (int i = 0; i < 256; ++i) *policy.add_paths() = policy.paths(0);
   EXPECT_THAT(CheckValues(policy).message(), HasSubstr("257 rules of paths; at most 256"));
+  policy.clear_paths();
+  v1::PathRule* const rule = policy.add_paths();
+  rule->set_path(std::string("/etc\0/passwd", 12));
+  rule->set_access(v1::ACCESS_HIDDEN);
+  EXPECT_THAT(CheckValues(policy).message(), HasSubstr("path \"/etc\\x00/passwd\" has a NUL byte in it"));
+}
+
+TEST_F(PolicyTest, ThePresetsRulesCountAmongThoseThatASandboxCanHave) {
+  std::string text;
+  for (int i = 0; i < 240; ++i) text += "paths { path: '/etc' access: ACCESS_READ_ONLY }\n";
+  EXPECT_TRUE(Complete(text).ok());
+  for (int i = 0; i < 16; ++i) text += "paths { path: '/etc' access: ACCESS_READ_ONLY }\n";
+  EXPECT_THAT(Error(text), AllOf(StartsWith("policy q: the policy has 256 rules of paths, beside "),
+                                 HasSubstr("at most 256 together: name directories")));
 }
 
 TEST_F(PolicyTest, ALimitOfProcessesIsAskedForByNumberOrByAPresetForLimits) {
