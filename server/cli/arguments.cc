@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -19,6 +18,12 @@
 #include "absl/strings/strip.h"
 
 namespace guise::server {
+namespace {
+
+// More is no text that a person has written, but a device, say, that has no end.
+constexpr size_t kLongestTextFile = 1 << 20;
+
+}  // namespace
 
 absl::StatusOr<v1::Stack> ParseStack(absl::string_view text) {
   v1::Stack stack;
@@ -72,15 +77,20 @@ absl::StatusOr<std::string> ReadTextFile(absl::string_view what, const std::stri
   }
   errno = 0;
   std::ifstream file(path);
-  std::ostringstream text;
-  // Of an empty file nothing can be read, which fails the stream.
-  if (file && file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return std::string();
-  if (!file || !(text << file.rdbuf())) {
+  std::string text(kLongestTextFile + 1, '\0');
+  // It ends before, and its end fails the stream; so does what cannot be read.
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " ", path, " is longer than ", kLongestTextFile, " bytes; name another"));
+  }
+  if (!file.is_open() || file.bad()) {
     return absl::InvalidArgumentError(absl::StrCat(what, " ", path, " cannot be read",
                                                    errno == 0 ? "" : absl::StrCat(": ", strerror(errno)),
                                                    "; name a file that is there, and yours to read"));
   }
-  return text.str();
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
 }
 
 std::string StackText(const v1::Stack& stack) { return absl::StrJoin(stack.layers(), ","); }

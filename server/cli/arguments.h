@@ -20,7 +20,8 @@ absl::StatusOr<v1::PlacementOverride> ParsePlacement(absl::string_view text);
 // "TERM", "SIGTERM", "15".
 absl::StatusOr<int> ParseSignal(absl::string_view text);
 
-// What is in a file that an option names. INVALID_ARGUMENT: it cannot be read; the message says `what` it is.
+// What is in a file that an option names. INVALID_ARGUMENT: it cannot be read, or is longer than 1 MiB; the
+// message says `what` it is.
 absl::StatusOr<std::string> ReadTextFile(absl::string_view what, const std::string& path);
 
 // The stack as ParseStack reads it.

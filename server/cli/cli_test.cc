@@ -52,6 +52,8 @@ TEST(ArgumentsTest, AFileThatCannotBeReadIsSaidWhy) {
               HasSubstr("policy /none cannot be read: No such file or directory; name"));
   EXPECT_THAT(ReadTextFile("policy", "/etc").status().message(), HasSubstr("policy /etc is a directory; name"));
   EXPECT_EQ(*ReadTextFile("policy", "/dev/null"), "");
+  EXPECT_THAT(ReadTextFile("policy", "/dev/zero").status().message(), HasSubstr("is longer than 1048576 bytes; name"));
+  EXPECT_THAT(ReadTextFile("policy", "/proc/self/mem").status().message(), HasSubstr("cannot be read: Input/output"));
 }
 
 TEST(JsonTest, EscapesAndNests) {

@@ -108,7 +108,10 @@ absl::StatusOr<std::string> AbsolutePath(const std::string& path) {
 void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& flags) {
   command
       .add_option("--policy", flags->policy, "A sandbox's policy: a file with a guise.v1.SandboxPolicy, text or JSON")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      // A variable of a script that is not set, say: nothing would be left of what was to confine.
+      ->check(
+          [](const std::string& path) { return std::string(path.empty() ? "the name of a file is expected" : ""); });
   command.add_option("--preset", flags->preset, "What a sandbox's other rules are added to")
       ->check(CLI::IsMember(PresetNames()));
   const std::pair<const char*, v1::Access> words[] = {{"--ro", v1::ACCESS_READ_ONLY},
