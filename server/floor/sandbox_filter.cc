@@ -38,8 +38,8 @@ constexpr Nr kByName[] = {Nr::shmget,  Nr::shmctl,    Nr::semget, Nr::semctl,   
                           Nr::mq_open, Nr::mq_unlink, Nr::semop,  Nr::semtimedop, Nr::msgsnd, Nr::msgrcv};
 
 // Of files whose owner the caller is, which need not lie below a writable path: descriptors 0, 1 and 2.
-// ABI: FS_IOC_ENABLE_VERITY of linux/fsverity.h.
-constexpr uint64_t kFileAttributes[] = {FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, 0x40806685};
+// ABI: FS_IOC_ENABLE_VERITY of linux/fsverity.h, EXT4_IOC_SETVERSION of linux/ext4.h.
+constexpr uint64_t kFileAttributes[] = {FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_SETVERSION, 0x40806685, 0x40086604};
 
 template <size_t kSize>
 bool IsAmong(const Nr (&numbers)[kSize], Nr nr) {
@@ -125,6 +125,10 @@ absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps) {
     if ((is_internet && !gaps.network) || (is_local && !gaps.namespaces)) continue;
     const auto asked = static_cast<scmp_datum_t>(family);
     filter.Rule(kNoFamily, Nr::socket, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, asked)});
+    // A pair of sockets needs no address, and is of a family's code all the same.
+    if (!is_internet && !is_local) {
+      filter.Rule(kNoFamily, Nr::socketpair, {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kLow, asked)});
+    }
   }
   if (gaps.namespaces) {
     for (const Nr nr : kByName) filter.Rule(SCMP_ACT_ERRNO(EACCES), nr);

@@ -11,7 +11,7 @@
 
 namespace guise::tests {
 
-const Suite kKnown = {"escapes", 60, 4, {}};
+const Suite kKnown = {"escapes", 60, 4, {"PipeTaken", "PipeWritten"}};
 const Suite kStrangers = {"strangers", 200, 25, {"InputAttribute", "InputAttributeByLink", "InputAttributeAt"}};
 
 void AttemptTest::SetUp() {
@@ -21,6 +21,7 @@ void AttemptTest::SetUp() {
   hidden_ = directory_ + "/hidden";
   secret_ = hidden_ + "/secret";
   victim_ = directory_ + "/victim";
+  pipe_ = directory_ + "/pipe";
   MakeFiles();
   if (GetParam().uid == 0) {
     const std::string null = directory_ + "/null";
@@ -42,14 +43,18 @@ void AttemptTest::MakeFiles() const {
   ASSERT_EQ(mkdir(hidden_.c_str(), 0755), 0);
   WriteFile(secret_, "secret", 0644);
   WriteFile(victim_, "victim", 0644);
-  for (const std::string& path : {hidden_, secret_, victim_}) {
+  unlink(pipe_.c_str());
+  ASSERT_EQ(mkfifo(pipe_.c_str(), 0600), 0);
+  both_ends_.reset(fopen(pipe_.c_str(), "r+e"));
+  ASSERT_TRUE(both_ends_ != nullptr && fputs("secret", both_ends_.get()) >= 0 && fflush(both_ends_.get()) == 0);
+  for (const std::string& path : {hidden_, secret_, victim_, pipe_}) {
     ASSERT_EQ(chown(path.c_str(), GetParam().uid, GetParam().gid), 0);
   }
 }
 
 std::vector<std::string> AttemptTest::Environment() const {
-  return {"SECRET=" + secret_, "HIDDEN=" + hidden_, "VICTIM=" + victim_, "PORT=" + outside_->port(),
-          "OUTSIDE=" + std::to_string(outside_->pid())};
+  return {"SECRET=" + secret_, "HIDDEN=" + hidden_,        "VICTIM=" + victim_,
+          "PIPE=" + pipe_,     "PORT=" + outside_->port(), "OUTSIDE=" + std::to_string(outside_->pid())};
 }
 
 Command AttemptTest::WithDescriptors(Command command, const std::string& prepare) const {

@@ -3,6 +3,7 @@
 #define GUISE_TESTS_SANDBOX_ESCAPE_H_
 
 #include <gtest/gtest.h>
+#include <stdio.h>
 
 #include <map>
 #include <memory>
@@ -54,7 +55,8 @@ class AttemptTest : public SandboxTest {
   std::map<std::string, std::vector<std::string>> Needs(const Suite& suite) const;
 
   std::unique_ptr<Outside> outside_;
-  std::string hidden_, secret_, victim_;
+  std::string hidden_, secret_, victim_, pipe_;
+  mutable std::unique_ptr<FILE, int (*)(FILE*)> both_ends_{nullptr, &fclose};  // of the pipe
 };
 
 }  // namespace guise::tests

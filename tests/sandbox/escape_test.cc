@@ -22,7 +22,8 @@ const Suite kWithoutNamespaces = {
     60,
     4,
     // Capabilities: of the bounding set, which an ordinary user cannot empty and gains nothing by.
-    {"ChmodVictim", "TouchVictim", "SeeOutside", "ChmodDevice", "TouchDevice", "Capabilities", "ControlShared"}};
+    {"ChmodVictim", "TouchVictim", "PipeTaken", "SeeOutside", "ChmodDevice", "TouchDevice", "Capabilities",
+     "ControlShared"}};
 
 class EscapeTest : public AttemptTest {
  protected:

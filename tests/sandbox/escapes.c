@@ -3,9 +3,10 @@
 // processes and host names, with a /dev/null of its own (native_test.cc). By the environment:
 //   SECRET   a file that the policy hides      VICTIM  a file that it makes read-only
 //   HIDDEN   a directory that it hides         OUTSIDE the pid of a process outside
-//   PORT     of a listener on the host's loopback
+//   PORT     of a listener on the host's loopback       PIPE    one with a name, of which others hold both ends
 //   GADGET=1 calls are made by an instruction of the shim that dispatch lets through: as if there were no shim
 #include <arpa/inet.h>
+#include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
@@ -87,6 +88,15 @@ static int TruncateInputOpening(void) {
          DO2(SYS_open, "/dev/stdin", O_RDONLY | O_TRUNC) >= 0 || DO2(SYS_creat, "/proc/self/fd/0", 0600) >= 0 ||
          DO4(SYS_openat2, AT_FDCWD, "/proc/self/fd/0", &how, sizeof(how)) >= 0;
 }
+// By which a server of files knows that a name is another file's now; either call changes it.
+static int InputVersion(void) {
+  int before = 0, after = 0;
+  if (DO3(SYS_ioctl, 0, FS_IOC_GETVERSION, &before) != 0) return 0;
+  const int changed = before ^ 1;
+  DO3(SYS_ioctl, 0, FS_IOC_SETVERSION, &changed);
+  DO3(SYS_ioctl, 0, _IOW('f', 4, long), &changed);
+  return DO3(SYS_ioctl, 0, FS_IOC_GETVERSION, &after) == 0 && after != before;
+}
 // What lies beside descriptor 0, whose name is told.
 static int InputParent(void) {
   char path[4096] = "";
@@ -111,6 +121,9 @@ static int OpensByHandle(const char* path, const char* directory) {
   return DO3(SYS_open_by_handle_at, Open(directory, O_RDONLY | O_DIRECTORY), &handle, O_RDWR) >= 0;
 }
 static int Handle(void) { return OpensByHandle("/etc/passwd", "/etc") || OpensByHandle(Env("VICTIM"), "."); }
+// A pipe that two programs outside have between them. That a mount is read-only says nothing of it.
+static int PipeTaken(void) { return Reads(Open(Env("PIPE"), O_RDONLY | O_NONBLOCK)); }
+static int PipeWritten(void) { return Writes(Open(Env("PIPE"), O_WRONLY | O_NONBLOCK)); }
 // --- mounts
 static int Unmount(void) { return DO2(SYS_umount2, Env("HIDDEN"), MNT_DETACH) == 0 && ReadSecret(); }
 static int Mount(void) { return DO5(SYS_mount, "tmpfs", "/mnt", "tmpfs", 0, 0) == 0; }
@@ -216,6 +229,12 @@ static int ConnectAbstract(void) {
 static int RawSocket(void) { return DO3(SYS_socket, AF_INET, SOCK_RAW, 255) >= 0; }
 static int Packet(void) { return DO3(SYS_socket, AF_PACKET, SOCK_RAW, 0) >= 0; }
 static int Vsock(void) { return DO3(SYS_socket, AF_VSOCK, SOCK_STREAM, 0) >= 0; }
+// Pairs need no address: a family's code is met nevertheless, which then refuses.
+static int PairOfRareSockets(void) {
+  int pair[2];
+  return DO4(SYS_socketpair, AF_VSOCK, SOCK_DGRAM, 0, pair) != -EAFNOSUPPORT ||
+         DO4(SYS_socketpair, 1L << 32 | AF_VSOCK, SOCK_DGRAM, 0, pair) != -EAFNOSUPPORT;
+}
 static int CryptoSocket(void) { return DO3(SYS_socket, AF_ALG, SOCK_SEQPACKET, 0) >= 0; }
 // --- the kernel's surface
 static int Bpf(void) {
@@ -284,9 +303,12 @@ static const struct Way kWays[] = {
     WAY(ReopenInput),
     WAY(TruncateInput),
     WAY(TruncateInputOpening),
+    WAY(InputVersion, OF_FILES("file versions")),
     WAY(InputParent),
     WAY(InheritedDescriptor),
     WAY(Handle, ROOT),
+    WAY(PipeTaken),
+    WAY(PipeWritten),
     WAY(Unmount, ROOT "; a cover"),
     WAY(Mount, ROOT),
     WAY(Remount, ROOT),
@@ -327,6 +349,7 @@ static const struct Way kWays[] = {
     WAY(RawSocket, ROOT),
     WAY(Packet, ROOT),
     WAY(Vsock, "vsock"),
+    WAY(PairOfRareSockets, "vsock"),
     WAY(CryptoSocket, "crypto sockets (AF_ALG)"),
     WAY(Bpf, "bpf"),
     WAY(Perf, "perf events"),

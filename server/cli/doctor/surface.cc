@@ -185,6 +185,13 @@ int UserAttributes() {
   return file ? ErrorOf(fsetxattr(file.get(), "user.guise-probe", "x", 1, 0)) : errno;
 }
 
+int FileVersion() {
+  const OwnedFd file = ProbeFile();
+  int version = 0;
+  if (!file || ioctl(file.get(), FS_IOC_GETVERSION, &version) != 0) return errno;
+  return ErrorOf(ioctl(file.get(), FS_IOC_SETVERSION, &version));
+}
+
 int FileFlags() {
   const OwnedFd file = ProbeFile();
   int flags = 0;
@@ -304,6 +311,7 @@ constexpr Thing kThings[] = {
     {"fchmodat2, working directory", "a mode was set", Fchmodat2},
     {"user attributes, working directory", "one was set", UserAttributes},
     {"setxattrat, working directory", "an attribute was set", Setxattrat},
+    {"file versions, working directory", "one was set", FileVersion},
     {"file flags, working directory", "one was set", FileFlags},
     {"extended flags, working directory", "one was set", ExtendedFlags},
     {"file_setattr, working directory", "a flag was set", FileSetattr},
