@@ -56,6 +56,9 @@ uint64_t CountOf(const Call& call, Room<Page> page, uint64_t size) {
 SysResult IndexOf(const Call& call, Room<Page> page, uint64_t size, const FileSystemName& wanted, uint64_t length) {
   const HostText text = TextOf(call, page, size);
   const std::string_view name(wanted.data(), strnlen(wanted.data(), std::min<uint64_t>(length, wanted.size())));
+  // ABI: fs/filesystems.c, fs_index() takes it as a path.
+  if (name.empty()) return SysResult::Error(ENOENT);
+  if (name.size() == length && length < wanted.size()) return SysResult::Error(EFAULT);
   SysResult result = SysResult::Error(EINVAL);
   uint64_t index = 0;
   ForEachFileSystem(text.view(), [&](std::string_view other) {

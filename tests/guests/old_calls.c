@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/statfs.h>
 #include <sys/time.h>
@@ -203,6 +204,13 @@ struct Ustat {
   char names[12];
 };
 
+// The text without its NUL, at the end of what can be read.
+static const char* BeforeNothing(const char* text) {
+  char* const pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(pages != MAP_FAILED && mprotect(pages + 4096, 4096, PROT_NONE) == 0);
+  return memcpy(pages + 4096 - strlen(text), text, strlen(text));
+}
+
 static void FileSystems(void) {
   char name[64];
   const long count = syscall(SYS_sysfs, 3);
@@ -214,6 +222,8 @@ static void FileSystems(void) {
   FAILS(syscall(SYS_sysfs, 2, 0, BAD), EFAULT);
   FAILS(syscall(SYS_sysfs, 1, BAD), EFAULT);
   FAILS(syscall(SYS_sysfs, 1, "no such file system"), EINVAL);
+  FAILS(syscall(SYS_sysfs, 1, ""), ENOENT);
+  FAILS(syscall(SYS_sysfs, 1, BeforeNothing("proc")), EFAULT);
   FAILS(syscall(SYS_sysfs, 4), EINVAL);
   struct Ustat told;
   struct stat status;
