@@ -42,7 +42,8 @@ constexpr FilterGaps GapsOf(unsigned kind) {
 // io_uring,
 // ...) but those that change the caller alone; clone(2) with a new namespace; ioctl(2) that types for others (TIOCSTI,
 // TIOCLINUX), takes a terminal from them (TIOCSETD, TIOCEXCL, TCXONC's off) or sets attributes of files beside mode and
-// times; leases; socket families but unix, IPv4, IPv6 and netlink's routes; calls of other architectures.
+// times; leases; socket families but unix, IPv4, IPv6 and netlink's routes, of pairs too; calls of
+// other architectures, and those that the table does not know yet.
 // RESOURCE_EXHAUSTED, INTERNAL. Other calls by the caller's process group, of which the launcher is one, always are.
 absl::StatusOr<std::vector<sock_filter>> SandboxFilter(const FilterGaps& gaps);
 
