@@ -14,7 +14,6 @@ namespace guise::server {
 namespace {
 
 constexpr uint32_t kMostProcesses = 1u << 20;
-constexpr int kMostPaths = 256;
 constexpr size_t kLongestHostname = 64;  // ABI: uname(2)
 
 bool IsGoodHostname(const std::string& name) {

@@ -13,6 +13,9 @@
 
 namespace guise::server {
 
+// Rules of paths that a policy has at most, those of its preset among them.
+inline constexpr int kMostPaths = 256;
+
 // Where a policy is written, for errors.
 struct PolicyOrigin {
   std::string source;  // "policy q"; empty: no file
