@@ -8,7 +8,7 @@
 namespace guise::shim {
 
 // Answers as if the guarded fds were closed. False: the call names none, or kNobodys (fds.h) in an argument's place.
-bool AnswerForFdLists(ThreadBlock* block, GuestCall* call, Outcome* outcome);
+bool AnswerForFdLists(ThreadBlock* block, GuestCall* asked, Outcome* outcome);
 
 }  // namespace guise::shim
 
