@@ -22,11 +22,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "personalities/api/files.h"
 #include "personalities/fakeroot/borrowing.h"
 #include "personalities/fakeroot/fakeroot.h"
+#include "personalities/fakeroot/path_uses.h"
 
 namespace guise::personalities {
 
@@ -50,26 +52,9 @@ namespace {
 // The bit of O_TMPFILE that no other flag has. ABI: include/uapi/asm-generic/fcntl.h, __O_TMPFILE.
 constexpr int kUnnamed = O_TMPFILE & ~O_DIRECTORY;
 
-// Of a call that makes something: which argument is the path, and whether the one in front of it says from where.
-struct Naming {
-  size_t at;
-  bool has_directory;
-};
-
-Naming NamingOf(Nr nr) {
-  switch (nr) {
-    case Nr::symlink:
-      return {1, false};
-    case Nr::symlinkat:
-      return {2, true};
-    case Nr::mkdirat:
-    case Nr::mknodat:
-    case Nr::openat:
-    case Nr::openat2:
-      return {1, true};
-    default:
-      return {0, false};
-  }
+// Which argument of a call that makes something is the path.
+const PathUse& NamingOf(Nr nr) {
+  return *std::find_if(std::begin(kPathUses), std::end(kPathUses), [nr](const PathUse& use) { return use.nr == nr; });
 }
 
 // A file, as StatusOf() takes it.
@@ -78,12 +63,6 @@ struct Place {
   Argument path;
   int flags = 0;
 };
-
-// Where a path begins.
-Argument StartOf(const Call& call) {
-  const Naming naming = NamingOf(call.nr());
-  return naming.has_directory ? call.Pass(naming.at - 1) : Argument(AT_FDCWD);
-}
 
 // The directory that the last name of a path is in.
 Place ParentOf(Call& call, Argument start, std::string_view path) {
@@ -94,11 +73,15 @@ Place ParentOf(Call& call, Argument start, std::string_view path) {
 }
 
 // By what the call names.
-Place MadeBy(Call& call) { return {StartOf(call), call.Forward(NamingOf(call.nr()).at), AT_SYMLINK_NOFOLLOW}; }
-Place ParentBy(Call& call) { return ParentOf(call, StartOf(call), call.Arg<Path>(NamingOf(call.nr()).at).text); }
+Place NamedBy(Call& call, int flags) {
+  const PathUse& naming = NamingOf(call.nr());
+  return {StartOf(call, naming), call.Forward(naming.at), flags};
+}
+Place ParentBy(Call& call) {
+  const PathUse& naming = NamingOf(call.nr());
+  return ParentOf(call, StartOf(call, naming), call.Arg<Path>(naming.at).text);
+}
 Place OpenedAs(Call& call, SysResult fd) { return {static_cast<int>(fd.value()), call.Put(""), AT_EMPTY_PATH}; }
-
-bool HandsGroupDown(const FileStatus& directory) { return S_ISDIR(directory.mode) && (directory.mode & S_ISGID) != 0; }
 
 // Who owns what the caller makes there.
 Owner OwnerIn(Call& call, const FileStatus& directory) {
@@ -206,6 +189,8 @@ std::string_view SocketPathOf(const Call& call) {
 
 }  // namespace
 
+bool HandsGroupDown(const FileStatus& file) { return S_ISDIR(file.mode) && (file.mode & S_ISGID) != 0; }
+
 bool GivesOwners(Call& call) {
   const Identity& maker = call.Credentials();
   return maker.uid.filesystem != 0 || maker.gid.filesystem != 0 || call.GroupsAreInherited();
@@ -234,7 +219,7 @@ SysTask Fakeroot::Create(Call& call, Below below) const {
   if (!GivesOwners(call)) co_return below.Tail(call);
   const SysResult result = co_await below(call);
   if (!result.ok()) co_return result;
-  const Place made = MadeBy(call);
+  const Place made = NamedBy(call, AT_SYMLINK_NOFOLLOW);
   const Place parent = ParentBy(call);
   [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
   co_return result;
@@ -250,14 +235,13 @@ SysTask Fakeroot::CreateByOpen(Call& call, Below below) const {
   if (fd.ok()) {
     const Place made = OpenedAs(call, fd);
     // An unnamed file is in the directory that the path names.
-    const Place parent = is_unnamed ? Place{StartOf(call), call.Forward(NamingOf(call.nr()).at), 0} : ParentBy(call);
+    const Place parent = is_unnamed ? NamedBy(call, 0) : ParentBy(call);
     [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
     co_return fd;
   }
   if (is_new || !fd.Is(EEXIST)) co_return fd;
-  const Argument start = StartOf(call);
-  const Argument path = call.Forward(NamingOf(call.nr()).at);
-  const SysResultOr<FileStatus> target = co_await StatusOf(call, start, path, 0);
+  const Place named = NamedBy(call, 0);
+  const SysResultOr<FileStatus> target = co_await StatusOf(call, named.start, named.path, named.flags);
   if (target.ok() || !target.failure().Is(ENOENT)) co_return below.Tail(call);
   // A link to what is not there.
   const SysResult made = co_await below(call);

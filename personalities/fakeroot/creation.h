@@ -5,11 +5,15 @@
 #include <cstddef>
 
 #include "personalities/api/call.h"
+#include "personalities/api/files.h"
 
 namespace guise::personalities {
 
 // Whether what the caller makes may have another owner than the one that the session's own files are shown with.
 bool GivesOwners(api::Call& call);
+
+// Of a set-group-ID directory: what is made in it has its group.
+bool HandsGroupDown(const api::FileStatus& file);
 
 // Whether it may make a file. Then it takes so many native calls more at most.
 bool MayCreate(const api::Call& call);

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "personalities/api/files.h"
+#include "personalities/fakeroot/creation.h"
 #include "personalities/fakeroot/fakeroot.h"
 
 namespace guise::personalities {
@@ -65,8 +66,6 @@ bool MaySetGroupBit(const Identity& caller, const Owner& owner) {
   return caller.InGroup(owner.gid) || caller.May(CAP_FSETID);
 }
 
-bool IsSetGroupDirectory(const FileStatus& file) { return S_ISDIR(file.mode) && (file.mode & S_ISGID) != 0; }
-
 // Of a directory with a kept group, which creation.cc gives to what is made in it from now on.
 void NoteSetGroup(Call& call, const FileStatus& directory) {
   const Owner shown = call.ShownOwner(directory.inode, directory.native);
@@ -100,7 +99,7 @@ SysTask Fakeroot::ChangeMode(Call& call, Below below) const {
   const SysResult result = co_await below(change);
   if (!result.ok() || !sets_group) co_return result;
   const SysResultOr<FileStatus> file = co_await StatusOf(call, changed.directory, changed.path, changed.flags);
-  if (file.ok() && IsSetGroupDirectory(file.value())) NoteSetGroup(call, file.value());
+  if (file.ok() && HandsGroupDown(file.value())) NoteSetGroup(call, file.value());
   co_return result;
 }
 

@@ -1,6 +1,4 @@
-#include <algorithm>
-#include <cstring>
-#include <iterator>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

@@ -6,10 +6,6 @@
 #include "shim/arch/x86_64/syscall.h"
 #include "shim/signal/actions.h"
 
-#ifndef ARCH_REQ_XCOMP_PERM
-#define ARCH_REQ_XCOMP_PERM 0x1023
-#endif
-
 namespace guise::shim {
 namespace {
 

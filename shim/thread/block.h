@@ -123,7 +123,7 @@ struct ThreadBlock {
   _fpx_sw_bytes fp_software;       // of the kernel's last frame whose FP state the guest was given
   FaultWords last_fault;           // the guest's
   FaultWords own_fault;            // while faulted_itself, what the kernel has instead: the shim's, at least cr2
-  bool faulted_itself;             //
+  bool faulted_itself;             // the shim has, and the guest has not since
   SiteCalls site_calls[256];       // by a hash of the site; kept for the next thread, which may live as shortly
 };
 static_assert(offsetof(ThreadBlock, regs.r8) == GUISE_R8 && offsetof(ThreadBlock, regs.rdi) == GUISE_RDI);

@@ -154,21 +154,26 @@ bool Submit(const ProcessState& process, const GuestCall& call, Outcome* outcome
   return false;
 }
 
+// The same where the fd is in what the third argument points to.
+template <typename T, typename Fd>
+bool PerformWithout(const ProcessState& process, const GuestCall& call, Fd T::*fd, Outcome* outcome) {
+  T value;
+  if (!ReadGuest(&value, call.args[2]) || !IsGuarded(process, static_cast<int32_t>(value.*fd))) return false;
+  value.*fd = kNobodys;
+  GuestCall changed = call;
+  changed.args[2] = Word(&value);
+  *outcome = Outcome::Done(Perform(changed));
+  return true;
+}
+
 // ABI: include/uapi/linux/fs.h.
 bool Clone(const ProcessState& process, GuestCall* call, Outcome* outcome) {
   switch (static_cast<uint32_t>(call->args[1])) {
     case FICLONE:
       if (IsGuarded(process, static_cast<int32_t>(call->args[2]))) call->args[2] = kNobodys;
       return false;
-    case FICLONERANGE: {
-      file_clone_range range;
-      if (!ReadGuest(&range, call->args[2]) || !IsGuarded(process, static_cast<int32_t>(range.src_fd))) return false;
-      range.src_fd = kNobodys;
-      GuestCall cloned = *call;
-      cloned.args[2] = Word(&range);
-      *outcome = Outcome::Done(Perform(cloned));
-      return true;
-    }
+    case FICLONERANGE:
+      return PerformWithout(process, *call, &file_clone_range::src_fd, outcome);
     case FIDEDUPERANGE: {
       file_dedupe_range range;
       if (!ReadGuest(&range, call->args[2])) return false;
@@ -182,16 +187,8 @@ bool Clone(const ProcessState& process, GuestCall* call, Outcome* outcome) {
 }
 
 bool AddRule(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
-  landlock_path_beneath_attr rule;
-  if (static_cast<uint32_t>(call.args[1]) != LANDLOCK_RULE_PATH_BENEATH || !ReadGuest(&rule, call.args[2]) ||
-      !IsGuarded(process, rule.parent_fd)) {
-    return false;
-  }
-  rule.parent_fd = kNobodys;
-  GuestCall added = call;
-  added.args[2] = Word(&rule);
-  *outcome = Outcome::Done(Perform(added));
-  return true;
+  return static_cast<uint32_t>(call.args[1]) == LANDLOCK_RULE_PATH_BENEATH &&
+         PerformWithout(process, call, &landlock_path_beneath_attr::parent_fd, outcome);
 }
 
 }  // namespace
