@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <grpcpp/create_channel_posix.h>
 
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -51,6 +53,13 @@ absl::StatusOr<Client> Client::ConnectOrStart(const SignalState& signals, int id
   absl::StatusOr<OwnedFd> connection = ConnectOrStartServer(*directory, signals, idle_exit);
   if (!connection.ok()) return connection.status();
   return Client(*std::move(directory), connection->release());
+}
+
+void Client::CloseBeside(Client client) {
+  try {
+    std::thread([connection = std::move(client)] {}).detach();
+  } catch (const std::system_error&) {  // no thread is to be had: it was closed here
+  }
 }
 
 absl::Time Client::DeadlineIn(absl::Duration timeout) { return absl::Now() + timeout; }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -143,7 +144,8 @@ int Main(int argc, char** argv) {
   if (const absl::Status status = CheckAddressSpace(); !status.ok()) {
     return Fail(status, runs_guest ? kExitOwnFailure : kExitFailed);
   }
-  return runs_guest ? invocation.act() : Printed(invocation.act());
+  if (runs_guest) _exit(invocation.act());  // a connection may be closed in another thread still
+  return Printed(invocation.act());
 }
 
 }  // namespace

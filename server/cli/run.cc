@@ -193,8 +193,7 @@ int StandIn(Launcher& launcher, StartingGuest starting, std::optional<Joined> jo
   const absl::StatusOr<pid_t> guest = starting.Finish(keeper == nullptr ? nullptr : &handover);
   if (!guest.ok()) return Fail(guest.status(), ExitCodeOf(guest.status()));
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // guests of our uid cannot ptrace us and write to the keeper's line
-  // Its threads' end takes a moment, and nobody waits for it now.
-  if (joined.has_value()) joined->client.reset();
+  if (joined.has_value()) Client::CloseBeside(*std::exchange(joined->client, std::nullopt));
   const bool in_own_session = launcher.floor.has_value() && launcher.floor->in_own_session();
   const int code = Supervise(*guest, launcher.inbox, keeper, starting.stops(), in_own_session);
   // Nobody outlives process 1 of a sandbox.
