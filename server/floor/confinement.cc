@@ -136,6 +136,7 @@ absl::StatusOr<Confinement> Confinement::Prepare(const v1::SandboxPolicy& policy
         "descriptor ", fd, " is a directory of the host's, a way around the sandbox's mounts; redirect it"));
   }
   confinement.in_own_session_ = !HasTerminal();
+  if (!confinement.joins_) confinement.input_ = GivenInput::Of(policy, kStage);
   confinement.Pin();
   confinement.hostname_ = policy.hostname();
   confinement.network_ = policy.network();

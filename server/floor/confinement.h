@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "proto/control/v1/sandbox.pb.h"
 #include "proto/wire/published.h"
+#include "server/floor/given_input.h"
 #include "server/floor/process_cgroup.h"
 
 namespace guise::server {
@@ -73,6 +74,8 @@ class Confinement {
   bool in_own_session() const { return in_own_session_; }
   // Where guests start instead of the launcher's working directory, which they do not see; empty: there.
   const std::string& moved_to() const { return moved_to_; }
+  // What guests are given as descriptor 0, which Enter() may open again.
+  const GivenInput& input() const { return input_; }
   // Why the number of processes is not limited; empty: it is.
   const std::string& no_limit() const { return no_limit_; }
 
@@ -121,6 +124,7 @@ class Confinement {
   std::string working_directory_;
   std::string moved_to_;
   std::string no_limit_;
+  GivenInput input_;
   v1::Network network_ = v1::NETWORK_NONE;
   rlim_t processes_ = 0;
   ProcessCgroup cgroup_;
@@ -129,9 +133,9 @@ class Confinement {
 
 // Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal
 // n. A signal that comes by sigqueue(3) with the value kForGroup is for the guest's process group. Its end ends all
-// others of its namespace. Writes a byte to `stops` each time that the guest is stopped: process 1 cannot be.
+// others of its namespace, and gives the position of their input back. Writes a byte to `stops` each time that the guest is stopped: process 1 cannot be.
 // Async-signal-safe. REQUIRES: all signals are blocked.
-[[noreturn]] void BeInit(pid_t guest, int stops);
+[[noreturn]] void BeInit(pid_t guest, int stops, const GivenInput::Position& input);
 inline constexpr int kForGroup = 0x67726f75;
 
 }  // namespace guise::server

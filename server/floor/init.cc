@@ -52,14 +52,17 @@ int ReapAll(pid_t guest, int stops) {
 
 }  // namespace
 
-void BeInit(pid_t guest, int stops) {
+void BeInit(pid_t guest, int stops, const GivenInput::Position& input) {
   prctl(PR_SET_NAME, kName, 0, 0, 0);
   ShowOwnCommandLine();
   sigset_t all;
   sigfillset(&all);
   for (;;) {
     const int code = ReapAll(guest, stops);
-    if (code >= 0) _exit(code);
+    if (code >= 0) {
+      input.GiveBack();
+      _exit(code);
+    }
     siginfo_t info;
     const int signal = sigwaitinfo(&all, &info);
     // What the terminal sends reaches the guest by itself. Who has no number here is outside; guests ask each other.

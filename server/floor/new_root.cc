@@ -67,6 +67,7 @@ bool Confinement::MakeRoot(HiddenObjects& hidden, ConfinementFailure* failure) c
     return Fail(failure, "cannot make the mounts read-only");
   }
   if (!Attach(root, kStage)) return Fail(failure, "cannot put the new root together", kStage);
+  input_.Reopen();
   for (size_t i = 0; i < rules_.size(); ++i) {
     if (!PlaceRule(rules_[i], trees[i], hidden, failure)) return false;
   }

@@ -81,6 +81,7 @@ pid_t RawFork(int flags) { return static_cast<pid_t>(syscall(SYS_clone, flags | 
 void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const char* image_path, wire::Hiding* hiding,
                 int channel, int stops) {
   const Confinement& confinement = *start.floor->confinement();
+  GivenInput::Position input(confinement.input());
   ConfinementFailure failure;
   if (!confinement.Enter(is_in_cgroup, image, image_path, hiding, &failure)) Report(channel, failure);
   const pid_t guest = RawFork(0);
@@ -89,9 +90,10 @@ void BeConfined(const GuestStart& start, bool is_in_cgroup, int image, const cha
   if (guest == 0 && confinement.in_own_session()) setpgid(0, 0);
   if (guest == 0) return;
   if (guest < 0) Report(channel, {errno, kNoProcess, nullptr});
+  const unsigned used = input.MoveTo(1, 2) ? 3 : 1;
   dup2(stops, 0);
-  close_range(1, ~0U, 0);
-  BeInit(guest, 0);
+  close_range(used, ~0U, 0);
+  BeInit(guest, 0, input);
 }
 
 // Returns in the guest, a child of the launcher, whose id is told to `pids`.

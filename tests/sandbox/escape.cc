@@ -12,7 +12,7 @@
 namespace guise::tests {
 
 const Suite kKnown = {"escapes", 60, 4, {"PipeTaken", "PipeWritten"}};
-const Suite kStrangers = {"strangers", 200, 25, {"InputAttribute", "InputAttributeByLink", "InputAttributeAt"}};
+const Suite kStrangers = {"strangers", 200, 25, {}};
 
 void AttemptTest::SetUp() {
   SandboxTest::SetUp();

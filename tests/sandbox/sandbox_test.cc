@@ -48,6 +48,24 @@ TEST_P(SandboxTest, ProcessOneDoesNotTellWhatIsHidden) {
   EXPECT_EQ(result.out, "guise-init\n") << result;
 }
 
+TEST_P(SandboxTest, AFileGivenToBeReadKeepsItsModeAndIsReadOnBehindTheSandbox) {
+  const std::string file = directory_ + "/file";
+  for (const char* const access : {"--ro", "--hide"}) {
+    WriteFile(file, "first\nsecond\n", 0644);
+    ASSERT_EQ(chown(file.c_str(), GetParam().uid, GetParam().gid), 0);
+    Command command = Line({access, file}, {"sh", "-c",
+                                            "read line; echo $line; readlink /proc/self/fd/0;"
+                                            "chmod 600 /dev/stdin 2>&1; wc -l < /dev/stdin"});
+    std::string line = "{";
+    for (const std::string& word : command.argv) line += " '" + word + "'";
+    command.argv = {"sh", "-c", line + "; cat; } < '" + file + "'"};
+    const RunResult result = RunToEnd(command);
+    EXPECT_EQ(result.out,
+              "first\n" + file + "\nchmod: changing permissions of '/dev/stdin': Read-only file system\n2\nsecond\n")
+        << result << access;
+  }
+}
+
 TEST_P(SandboxTest, TheServerIsOutOfReach) {
   // Neither by a rule that shows its socket, nor by a process that the server has no record of.
   const std::string socket = guise_->runtime_directory() + "/control.sock";
