@@ -41,12 +41,14 @@ bool EndsPath(const Decoded& decoded) {
   return decoded.instruction.mnemonic == ZYDIS_MNEMONIC_RET || decoded.instruction.mnemonic == ZYDIS_MNEMONIC_JMP;
 }
 
-// mov from one register to another: it may be done twice.
-bool IsMoveOfRegisters(const Decoded& decoded) {
-  return decoded.instruction.mnemonic == ZYDIS_MNEMONIC_MOV && decoded.size() == 2 &&
-         decoded.operand(0).type == ZYDIS_OPERAND_TYPE_REGISTER &&
-         decoded.operand(1).type == ZYDIS_OPERAND_TYPE_REGISTER &&
-         decoded.operand(0).reg.value != decoded.operand(1).reg.value;
+// mov from one register to another, or xor of one with itself.
+bool MayBeDoneTwice(const Decoded& decoded) {
+  if (decoded.size() != 2 || decoded.operand(0).type != ZYDIS_OPERAND_TYPE_REGISTER ||
+      decoded.operand(1).type != ZYDIS_OPERAND_TYPE_REGISTER) {
+    return false;
+  }
+  const bool of_one = decoded.operand(0).reg.value == decoded.operand(1).reg.value;
+  return decoded.instruction.mnemonic == (of_one ? ZYDIS_MNEMONIC_XOR : ZYDIS_MNEMONIC_MOV);
 }
 
 // nopl or nopw with a displacement of 32 bits, all zeros: five bytes of operand that mean nothing.
@@ -65,7 +67,7 @@ FoundInFunction LookAround(const SiteInFunction& site) {
   Decoded decoded;
   size_t second = 0;
   const size_t after = site.site + kCallSize;
-  if (decoder.Decode(site.function, after, &decoded) && IsMoveOfRegisters(decoded)) second = after + decoded.size();
+  if (decoder.Decode(site.function, after, &decoded) && MayBeDoneTwice(decoded)) second = after + decoded.size();
   bool ends_path = false;
   for (size_t at = 0; at < site.function.size();) {
     if (!decoder.Decode(site.function, at, &decoded)) {

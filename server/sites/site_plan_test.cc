@@ -42,7 +42,9 @@ TEST(SitePlanTest, TheSecondInstructionMayMoveWhereNothingLeadsToIt) {
   EXPECT_EQ(LookAround({Join({{0xe8, 4, 0, 0, 0}, kCall, kMove, kNegate, kReturn}), 5}).second, 0u) << "call +4";
   EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0xff, 0xd0}, kReturn}), 0}).second, 4u) << "call *%rax";
   EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0x74, 0x40}, kReturn}), 0}).second, 0u) << "a part elsewhere";
-  // Only a move of registers may be done twice.
+  EXPECT_EQ(LookAround({Join({kCall, {0x31, 0xc0}, kNegate, kReturn}), 0}).second, 4u) << "xor %eax,%eax";
+  // Nothing else may be done twice.
+  EXPECT_EQ(LookAround({Join({kCall, {0x31, 0xd0}, kNegate, kReturn}), 0}).second, 0u) << "xor %edx,%eax";
   EXPECT_EQ(LookAround({Join({kCall, kNegate, kMove, kReturn}), 0}).second, 0u);
   EXPECT_EQ(LookAround({Join({kCall, {0x89, 0x02}, kNegate, kReturn}), 0}).second, 0u) << "mov %eax,(%rdx)";
   // What is not code tells nothing.

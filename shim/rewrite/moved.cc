@@ -98,10 +98,20 @@ size_t ModRmSize(const uint8_t* code, size_t size) {
   return 1 + (sib ? 1 : 0) + displacement;
 }
 
-// mov between two registers, which does the same when it is done twice.
-bool IsMoveOfRegisters(const uint8_t* code, size_t size) {
-  if (size < 2 || (code[0] != 0x89 && code[0] != 0x8b) || code[1] < 0xc0) return false;
-  return (code[1] >> 3 & 7) != (code[1] & 7);
+// mov between two registers, or xor of one with itself: what does the same when it is done twice.
+bool MayBeDoneTwice(const uint8_t* code, size_t size) {
+  if (size < 2 || code[1] < 0xc0) return false;
+  const bool of_one = (code[1] >> 3 & 7) == (code[1] & 7);
+  switch (code[0]) {
+    case 0x89:
+    case 0x8b:  // mov
+      return !of_one;
+    case 0x31:
+    case 0x33:  // xor
+      return of_one;
+    default:
+      return false;
+  }
 }
 
 // Of instructions that MovableSize() knows.
@@ -152,7 +162,7 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
 
 size_t TwoMovableSize(const uint8_t* code, size_t size) {
   constexpr size_t kFirst = 2;
-  if (!IsMoveOfRegisters(code, size) || NopSize(code + kFirst, size - kFirst) != 0) return 0;
+  if (!MayBeDoneTwice(code, size) || NopSize(code + kFirst, size - kFirst) != 0) return 0;
   const size_t second = MovableSize(code + kFirst, size - kFirst, 1);
   return second == 0 || NamesMemory(code + kFirst) ? 0 : kFirst + second;
 }
