@@ -44,27 +44,32 @@ bool FaultsKill(const ThreadBlock* block) { return block->blocked_faults != 0; }
 [[gnu::noinline]] bool DoubleOrEnd(ThreadBlock* block, const GuestCall& call) {
   const bool ends = call.nr == Nr::exit || call.nr == Nr::exit_group;
   if (!ends && !HasTrait(call, syscall::Trait::CreatesTask)) return false;
+  // Faults have to be open for what is copied from the guest.
+  const bool copies = call.nr == Nr::clone3;
+  // SIGSYS is, on the way out when a signal has come before this.
+  constexpr SignalSet kWayOut = kShimMask & ~Bit(SIGSYS);
   ucontext context = {};
-  // SIGSYS stays open, for the way out when a signal has come before this.
-  SetKernelMask(SIG_BLOCK, kShimMask & ~Bit(SIGSYS), &context.uc_sigmask);
-  if (block->has_interruption) return true;
+  SetKernelMask(SIG_BLOCK, copies ? kWayOut : kEverything, &context.uc_sigmask);
+  if (block->has_interruption) {
+    if (!copies) SetKernelMask(SIG_SETMASK, context.uc_sigmask | kWayOut, nullptr);
+    return true;
+  }
   // What others send from here on waits in the block.
-  block->copies = true;
+  block->copies = copies;
   block->in_gate = false;
-  if (block->blocked_faults != 0) SetKernelMask(SIG_UNBLOCK, block->blocked_faults, nullptr);
+  if (copies && block->blocked_faults != 0) SetKernelMask(SIG_UNBLOCK, block->blocked_faults, nullptr);
   const SignalSet mask = context.uc_sigmask;
   GuestRegs& regs = *RegsOf(&context);
   regs = block->regs;
   CountCall(block, wire::Placement::kShim, CurrentEpoch());
   if (ends) {
-    SetKernelMask(SIG_SETMASK, kEverything, nullptr);
     Exit(block, &context, call);
     block->leave_to = Label(guise_gate_thread_exit);
     return true;
   }
   const Outcome outcome = StartClone(block, &context, call);
   block->copies = false;
-  ReleaseFaults(block);
+  if (copies) ReleaseFaults(block);
   if (outcome.kind == Outcome::Kind::kDone) {
     block->regs.rax = static_cast<uint64_t>(outcome.value);
     block->leave_to = AfterCall(block->regs.rip);
@@ -78,7 +83,7 @@ bool FaultsKill(const ThreadBlock* block) { return block->blocked_faults != 0; }
   block->tail[2] = regs.rsi;
   block->tail[3] = regs.rbp;
   block->leave_to = Label(guise_gate_clone);
-  SetKernelMask(SIG_SETMASK, kEverything, nullptr);
+  if (copies) SetKernelMask(SIG_SETMASK, kEverything, nullptr);
   return true;
 }
 

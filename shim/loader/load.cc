@@ -277,6 +277,7 @@ void ArmProcess(ThreadBlock* block, const Handover& handover, const char* comm) 
   KeepProcessRecord(process, (handover.flags >> wire::kHandoverRecordShift & wire::kHandoverRecordMask) - 1);
   if (process->record == kNoRecord) TakeProcessRecord(process, kNoRecord, 0);
   NameProcessRecord(process, comm);
+  block->tid = process->pid;
   TakeThreadRecord(block);
   Check(SetBlockStack(block), "the alternate signal stack cannot be set");
   if (HasRewritten()) TakeGs(block);

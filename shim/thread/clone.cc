@@ -235,6 +235,8 @@ void guise_clone_child(ThreadBlock* block) {
     TakeProcessRecord(process, block->parent_record, block->parent_generation);
   }
   if ((flags & CLONE_CLEAR_SIGHAND) != 0) ClearHandlers(process);
+  // A process's first thread has its id.
+  block->tid = has_own_state ? process->pid : static_cast<int32_t>(Native(Nr::gettid));
   TakeThreadRecord(block);
   const bool meets_sites = SharesMemory(flags) && (!IsVfork(flags) || HasRewritten());
   // With its maker's, its stubs would write to the maker's block.

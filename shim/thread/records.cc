@@ -199,7 +199,6 @@ void KeepProcessRecord(ProcessState* process, uint32_t record) {
 void TakeThreadRecord(ThreadBlock* block) {
   block->thread = kNoRecord;
   block->record = nullptr;
-  block->tid = static_cast<int32_t>(Native(Nr::gettid));
   const ProcessState& process = *block->process;
   // Nobody's, where it has none.
   const uint32_t holder = process.record == kNoRecord ? wire::kProcesses : process.record;

@@ -30,6 +30,7 @@ bool ParentIsRestricted(const ProcessState& process);
 void NameProcessRecord(ProcessState* process, const char* comm);
 
 // Without a free record (null) the thread's calls are served all the same; nobody counts them or waits for their end.
+// REQUIRES: block->tid is the thread's.
 void TakeThreadRecord(ThreadBlock* block);
 // Adds its counters to the session's totals.
 void GiveBackThreadRecord(ThreadBlock* block);
