@@ -49,6 +49,16 @@ constexpr Looks Make(const syscall::Row& row) {
     case Nr::ioctl:
     case Nr::io_submit:
     case Nr::landlock_add_rule:
+    case Nr::bpf:
+    case Nr::fsconfig:
+    case Nr::io_uring_register:
+    case Nr::listmount:
+    case Nr::mount_setattr:
+    case Nr::mq_notify:
+    case Nr::open_tree_attr:
+    case Nr::prctl:
+    case Nr::setsockopt:
+    case Nr::statmount:
       looks.Add(Look::kFdLists);
       break;
     // Directory listings, in which /proc/*/fd would show the guarded fds, and others what is hidden.

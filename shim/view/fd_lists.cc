@@ -9,50 +9,14 @@
 #include <initializer_list>
 
 #include "shim/guest_memory.h"
+#include "shim/view/fd_entries.h"
+#include "shim/view/fd_fields.h"
 #include "shim/view/fds.h"
 
 namespace guise::shim {
 namespace {
 
 using syscall::Nr;
-
-// Larger lists than any RLIMIT_NOFILE are refused by the kernel.
-constexpr uint64_t kMostFds = uint64_t{1} << 20;
-
-// Entries with an fd in the guest's memory.
-struct Entries {
-  uint64_t at;  // of the first entry's fd
-  uint64_t stride;
-  uint64_t count;
-};
-
-// Puts `to` in place of each entry's fd that is `from`; how many.
-uint64_t Replace(const Entries& entries, int32_t from, int32_t to) {
-  uint64_t replaced = 0;
-  for (uint64_t i = 0; i < entries.count; ++i) {
-    const uint64_t at = entries.at + i * entries.stride;
-    int32_t fd;
-    if (!ReadGuest(&fd, at)) return replaced;
-    if (fd == from && WriteGuest(at, to)) ++replaced;
-  }
-  return replaced;
-}
-
-// Makes the call with a number that nobody has in place of each guarded one. False: there are none.
-bool PerformWithout(const ProcessState& process, const Entries& entries, const GuestCall& call, Outcome* outcome) {
-  uint64_t replaced = 0;
-  int32_t nobodys = kNobodys;
-  for (const int32_t fd : GuardedFds(process)) {
-    if (fd >= 0) replaced += Replace(entries, fd, nobodys--);
-  }
-  if (replaced == 0) return false;
-  *outcome = Outcome::Done(Perform(call));
-  nobodys = kNobodys;
-  for (const int32_t fd : GuardedFds(process)) {
-    if (fd >= 0) Replace(entries, nobodys--, fd);
-  }
-  return true;
-}
 
 // With an fd that is not open poll does not wait: it reports POLLNVAL there at once, and what is ready elsewhere. So
 // the call can be made here.
@@ -154,41 +118,18 @@ bool Submit(const ProcessState& process, const GuestCall& call, Outcome* outcome
   return false;
 }
 
-// The same where the fd is in what the third argument points to.
-template <typename T, typename Fd>
-bool PerformWithout(const ProcessState& process, const GuestCall& call, Fd T::*fd, Outcome* outcome) {
-  T value;
-  if (!ReadGuest(&value, call.args[2]) || !IsGuarded(process, static_cast<int32_t>(value.*fd))) return false;
-  value.*fd = kNobodys;
-  GuestCall changed = call;
-  changed.args[2] = Word(&value);
-  *outcome = Outcome::Done(Perform(changed));
-  return true;
-}
-
 // ABI: include/uapi/linux/fs.h.
-bool Clone(const ProcessState& process, GuestCall* call, Outcome* outcome) {
-  switch (static_cast<uint32_t>(call->args[1])) {
-    case FICLONE:
-      if (IsGuarded(process, static_cast<int32_t>(call->args[2]))) call->args[2] = kNobodys;
-      return false;
-    case FICLONERANGE:
-      return PerformWithout(process, *call, &file_clone_range::src_fd, outcome);
-    case FIDEDUPERANGE: {
-      file_dedupe_range range;
-      if (!ReadGuest(&range, call->args[2])) return false;
-      const Entries entries = {call->args[2] + offsetof(file_dedupe_range, info), sizeof(file_dedupe_range_info),
-                               range.dest_count};
-      return PerformWithout(process, entries, *call, outcome);
-    }
-    default:
-      return false;
-  }
+bool Deduplicate(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
+  file_dedupe_range range;
+  if (!ReadGuest(&range, call.args[2])) return false;
+  const Entries entries = {call.args[2] + offsetof(file_dedupe_range, info), sizeof(file_dedupe_range_info),
+                           range.dest_count};
+  return PerformWithout(process, entries, call, outcome);
 }
 
 bool AddRule(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
   return static_cast<uint32_t>(call.args[1]) == LANDLOCK_RULE_PATH_BENEATH &&
-         PerformWithout(process, call, &landlock_path_beneath_attr::parent_fd, outcome);
+         PerformWithout(process, {call.args[2] + offsetof(landlock_path_beneath_attr, parent_fd), 0, 1}, call, outcome);
 }
 
 }  // namespace
@@ -199,7 +140,8 @@ bool AnswerForFdLists(ThreadBlock* block, GuestCall* asked, Outcome* outcome) {
     case Nr::io_submit:
       return Submit(*block->process, call, outcome);
     case Nr::ioctl:
-      return Clone(*block->process, asked, outcome);
+      if (static_cast<uint32_t>(call.args[1]) == FIDEDUPERANGE) return Deduplicate(*block->process, call, outcome);
+      return AnswerForFdFields(*block->process, asked, outcome);
     case Nr::landlock_add_rule:
       return AddRule(*block->process, call, outcome);
     case Nr::poll:
@@ -212,7 +154,7 @@ bool AnswerForFdLists(ThreadBlock* block, GuestCall* asked, Outcome* outcome) {
     case Nr::sendmmsg:
       return Send(*block->process, call, outcome);
     default:
-      return false;
+      return AnswerForFdFields(*block->process, asked, outcome);
   }
 }
 

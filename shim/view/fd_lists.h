@@ -1,5 +1,5 @@
-// Guarded fds in memory: in the lists of poll and select, in messages that pass fds on, and in what io_submit, ioctl
-// and landlock_add_rule are given.
+// Guarded fds in memory: in the lists of poll and select, in messages that pass fds on, in what io_submit and
+// landlock_add_rule are given, and in structures (fd_fields.h).
 #ifndef GUISE_SHIM_VIEW_FD_LISTS_H_
 #define GUISE_SHIM_VIEW_FD_LISTS_H_
 

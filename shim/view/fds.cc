@@ -127,16 +127,29 @@ int64_t Fetch(const ProcessState& process, const GuestCall& call) {
   return -EBADF;
 }
 
-// kcmp(2). An fd that is the same as a guarded one of this process is such a one itself, there or here.
+// Whether the process `pid` has the same at `fd` as this one at a guarded number: it is such a one itself, then.
+bool IsGuardedThere(const ProcessState& process, uint64_t pid, uint64_t fd) {
+  for (const int32_t own : GuardedFds(process)) {
+    if (own >= 0 && Native(Nr::kcmp, process.pid, pid, KCMP_FILE, own, fd) == 0) return true;
+  }
+  return false;
+}
+
+// kcmp(2).
 int64_t Compare(const ProcessState& process, const GuestCall& call) {
   const int64_t result = Perform(call);
-  if (IsError(result) || static_cast<int32_t>(call.args[2]) != KCMP_FILE) return result;
-  for (const size_t i : {0, 1}) {
-    for (const int32_t fd : GuardedFds(process)) {
-      if (fd >= 0 && Native(Nr::kcmp, process.pid, call.args[i], KCMP_FILE, fd, call.args[3 + i]) == 0) return -EBADF;
-    }
+  const auto type = static_cast<int32_t>(call.args[2]);
+  uint64_t second = call.args[4];
+  if (type == KCMP_EPOLL_TFD) {
+    // ABI: kcmp_epoll_target of kernel/kcmp.c: what comes before it looks at the fds; what an epoll waits for is no fd.
+    kcmp_epoll_slot slot;
+    if (result == -EPERM || result == -ESRCH || !ReadGuest(&slot, call.args[4])) return result;
+    second = slot.efd;
+  } else if (IsError(result) || type != KCMP_FILE) {
+    return result;
   }
-  return result;
+  return IsGuardedThere(process, call.args[0], call.args[3]) || IsGuardedThere(process, call.args[1], second) ? -EBADF
+                                                                                                              : result;
 }
 
 enum class Listed { kNothing, kOwnFds, kOthersFds };
