@@ -200,12 +200,11 @@ uint64_t ElfText::JumpBetweenFunctions(uint64_t site) const {
     const uint64_t end = function->start + function->size;
     constexpr uint64_t kMostPadding = 64;
     if (end < site || end > farthest || end >= next || next - end > kMostPadding) continue;
-    // One function may go on in the next.
-    if (!EndsItsPath(*function)) continue;
     std::vector<uint8_t> gap(next - end);
     const std::optional<uint64_t> offset = OffsetOf(end);
     if (!offset.has_value() || !Read(*offset, gap.data(), gap.size())) break;
-    const uint64_t place = end + JumpInGap(gap);
+    // One function may go on in the next, or ends with a call that does not come back.
+    const uint64_t place = end + (EndsItsPath(*function) ? JumpInGap(gap) : JumpInNop(gap));
     if (place < next && place <= farthest) return place - site;
   }
   return 0;

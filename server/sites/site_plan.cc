@@ -122,6 +122,16 @@ size_t JumpInGap(absl::Span<const uint8_t> gap) {
   return place;
 }
 
+size_t JumpInNop(absl::Span<const uint8_t> gap) {
+  const Decoder decoder;
+  Decoded decoded;
+  for (size_t at = 0; at < gap.size(); at += decoded.size()) {
+    if (!decoder.Decode(gap, at, &decoded) || decoded.instruction.mnemonic != ZYDIS_MNEMONIC_NOP) break;
+    if (IsLongNop(gap, at, decoded)) return at + decoded.size() - kJumpSize;
+  }
+  return gap.size();
+}
+
 bool EndsItsPath(absl::Span<const uint8_t> function) {
   const Decoder decoder;
   Decoded decoded;

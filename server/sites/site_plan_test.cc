@@ -79,6 +79,16 @@ TEST(SitePlanTest, PaddingBetweenFunctionsTakesAJump) {
   }
 }
 
+TEST(SitePlanTest, PaddingThatIsComeToTakesAJumpInItsNopAlone) {
+  const Code nop_of_two = {0x66, 0x90};
+  EXPECT_EQ(JumpInNop(kLongNop), kLongNop.size() - kJumpSize);
+  EXPECT_EQ(JumpInNop(Join({nop_of_two, kLongNop})), 2 + kLongNop.size() - kJumpSize);
+  for (const Code& none : {Code{}, Code{0x0f, 0x1f, 0x44, 0, 0}, Join({nop_of_two, nop_of_two, nop_of_two}),
+                           Join({kReturn, kLongNop}), Code(8, 0x90)}) {
+    EXPECT_EQ(JumpInNop(none), none.size());
+  }
+}
+
 TEST(SitePlanTest, WhatReadsAsABranchMayLeadThere) {
   constexpr uint64_t kStart = 0x1000;
   // Into a function far behind, or far in front.

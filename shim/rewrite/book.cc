@@ -101,6 +101,21 @@ BookSite* ClaimSite(const CaughtAt& at, const BookedSite& site) {
   return EntryOf(book, site);
 }
 
+bool IsOf(const BookFile& before, const BookedFile& file) {
+  return before.device.Relaxed() == file.device && before.inode.Relaxed() == file.inode;
+}
+
+// What the server has found of the site; 0: nothing.
+uint32_t PlanIn(const BookFile& before, const BookedSite& site) {
+  const uint64_t place = wire::BookPlace(site.offset, site.nr);
+  for (const BookSite& entry : before.sites) {
+    const uint64_t found = entry.place.Relaxed();
+    if (found == place && entry.text.Relaxed() == site.text) return entry.plan.Relaxed() & ~uint32_t{wire::kBookHard};
+    if (found == 0) break;
+  }
+  return 0;
+}
+
 // Of a file in `program`; 0: it is that, or makes the same calls for all of them.
 BookedFile Note(const struct stat& status, uint64_t program) {
   const uint64_t identity = IdentityOf(status);
@@ -145,10 +160,22 @@ Books FindInBooks(const BookedFile& file) {
   books.before = Find(SitesBefore(), file.key);
   if (books.before == nullptr) return books;
   // Who has forged the key has not this file.
-  const bool same = books.before->device.Relaxed() == file.device && books.before->inode.Relaxed() == file.inode;
-  if (!same) books.before = nullptr;
+  if (!IsOf(*books.before, file)) books.before = nullptr;
   return books;
 }
+
+uint32_t PlanBefore(const BookedFile& file, const BookedSite& site) {
+  const uint32_t used = FilesBefore();
+  for (uint32_t i = 0; i < used && i < wire::kBookFiles; ++i) {
+    const BookFile& before = SitesBefore().files[i];
+    if (before.identity.Relaxed() != file.identity || !IsOf(before, file)) continue;
+    const uint32_t plan = PlanIn(before, site);
+    if (plan != 0) return plan;
+  }
+  return 0;
+}
+
+uint32_t FilesBefore() { return RootReply().books_before.Acquire(); }
 
 void AddToBook(const CaughtAt& at, const BookedSite& site, uint32_t times) {
   BookSite* const entry = ClaimSite(at, site);

@@ -29,7 +29,17 @@ BookedFile NoteLibrary(int32_t fd);
 
 // Of the file, from `offset` on.
 constexpr TextRange TextIn(const BookedFile& file, uint64_t start, uint64_t end, uint64_t offset) {
-  return {.start = start, .end = end, .key = file.key, .file = file.identity, .offset = offset, .learns = file.learns};
+  return {.start = start,
+          .end = end,
+          .key = file.key,
+          .file = file.identity,
+          .device = file.device,
+          .inode = file.inode,
+          .offset = offset,
+          .learns = file.learns};
+}
+constexpr BookedFile FileOf(const TextRange& range) {
+  return {range.key, range.file, range.device, range.inode, range.learns};
 }
 
 // Any number, by which chance says whether this process learns. REQUIRES: no file has been noted.
@@ -62,6 +72,12 @@ struct Books {
   }
 };
 Books FindInBooks(const BookedFile& file);
+
+// The plan that the server has found for the site in its file (wire::BookPlan), whichever program it knows it from; 0:
+// none yet.
+uint32_t PlanBefore(const BookedFile& file, const BookedSite& site);
+// Changes when the server tells of one more file.
+uint32_t FilesBefore();
 
 // Calls in two processes, to the nearest: what each of them calls once has to be two, though one has not ended yet.
 constexpr uint32_t InTwo(uint32_t caught, uint64_t learners) {

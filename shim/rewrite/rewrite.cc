@@ -16,10 +16,17 @@
 namespace guise::shim {
 namespace {
 
+using wire::Cell;
 using wire::SiteKept;
 
-// A count of SiteCalls.
+// Counts of SiteCalls.
 constexpr uint8_t kNever = 0xff;
+constexpr uint8_t kHard = 0xfe;   // not unless the server knows a way
+constexpr uint8_t kAgain = 0xfd;  // which it may, since
+static_assert(wire::kMostRewriteAfter < kAgain);
+
+// The files that the server knew of when a site was hard last: it reads them while guests run already.
+Cell<uint32_t> g_files_before;
 
 // The stub that a thread which is to go on at `after` goes on in, or null.
 const StubHead* DisplacedAt(uint64_t after) {
@@ -36,6 +43,27 @@ bool SomeoneComesBackBlind(const ThreadBlock* block, uint64_t after) {
     found |= other->blocked_faults != 0 && other->caught_behind.Acquire() == after;
   });
   return found;
+}
+
+// A site as the books name it.
+struct InFile {
+  TextRange range;
+  BookedSite booked;
+};
+bool FindInFile(uint64_t after, uint32_t nr, InFile* found) {
+  const uint64_t site = after - kSiteSize;
+  found->booked = {.offset = 0, .nr = nr, .text = 0};
+  if (!FindText(site, sizeof(found->booked.text), &found->range) || found->range.key == 0) return false;
+  found->booked.offset = found->range.offset + (site - found->range.start);
+  return ReadGuest(&found->booked.text, site);
+}
+
+// What the server knows of the text around a site that a thread may have executed: a place for the jump. Two
+// instructions move before anybody has, for an interrupted one may be between them.
+uint32_t KnownPlan(uint64_t after, uint32_t nr) {
+  InFile found;
+  if (!FindInFile(after, nr, &found)) return 0;
+  return PlanBefore(FileOf(found.range), found.booked) & ~uint32_t{wire::kBookMovesTwo};
 }
 
 enum class Patched { kDone, kLater, kNever };
@@ -64,7 +92,11 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
     // Another thread has just finished, or its process has forked away in the middle.
     return WriteJump(writer, old, others) ? kDone : Never(SiteKept::kHost);
   }
-  const MadeStub made = MakeStub(writer, {after, nr, 0}, alone);
+  MadeStub made = MakeStub(writer, {after, nr, 0}, alone);
+  if (made.head == nullptr && made.why == SiteKept::kNextInstruction && alone) {
+    const uint32_t plan = KnownPlan(after, nr);
+    if (plan != 0) made = MakeStub(writer, {after, nr, plan}, alone);
+  }
   if (made.head == nullptr) return Never(made.why);
   if (!SealAreas()) {
     ForgetTwoPages(made.head);
@@ -100,13 +132,24 @@ SiteCalls& CountOf(ThreadBlock* block, uint64_t after) {
 
 // Tells the session's book of the site, for the processes that map its text later.
 void Learn(const ThreadBlock* block, uint64_t after, uint32_t nr, uint32_t times, uint32_t plan = 0) {
-  TextRange range;
-  BookedSite booked = {.offset = 0, .nr = nr, .text = 0, .plan = plan};
-  const uint64_t site = after - kSiteSize;
-  if (!FindText(site, sizeof(booked.text), &range) || !range.learns || range.key == 0 || !ReadGuest(&booked.text, site))
-    return;
-  booked.offset = range.offset + (site - range.start);
-  AddToBook({range.key, range.file, site, IsAlone(block)}, booked, times);
+  InFile found;
+  if (!FindInFile(after, nr, &found) || !found.range.learns) return;
+  found.booked.plan = plan;
+  AddToBook({found.range.key, found.range.file, after - kSiteSize, IsAlone(block)}, found.booked, times);
+}
+
+// Of sites that were left as they are the process tries those again that the server may have told of meanwhile. Whether
+// this one is such a one.
+bool IsWorthAnotherLook(ThreadBlock* block, uint8_t count) {
+  const uint32_t files = FilesBefore();
+  if (count == kHard && files != g_files_before.Relaxed()) {
+    g_files_before.StoreRelaxed(files);
+    for (SiteCalls& calls : block->site_calls) {
+      if (calls.count == kHard) calls.count = kAgain;
+    }
+    return true;
+  }
+  return count == kAgain;
 }
 
 }  // namespace
@@ -122,9 +165,20 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   uint8_t& count = CountOf(block, after).count;
   const auto nr = static_cast<uint32_t>(call.nr);
   const bool movable = IsRewritable(nr);
-  if (count == kNever) {
+  if (count >= kAgain) {
     // The server may know a way, and wants to know whether it pays.
     if (movable) Learn(block, after, nr, 1);
+    if (!IsWorthAnotherLook(block, count) || !IsAlone(block)) return;
+    switch (Rewrite(block, nr, after).patched) {
+      case Patched::kDone:
+        count = 0;
+        break;
+      case Patched::kLater:
+        break;
+      case Patched::kNever:
+        count = kHard;
+        break;
+    }
     return;
   }
   ++count;
@@ -148,6 +202,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
       break;
     case Patched::kNever:
       count = kNever;
+      if (movable && verdict.why == SiteKept::kNextInstruction && IsAlone(block)) count = kHard;
       RootRequest().root.sites.kept[static_cast<uint32_t>(verdict.why)].Add(1);
       // With threads more is left as it is than the text is the reason for.
       if (movable && IsOfText(verdict.why) && IsAlone(block)) Learn(block, after, nr, 0, wire::kBookHard);

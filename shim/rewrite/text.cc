@@ -14,6 +14,8 @@ struct Range {
   Cell<uint64_t> offset;
   Cell<uint64_t> key;
   Cell<uint64_t> file;
+  Cell<uint64_t> device;
+  Cell<uint64_t> inode;
   Cell<uint64_t> learns;
 };
 // As many as a program has without its plugins; the others lie apart.
@@ -30,6 +32,8 @@ bool Fill(Range& range, const TextRange& text) {
   range.offset.StoreRelaxed(text.offset);
   range.key.StoreRelaxed(text.key);
   range.file.StoreRelaxed(text.file);
+  range.device.StoreRelaxed(text.device);
+  range.inode.StoreRelaxed(text.inode);
   range.learns.StoreRelaxed(text.learns ? 1 : 0);
   range.end.Release(text.end);
   return true;
@@ -46,6 +50,8 @@ bool Read(const Range& range, TextRange* text) {
            .end = end,
            .key = range.key.Relaxed(),
            .file = range.file.Relaxed(),
+           .device = range.device.Relaxed(),
+           .inode = range.inode.Relaxed(),
            .offset = range.offset.Relaxed(),
            .learns = range.learns.Relaxed() != 0};
   return end != 0;

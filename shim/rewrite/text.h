@@ -10,8 +10,10 @@ namespace guise::shim {
 struct TextRange {
   uint64_t start;
   uint64_t end;
-  uint64_t key;     // of its entry in the site book (book.h); 0: none
-  uint64_t file;    // its identity there
+  uint64_t key;   // of its entry in the site book (book.h); 0: none
+  uint64_t file;  // its identity there
+  uint64_t device;
+  uint64_t inode;
   uint64_t offset;  // of `start` in it
   bool learns;      // this process tells the book of its calls there
 };

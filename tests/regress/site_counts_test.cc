@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/wire/book.h"
 #include "tests/support/guise.h"
 #include "tests/support/json.h"
 #include "tests/support/stage.h"
@@ -152,6 +153,21 @@ TEST_F(SiteCountsTest, TheServerKnowsAWayForSitesThatAreHard) {
   }
   EXPECT_LT(fewest, 2 * kOfOne);
   EXPECT_GT(fewest, kOfOne / 2) << "a site may not move whose second instruction is led to";
+}
+
+// Also one that is still to learn, and takes its signals at all other sites.
+TEST_F(SiteCountsTest, AProcessThatLearnsTakesTheServersWay) {
+  Guise guise(OrdinaryUser());
+  guise.KeepSites();
+  ASSERT_TRUE(guise.StartServer().ok());
+  const std::string run = "'" + Stage::Get().Guest("tests/guests/site_hard_dynamic.elf") + "' || exit 1; ";
+  const int64_t first = Counts(guise, {}, run)["caught_calls"].Number();
+  int64_t fewest = INT64_MAX;
+  // The first may have begun before the server had read the file.
+  for (uint32_t learners = 1; learners < wire::kBookLearners; ++learners) {
+    fewest = std::min(fewest, Counts(guise, {}, run)["caught_calls"].Number());
+  }
+  EXPECT_LT(fewest, first);
 }
 
 // The C library opens and reads a directory at sites of its own, one of which lies on two pages.
