@@ -93,7 +93,12 @@ Apart FindApart(uint64_t site, size_t at, bool seen) {
 bool IsRewritable(uint32_t nr) {
   // ABI: uprobe and uretprobe(2) of kernel/events/uprobes.c look at the place that they are called from.
   constexpr uint32_t kProbes[] = {335, 336};
-  return nr < wire::kTableNumbers && nr != kProbes[0] && nr != kProbes[1];
+  if (nr == kProbes[0] || nr == kProbes[1]) return false;
+  // The gate has to be caught for these as well. And a thread that is stepped from there on alone, by a trap flag set
+  // right in front of the call, would meet a jump, where natively nothing traps before the new program.
+  if (nr == static_cast<uint32_t>(syscall::Nr::execve) || nr == static_cast<uint32_t>(syscall::Nr::execveat))
+    return false;
+  return nr < wire::kTableNumbers;
 }
 
 MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
