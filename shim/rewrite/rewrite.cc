@@ -120,6 +120,12 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
   return kDone;
 }
 
+Verdict Try(ThreadBlock* block, uint32_t nr, uint64_t after) {
+  if (block->cookie == 0) TakeGs(block);
+  if (!IsRewritable(nr)) return Never(SiteKept::kNumber);
+  return block->cookie == 0 ? Never(SiteKept::kHost) : Rewrite(block, nr, after);
+}
+
 // Of the sites that share a count, the one that was caught last has it.
 SiteCalls& CountOf(ThreadBlock* block, uint64_t after) {
   constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
@@ -169,7 +175,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
     // The server may know a way, and wants to know whether it pays.
     if (movable) Learn(block, after, nr, 1);
     if (!IsWorthAnotherLook(block, count) || !IsAlone(block)) return;
-    switch (Rewrite(block, nr, after).patched) {
+    switch (Try(block, nr, after).patched) {
       case Patched::kDone:
         count = 0;
         break;
@@ -190,9 +196,7 @@ void ConsiderSite(ThreadBlock* block, const GuestCall& call, uint64_t after) {
   constexpr uint32_t kRewriting = 4;
   if (movable) Learn(block, after, nr, count < threshold ? 1 : 1 + kRewriting);
   if (count < threshold) return;
-  if (block->cookie == 0) TakeGs(block);
-  Verdict verdict = Never(movable ? SiteKept::kHost : SiteKept::kNumber);
-  if (movable && block->cookie != 0) verdict = Rewrite(block, nr, after);
+  const Verdict verdict = Try(block, nr, after);
   switch (verdict.patched) {
     case Patched::kDone:
       count = 0;
