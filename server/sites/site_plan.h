@@ -38,7 +38,8 @@ bool EndsItsPath(absl::Span<const uint8_t> function);
 
 // Where in `gap`, bytes between two functions, a jump takes the place of nops alone; its size: nowhere.
 size_t JumpInGap(absl::Span<const uint8_t> gap);
-// The same where somebody may come to the gap from in front of it: only the operand of a nop may change, which stays one.
+// The same where somebody may come to the gap from in front of it: only the operand of a nop may change, which stays
+// one.
 size_t JumpInNop(absl::Span<const uint8_t> gap);
 
 // Addresses; `end` is behind the last.

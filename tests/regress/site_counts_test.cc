@@ -145,7 +145,7 @@ TEST_F(SiteCountsTest, TheServerKnowsAWayForSitesThatAreHard) {
   // It checks what its calls are shown; three sites of 600 calls and more have a way, and one of 300 has none.
   const std::string run = "'" + guest + "' || exit 1; ";
   constexpr int64_t kOfOne = 600;
-  EXPECT_GT(Counts(guise, {}, run + run + run + run + run)["caught_calls"].Number(), 5 * 3 * kOfOne);
+  EXPECT_GT(Counts(guise, {}, run + run + run + run + run)["caught_calls"].Number(), kOfOne * 5 * 3);
   constexpr int kSessions = 20;
   int64_t fewest = INT64_MAX;
   for (int i = 0; i < kSessions && fewest > 2 * kOfOne; ++i) {
