@@ -11,7 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "proto/text/field_names.h"
 
 // protobuf's reader says what is wrong, but not where. So the text is read here a second time: for the lines of its
 // fields, and, where protobuf refuses it, for the first thing that is wrong. What protobuf lets pass and people do not
@@ -21,7 +21,6 @@ namespace guise {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
@@ -185,13 +184,6 @@ const FieldDescriptor* FieldOf(const Descriptor& type, const std::string& name) 
   return nullptr;
 }
 
-std::string ValuesOf(const EnumDescriptor& type) {
-  std::vector<std::string> names;
-  names.reserve(static_cast<size_t>(type.value_count()));
-  for (int i = 0; i < type.value_count(); ++i) names.push_back(type.value(i)->name());
-  return absl::StrJoin(names, ", ");
-}
-
 bool IsNull(const Value& value) { return value.kind == Value::Kind::kWord && value.text == "null"; }
 
 std::optional<Wrong> WrongIn(const Value& value, const Descriptor& type);
@@ -290,7 +282,7 @@ absl::Status ParseJsonProto(std::string_view text, const std::string& source, Me
   // What only protobuf finds is somewhere in it.
   if (!wrong.has_value()) wrong = Wrong{value->place, std::string(status.message())};
   return absl::InvalidArgumentError(absl::StrCat(source, ", line ", wrong->place.line, ", column ", wrong->place.column,
-                                                 ": ", wrong->what, "; its fields are those of ", type.full_name()));
+                                                 ": ", wrong->what, "; its fields are ", FieldsOf(type)));
 }
 
 }  // namespace guise

@@ -5,6 +5,8 @@
 #include <google/protobuf/text_format.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/text/field_names.h"
 
 namespace guise {
 namespace {
@@ -56,8 +58,8 @@ absl::Status ParseTextProto(std::string_view text, const std::string& source, Me
     if (lines != nullptr) Note(tree, *message->GetDescriptor(), "", lines);
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat(source, ", ", error.text(), "; its fields are those of ", message->GetDescriptor()->full_name()));
+  return absl::InvalidArgumentError(absl::StrCat(source, ", ", absl::StripSuffix(error.text(), "."),
+                                                 "; its fields are ", FieldsOf(*message->GetDescriptor())));
 }
 
 }  // namespace guise

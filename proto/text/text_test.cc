@@ -1,5 +1,6 @@
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/control/v1/sandbox.pb.h"
@@ -9,11 +10,18 @@
 namespace guise {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::string JsonError(const std::string& text) {
   v1::SandboxPolicy policy;
   return std::string(ParseJsonProto(text, "policy q", &policy).message());
+}
+
+std::string TextError(const std::string& text) {
+  v1::SandboxPolicy policy;
+  return std::string(ParseTextProto(text, "policy q", &policy).message());
 }
 
 TEST(TextProtoTest, NotesWhereItsFieldsAre) {
@@ -53,7 +61,7 @@ TEST(JsonProtoTest, SaysWhereSomethingIsWrong) {
               StartsWith("policy q, line 3, column 2"));
   EXPECT_THAT(JsonError("{\"paths\": 1}"), StartsWith("policy q, line 1, column 2: the value of \"paths\" is"));
   EXPECT_THAT(JsonError("{\"network\":\n \"NETWORK_SOME\"}"),
-              StartsWith("policy q, line 1, column 2: the value of \"network\" is to be one of NETWORK_UNSPECIFIED, "));
+              StartsWith("policy q, line 1, column 2: the value of \"network\" is to be one of NETWORK_NONE, "));
   EXPECT_THAT(JsonError("{\n\"processes\": -1}"), StartsWith("policy q, line 2, column 1: the value of \"processes\""));
   EXPECT_THAT(JsonError("{\"hostname\": 1.5x}"), StartsWith("policy q, line 1, column 2: the value of \"hostname\""));
   EXPECT_THAT(JsonError("{\"hostname\"\n \"x\"}"), StartsWith("policy q, line 2, column 2: a colon is expected"));
@@ -63,6 +71,17 @@ TEST(JsonProtoTest, SaysWhereSomethingIsWrong) {
   EXPECT_THAT(JsonError(std::string(1000, '[')), StartsWith("policy q, line 1, column 102: too deep"));
   EXPECT_THAT(JsonError("{\"hostname\": \"x\",\n}"), StartsWith("policy q, line 2, column 1: the name of a field is"));
   EXPECT_THAT(JsonError("{\"paths\": [,]}"), StartsWith("policy q, line 1, column 12: a value is expected"));
+}
+
+TEST(TextProtoTest, SaysWhatThereIsToWrite) {
+  constexpr char kFields[] =
+      "; its fields are preset, paths {path, access (ACCESS_READ_ONLY, ACCESS_READ_WRITE, ACCESS_HIDDEN, "
+      "ACCESS_TEMPORARY), origin}, network (NETWORK_NONE, NETWORK_LOOPBACK, NETWORK_HOST), processes, hostname, floor "
+      "(";
+  EXPECT_THAT(TextError("hostname: \"x\"\nnetwrk: NETWORK_NONE\n"),
+              AllOf(StartsWith("policy q, line 2, column 7: "), HasSubstr(absl::StrCat("\"netwrk\"", kFields))));
+  EXPECT_THAT(TextError("network: none\n"), AllOf(StartsWith("policy q, line "), HasSubstr(kFields)));
+  EXPECT_THAT(JsonError("{\"netwrk\": 1}"), HasSubstr(absl::StrCat("\"netwrk\"", kFields)));
 }
 
 TEST(JsonProtoTest, TakesNoFieldTwice) {
