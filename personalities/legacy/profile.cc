@@ -161,7 +161,7 @@ absl::StatusOr<v1::LegacyProfile> FindProfile(std::string_view argument) {
     names.emplace_back(profile.name);
   }
   const std::string known =
-      absl::StrCat("; profiles are ", absl::StrJoin(names, ", "), ", or the path of a file, from its first slash on");
+      absl::StrCat("; profiles are ", absl::StrJoin(names, ", "), ", or a file's path, which begins with / or ./");
   if (argument.empty()) return absl::InvalidArgumentError(absl::StrCat("which kernel? Say legacy:", names[0], known));
   const std::string path(argument);
   if (path[0] != '/') return absl::InvalidArgumentError(absl::StrCat("there is no profile '", path, "'", known));

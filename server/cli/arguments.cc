@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -23,6 +24,16 @@ namespace {
 // More is no text that a person has written, but a device, say, that has no end.
 constexpr size_t kLongestTextFile = 1 << 20;
 
+// The server has a working directory of its own: what a layer's argument names from ours goes to it with that in front.
+std::string Layer(absl::string_view name) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(name, absl::MaxSplits(':', 1));
+  if (!absl::StartsWith(parts.second, "./") && !absl::StartsWith(parts.second, "../")) return std::string(name);
+  std::error_code error;
+  const std::filesystem::path here = std::filesystem::current_path(error);
+  if (error) return std::string(name);
+  return absl::StrCat(parts.first, ":", (here / std::string(absl::StripPrefix(parts.second, "./"))).native());
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Stack> ParseStack(absl::string_view text) {
@@ -33,7 +44,7 @@ absl::StatusOr<v1::Stack> ParseStack(absl::string_view text) {
       return absl::InvalidArgumentError(absl::StrCat(
           "stack \"", text, "\": a name is missing; write personalities with commas between, like \"fakeroot\""));
     }
-    stack.add_layers(std::string(name));
+    stack.add_layers(Layer(name));
   }
   return stack;
 }

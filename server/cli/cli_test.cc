@@ -1,5 +1,6 @@
 #include <signal.h>
 
+#include <filesystem>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,6 +13,7 @@
 namespace guise::server {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(ArgumentsTest, AStackIsNamesWithCommasBetween) {
@@ -21,6 +23,13 @@ TEST(ArgumentsTest, AStackIsNamesWithCommasBetween) {
   for (const char* bad : {"", ",", "fakeroot,", " "}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseStack(bad).status())) << bad;
   }
+}
+
+TEST(ArgumentsTest, ALayersArgumentMayBeAPathFromTheWorkingDirectory) {
+  const std::string here = std::filesystem::current_path().native();
+  const absl::StatusOr<v1::Stack> stack = ParseStack("a:./b c,d:../e,f:g/../h,i:/j");
+  ASSERT_TRUE(stack.ok()) << stack.status();
+  EXPECT_THAT(stack->layers(), ElementsAre("a:" + here + "/b c", "d:" + here + "/../e", "f:g/../h", "i:/j"));
 }
 
 TEST(ArgumentsTest, APlacementNamesASyscallAndAPlace) {

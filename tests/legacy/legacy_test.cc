@@ -171,7 +171,7 @@ TEST_P(LegacyTest, RefusesProfilesThatCannotBe) {
   ExpectRefused({"--personality", Profile("")}, {"/profile is empty", "legacy:modern"});
   // One that is there, but relative.
   ExpectRefused({"--personality", "legacy:profile"},
-                {"no profile 'profile'", "the path of a file, from its first slash"});
+                {"no profile 'profile'", "or a file's path, which begins with / or ./"});
   ExpectRefused({"--personality", Profile("release: \"2.6.32\"\nversion: \"#1\"\nvsycall: 1\n")},
                 {"/profile, line 3", "vsycall"});
   for (const char* const release :
