@@ -51,6 +51,10 @@ absl::StatusOr<Received> ReceiveReply(int socket) {
   if (length == 0) {
     return absl::UnavailableError("the server closed the fd socket without an answer; its server.log says why");
   }
+  // The kernel leaves out what there is no room for.
+  if ((header.msg_flags & MSG_CTRUNC) != 0 && received.fds.size() < kMostFds) {
+    return ErrnoStatus(EMFILE, "cannot take the session's memory from the server", "raise `ulimit -n` or close some");
+  }
   if (length != sizeof(wire::FdMessage) || received.message.magic != wire::kFdSocketMagic ||
       received.message.version != wire::kFdSocketVersion || (header.msg_flags & MSG_CTRUNC) != 0) {
     return absl::InternalError(

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
@@ -13,6 +15,7 @@
 namespace guise::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(FdSocketTest, AKeeperGetsAllMemoriesAndTheServersPidfd) {
@@ -47,6 +50,20 @@ TEST(FdSocketTest, SaysThatThereIsNoSuchSession) {
   const absl::Status status = AttachToSession(server.path(), wire::FdOp::kAttach, 7).status();
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("session 00000007"));
+}
+
+TEST(FdSocketTest, SaysThatThereIsNoRoomForWhatComes) {
+  FakeServer server;
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int next = dup(0);
+  close(next);
+  // The connection, and one fd of several.
+  const rlimit low = {static_cast<rlim_t>(next) + 2, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  const absl::Status status = AttachToSession(server.path(), wire::FdOp::kAttach, FakeServer::kSession).status();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_THAT(status.message(), AllOf(HasSubstr("Too many open files"), HasSubstr("ulimit -n")));
 }
 
 TEST(FdSocketTest, SaysThatThereIsNoServer) {

@@ -18,7 +18,10 @@ absl::StatusOr<FileLock> FileLock::Take(const std::string& path) { return Acquir
 
 absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path, int operation) {
   OwnedFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return ErrnoStatus(errno, absl::StrCat("cannot open the lock file ", path));
+  if (!fd) {
+    return ErrnoStatus(errno, absl::StrCat("cannot open the lock file ", path),
+                       "set GUISE_RUNTIME_DIR to a directory of your own that can be written to");
+  }
   int result;
   do {
     result = flock(fd.get(), operation);

@@ -274,7 +274,8 @@ absl::Status StartingGuest::WhyNot(const ConfinementFailure& failure, int status
   if (failure.what != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(start_->floor == nullptr ? "" : "sandbox: ", failure.what,
                                                       failure.object == nullptr ? "" : " ",
-                                                      failure.object == nullptr ? "" : failure.object, ": ", error));
+                                                      failure.object == nullptr ? "" : failure.object, ": ", error,
+                                                      failure.error == EMFILE ? "; raise `ulimit -n`" : ""));
   }
   if (failure.error == E2BIG) {
     return absl::OutOfRangeError(absl::StrCat("cannot run \"", start_->path,

@@ -90,7 +90,12 @@ absl::Status StartServer(const std::vector<std::string>& arguments, const Signal
   if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
   absl::StripAsciiWhitespace(&said);
   if (!ended) said = absl::StrCat("it did not start in time ", said);
-  if (said.empty()) said = absl::StrCat("it ended without a word (wait status ", status, ")");
+  if (said.empty()) {
+    said = absl::StrCat("it ended without a word, ",
+                        WIFSIGNALED(status) ? absl::StrCat("by signal ", WTERMSIG(status))
+                                            : absl::StrCat("with exit code ", WEXITSTATUS(status)),
+                        "; install Guise again, or set GUISE_SERVER_PATH");
+  }
   return absl::InternalError(absl::StrCat("cannot start the server ", *binary, ": ", said));
 }
 
