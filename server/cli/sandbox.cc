@@ -143,7 +143,7 @@ void AddSandboxFlags(CLI::App& command, const std::shared_ptr<SandboxFlags>& fla
       .add_option("--processes", flags->processes,
                   "How many processes and threads a sandbox has at most; guise-init is one of them: 2 or more")
       ->type_name("N")
-      ->check(CLI::Range(1u, 1u << 20));
+      ->check(CLI::Range(2u, 1u << 20));
   command.add_flag("--best-effort", flags->best_effort,
                    "Start a sandbox also when a part of what was asked for cannot be enforced here");
   command.add_option("--hostname", flags->hostname, "A sandbox's name of its host")->type_name("NAME");

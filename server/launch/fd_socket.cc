@@ -53,7 +53,7 @@ absl::StatusOr<Received> ReceiveReply(int socket) {
   }
   // The kernel leaves out what there is no room for.
   if ((header.msg_flags & MSG_CTRUNC) != 0 && received.fds.size() < kMostFds) {
-    return ErrnoStatus(EMFILE, "cannot take the session's memory from the server", "raise `ulimit -n` or close some");
+    return ErrnoStatus(EMFILE, "cannot take the session's memory from the server");
   }
   if (length != sizeof(wire::FdMessage) || received.message.magic != wire::kFdSocketMagic ||
       received.message.version != wire::kFdSocketVersion || (header.msg_flags & MSG_CTRUNC) != 0) {
