@@ -204,6 +204,10 @@ int DaemonMain(int argc, char** argv, absl::Span<const api::Registration> person
     readiness = *std::move(detached);
     flags.kept_limits = LiftLimits();
   }
+  if (absl::Status status = CheckOpenFiles(); !status.ok()) {
+    readiness.Failed(status);
+    return 1;
+  }
   if (absl::Status status = Serve(flags, personalities, *directory, readiness); !status.ok()) {
     readiness.Failed(status);
     return 1;

@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/launch/errno_status.h"
 
 namespace guise::server {
@@ -75,12 +76,13 @@ absl::StatusOr<Readiness> Detach() {
 std::string LiftLimits() {
   struct Limited {
     int resource;
-    char letter;  // of ulimit
-    bool harms;   // a server that lacks it fails, sooner or later
+    char letter;    // of ulimit
+    rlim_t enough;  // a server that has less fails, sooner or later
   };
-  constexpr Limited kLimits[] = {{RLIMIT_AS, 'v', true},      {RLIMIT_DATA, 'd', true},    {RLIMIT_CPU, 't', true},
-                                 {RLIMIT_FSIZE, 'f', true},   {RLIMIT_NOFILE, 'n', false}, {RLIMIT_NPROC, 'u', false},
-                                 {RLIMIT_MEMLOCK, 'l', false}};
+  constexpr Limited kLimits[] = {{RLIMIT_AS, 'v', RLIM_INFINITY},  {RLIMIT_DATA, 'd', RLIM_INFINITY},
+                                 {RLIMIT_CPU, 't', RLIM_INFINITY}, {RLIMIT_FSIZE, 'f', RLIM_INFINITY},
+                                 {RLIMIT_NOFILE, 'n', 1024},       {RLIMIT_NPROC, 'u', 0},
+                                 {RLIMIT_MEMLOCK, 'l', 0}};
   std::string harmed;
   for (const Limited& limited : kLimits) {
     rlimit limit = {};
@@ -89,9 +91,9 @@ std::string LiftLimits() {
       limit.rlim_cur = limit.rlim_max;
       setrlimit(limited.resource, &limit);
     }
-    if (limit.rlim_max == RLIM_INFINITY) continue;
-    const rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
-    if (limited.harms && setrlimit(limited.resource, &none) != 0) harmed += limited.letter;
+    if (limit.rlim_max >= limited.enough) continue;
+    const rlimit lifted = {limited.enough, limited.enough};
+    if (setrlimit(limited.resource, &lifted) != 0) harmed += limited.letter;
   }
   // Refused to those who may not go up; there is nobody to tell.
   if (getpriority(PRIO_PROCESS, 0) > 0) setpriority(PRIO_PROCESS, 0, 0);
@@ -99,6 +101,15 @@ std::string LiftLimits() {
   memset(&all, 0xff, sizeof(all));
   sched_setaffinity(0, sizeof(all), &all);
   return harmed;
+}
+
+absl::Status CheckOpenFiles() {
+  constexpr rlim_t kLeast = 64;
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= kLeast) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the limit of open files is ", limit.rlim_max,
+                                                    " (ulimit -Hn), and a server needs ", kLeast,
+                                                    "; start it where there are more (guise server start)"));
 }
 
 void Readiness::Ready() {

@@ -37,6 +37,9 @@ absl::StatusOr<Readiness> Detach();
 // (ulimit's letters), for which it should not outlive its sessions; empty: none.
 std::string LiftLimits();
 
+// FAILED_PRECONDITION: there may be too few open files for a server with one session.
+absl::Status CheckOpenFiles();
+
 }  // namespace guise::server
 
 #endif  // GUISE_SERVER_CONTROL_DAEMON_H_

@@ -11,6 +11,7 @@
 namespace guise::tests {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr int kGuiseFailed = 125;
@@ -69,6 +70,18 @@ TEST_F(RuntimeDirectoryTest, AServerLeavesTheLimitsOfItsStarterBehind) {
     ASSERT_NE(at, std::string::npos);
     EXPECT_THAT(limits.substr(at, limits.find('\n', at) - at), HasSubstr("unlimited            unlimited")) << name;
   }
+}
+
+// It would refuse callers for want of descriptors, and with reasons of other things.
+TEST_F(RuntimeDirectoryTest, AServerWithTooFewOpenFilesDoesNotStart) {
+  Command command = guise().In(LinuxWay(), {"true"});
+  // Root's server lifts what it may not exceed: without the capability for that it cannot.
+  std::string line = "ulimit -n 30; test $(id -u) != 0 || set setpriv --bounding-set -sys_resource; exec \"$@\"";
+  for (const std::string& word : command.argv) line += " '" + word + "'";
+  command.argv = {"sh", "-c", line};
+  const RunResult result = RunToEnd(command);
+  EXPECT_EQ(result.exit_code, 125) << result;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("cannot start the server"), HasSubstr("ulimit -Hn"), HasSubstr("64")));
 }
 
 TEST_F(RuntimeDirectoryTest, OfSomebodyElseIsRefused) {
