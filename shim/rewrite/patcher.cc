@@ -34,22 +34,18 @@ void ForgetPatcher() {
 }
 
 Others OthersOf(const ThreadBlock* block) {
-  const auto waits = [block](const ThreadBlock* other) {
-    const ThreadBlock* maker = block->vfork_maker;
-    while (maker != nullptr && maker != other) maker = maker->vfork_maker;
-    return maker != nullptr;
-  };
+  // Makers are blocks in use, each a different one: who has not more others than makers has no others but them. So each
+  // block is looked at once, however deep a program nests vfork(2), and few are where threads run.
+  uint32_t makers = 0;
+  for (const ThreadBlock* maker = block->vfork_maker; maker != nullptr; maker = maker->vfork_maker) ++makers;
   // A thread that ends meanwhile may have made one whose block was looked at before.
   const uint32_t taken = BlocksTaken();
-  Others others = Others::kNone;
-  ForOtherBlocks(block, [&](const ThreadBlock* other) {
-    if (!waits(other)) {
-      others = Others::kRun;
-    } else if (others == Others::kNone) {
-      others = Others::kWait;
-    }
-  });
-  return BlocksTaken() == taken ? others : Others::kRun;
+  uint32_t others = 0;
+  for (const ThreadBlock* other = FirstBlock(); other != nullptr && others <= makers; other = other->next) {
+    if (other != block && other->used.Acquire() != 0) ++others;
+  }
+  if (others > makers || BlocksTaken() != taken) return Others::kRun;
+  return others == 0 ? Others::kNone : Others::kWait;
 }
 
 }  // namespace guise::shim

@@ -178,6 +178,14 @@ TEST_F(SiteCountsTest, DirectoriesAreListedWithoutSignals) {
   EXPECT_LT(Counts({}, lists)["caught_calls"].Number(), 500);
 }
 
+// Where threads run, a site has to be used more often; those that wait in vfork(2) do not, however many.
+TEST_F(SiteCountsTest, VforkChildrenOfVforkChildrenRewriteAsIfTheyWereAlone) {
+  const std::string guest = Stage::Get().Guest("tests/guests/site_vfork_nested_dynamic.elf");
+  constexpr int kSites = 20;
+  // Some share a count.
+  EXPECT_GT(Counts({}, "GUEST_UID=$(id -u) '" + guest + "' && ")["near"].Number(), kSites / 2);
+}
+
 // A child has its parent's block, but not what that has still to count.
 TEST_F(SiteCountsTest, AForkChildCountsItsOwnSignals) {
   const std::string forks = "n=0; while test $n -lt 100; do (:); n=$((n + 1)); done; ";
