@@ -92,6 +92,7 @@ int64_t TakeExecMemory(ThreadBlock* block, size_t size) {
   if (size <= kBlockStackSize / 4) return static_cast<int64_t>(StackOf(block));
   const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (IsError(at)) return at;
+  NoteMemoryBeside();
   block->exec_scratch_size.StoreRelaxed(size);
   block->exec_scratch.Release(reinterpret_cast<void*>(at));
   return at;

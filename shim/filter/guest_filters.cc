@@ -31,6 +31,7 @@ GuestFilter* NewFilter(const GuestFilter* next, uint32_t length) {
   const int64_t at =
       Native(Nr::mmap, nullptr, FilterSize(length), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (IsError(at)) return nullptr;
+  NoteMemoryBeside();
   auto* const filter = reinterpret_cast<GuestFilter*>(at);
   filter->next = next;
   filter->length = length;

@@ -29,11 +29,58 @@ GUISE_FIRST ProcessState g_first_process;
 Cell<uint32_t> g_gave_block;
 Cell<uint32_t> g_gave_process;
 
+constexpr uint32_t kMostSlabs = 64;
+struct MappedSlab {
+  Cell<uint64_t> start;  // stored last; 0: a thread is at it
+  Cell<uint32_t> blocks;
+  Cell<uint32_t> given;  // more than `blocks`, perhaps
+};
+MappedSlab g_slabs[kMostSlabs];
+Cell<uint32_t> g_slabs_begun;
+Cell<uint32_t> g_memory_beside;
+
 // Memory of zeros; null when it is out.
-void* NewMemory(Cell<uint32_t>& gave_first, void* first, size_t size) {
-  if (gave_first.Relaxed() == 0 && gave_first.CompareSwap(0, 1)) return first;
+void* MapMemory(size_t size) {
   const int64_t at = Native(Nr::mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return IsError(at) ? nullptr : reinterpret_cast<void*>(at);
+}
+
+bool TakesFirst(Cell<uint32_t>& gave_first) { return gave_first.Relaxed() == 0 && gave_first.CompareSwap(0, 1); }
+
+// A block's worth of a slab that has some left; null: none has.
+void* FromSlab() {
+  for (uint32_t i = BlockSlabs(); i-- > 0;) {
+    MappedSlab& slab = g_slabs[i];
+    const uint64_t start = slab.start.Acquire();
+    if (start == 0 || slab.given.Relaxed() >= slab.blocks.Relaxed()) continue;
+    const uint64_t given = slab.given.Add(1);
+    if (given < slab.blocks.Relaxed()) return reinterpret_cast<void*>(start + given * kBlockSize);
+  }
+  return nullptr;
+}
+
+// Of a new slab, the first block's. It has memory as far as it is used; addresses for all of it may not be there
+// (RLIMIT_AS).
+void* FromNewSlab() {
+  const uint32_t before = BlockSlabs();
+  constexpr uint32_t kMostDoublings = 16;
+  uint32_t blocks = 1u << (before < kMostDoublings ? before : kMostDoublings);
+  void* start = MapMemory(blocks * kBlockSize);
+  for (; start == nullptr && blocks > 1; start = MapMemory(blocks * kBlockSize)) blocks /= 2;
+  if (start == nullptr) return nullptr;
+  const uint32_t index = before < kMostSlabs ? g_slabs_begun.Add(1) : kMostSlabs;
+  if (index >= kMostSlabs) {
+    Native(Nr::munmap, start, blocks * kBlockSize);
+    return nullptr;
+  }
+  // Of a block few pages are used: a huge one would be memory for many blocks that are none yet.
+  constexpr size_t kHugePage = 2 << 20;
+  if (blocks * kBlockSize >= kHugePage) Native(Nr::madvise, start, blocks * kBlockSize, MADV_NOHUGEPAGE);
+  MappedSlab& slab = g_slabs[index];
+  slab.blocks.StoreRelaxed(blocks);
+  slab.given.StoreRelaxed(1);
+  slab.start.Release(reinterpret_cast<uint64_t>(start));
+  return start;
 }
 
 template <typename T>
@@ -58,7 +105,8 @@ ThreadBlock* TakeBlock() {
     g_taken.Add(1);
     return block;
   }
-  void* const memory = NewMemory(g_gave_block, guise_first_block, kBlockSize);
+  void* memory = TakesFirst(g_gave_block) ? guise_first_block : FromSlab();
+  if (memory == nullptr) memory = FromNewSlab();
   if (memory == nullptr) return nullptr;
   ThreadBlock* const block = BlockAbove(reinterpret_cast<uint64_t>(memory));
   block->used.StoreRelaxed(1);
@@ -68,6 +116,19 @@ ThreadBlock* TakeBlock() {
   g_taken.Add(1);
   return block;
 }
+
+uint32_t BlockSlabs() {
+  const uint32_t begun = g_slabs_begun.Acquire();
+  return begun < kMostSlabs ? begun : kMostSlabs;
+}
+
+BlockSlab BlockSlabAt(uint32_t index) {
+  const uint64_t start = g_slabs[index].start.Acquire();
+  return {start, start == 0 ? 0 : g_slabs[index].blocks.Relaxed() * kBlockSize};
+}
+
+void NoteMemoryBeside() { g_memory_beside.Release(1); }
+bool HasMemoryBeside() { return g_memory_beside.Acquire() != 0; }
 
 uint32_t BlocksTaken() { return g_taken.Acquire(); }
 
@@ -110,7 +171,8 @@ ProcessState* TakeProcessState() {
   for (ProcessState* process = g_processes.Acquire(); process != nullptr; process = process->next) {
     if (process->users.Relaxed() == 0 && process->users.CompareSwap(0, 1)) return process;
   }
-  auto* process = static_cast<ProcessState*>(NewMemory(g_gave_process, &g_first_process, sizeof(ProcessState)));
+  auto* process =
+      TakesFirst(g_gave_process) ? &g_first_process : static_cast<ProcessState*>(MapMemory(sizeof(ProcessState)));
   if (process == nullptr) return nullptr;
   process->users.StoreRelaxed(1);
   process->record = kNoRecord;

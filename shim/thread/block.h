@@ -150,7 +150,7 @@ inline constexpr size_t kBlockStackSize = kBlockSize - ((sizeof(ThreadBlock) + 6
 // The first frame of the loader, below what EntryFrame of loader/load.cc writes.
 static_assert(GUISE_LOADER_STACK % 16 == 0 && GUISE_LOADER_STACK + 4 * sizeof(SignalFrame) < kBlockStackSize);
 
-// Takes a free block or maps a new one; null when memory is out. Fields are zero but for `used` and site_calls.
+// Takes a free block or maps new ones; null when memory is out. Fields are zero but for `used` and site_calls.
 ThreadBlock* TakeBlock();
 // In a fork child: gives back what belonged to the parent's other threads, and unlocks what they had locked.
 void KeepOnly(ThreadBlock* kept);
@@ -162,6 +162,20 @@ void FreeBlock(ThreadBlock* block);
 
 // Changes with each TakeBlock(), before the block's thread runs.
 uint32_t BlocksTaken();
+
+// Blocks are mapped in slabs, each as large as all before it: what asks for each mapping call whether it meets one has
+// few to look at, however many threads there are. The first block is not in a slab, but in the image.
+struct BlockSlab {
+  uint64_t start;
+  uint64_t size;  // 0: there is none, yet
+};
+uint32_t BlockSlabs();
+BlockSlab BlockSlabAt(uint32_t index);
+
+// Blocks lead to memory that is mapped for them beside (filters, exec_scratch). Said before the first does, and for
+// good.
+void NoteMemoryBeside();
+bool HasMemoryBeside();
 
 // The lists of all there are, also of free ones; entries are never taken out.
 ThreadBlock* FirstBlock();

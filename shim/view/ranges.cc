@@ -43,8 +43,12 @@ bool HasShim(const Range& asked) {
     const StubArea area = StubAreaAt(i);
     look(reinterpret_cast<const void*>(area.start), area.size);
   }
-  for (const ThreadBlock* block = FirstBlock(); block != nullptr; block = block->next) {
-    look(reinterpret_cast<const void*>(StackOf(block)), kBlockSize);
+  for (uint32_t i = 0; i < BlockSlabs(); ++i) {
+    const BlockSlab slab = BlockSlabAt(i);
+    look(reinterpret_cast<const void*>(slab.start), slab.size);
+  }
+  const ThreadBlock* block = HasMemoryBeside() ? FirstBlock() : nullptr;
+  for (; block != nullptr; block = block->next) {
     const GuestFilter* filter = block->filters.Acquire();
     for (; filter != nullptr; filter = filter->next) look(filter, FilterSize(filter->length));
     const void* const scratch = block->exec_scratch.Acquire();
