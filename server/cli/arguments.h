@@ -11,8 +11,8 @@
 
 namespace guise::server {
 
-// "fakeroot,legacy:el6": names, leftmost nearest the guest. An argument that begins with "./" or "../" is a path from the
-// working directory, and made absolute. INVALID_ARGUMENT: empty, or an empty name.
+// "fakeroot,legacy:el6": names, leftmost nearest the guest. An argument that begins with "./" or "../" is a path from
+// the working directory, and made absolute. INVALID_ARGUMENT: empty, or an empty name.
 absl::StatusOr<v1::Stack> ParseStack(absl::string_view text);
 
 // "getuid=server", "all=server", "getuid=default".

@@ -25,8 +25,8 @@ class Client {
   // Starts a private server when none runs. `idle_exit` in seconds.
   static absl::StatusOr<Client> ConnectOrStart(const SignalState& signals, int idle_exit);
 
-  // Closes the connection in a thread of its own: gRPC takes some milliseconds to end its threads, and nobody is to wait
-  // for them. A process that may be at that leaves by _exit(2): destructors of static objects would run beside it.
+  // Closes the connection in a thread of its own: gRPC takes some milliseconds to end its threads, and nobody is to
+  // wait for them. A process that may be at that leaves by _exit(2): destructors of static objects would run beside it.
   static void CloseBeside(Client client);
 
   const RuntimeDirectory& directory() const { return directory_; }

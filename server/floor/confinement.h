@@ -133,8 +133,8 @@ class Confinement {
 
 // Process 1: passes signals on to `guest`, reaps whoever dies, and ends with the guest's exit code, 128 + n for signal
 // n. A signal that comes by sigqueue(3) with the value kForGroup is for the guest's process group. Its end ends all
-// others of its namespace, and gives the position of their input back. Writes a byte to `stops` each time that the guest is stopped: process 1 cannot be.
-// Async-signal-safe. REQUIRES: all signals are blocked.
+// others of its namespace, and gives the position of their input back. Writes a byte to `stops` each time that the
+// guest is stopped: process 1 cannot be. Async-signal-safe. REQUIRES: all signals are blocked.
 [[noreturn]] void BeInit(pid_t guest, int stops, const GivenInput::Position& input);
 inline constexpr int kForGroup = 0x67726f75;
 

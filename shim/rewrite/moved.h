@@ -13,8 +13,8 @@ namespace guise::shim {
 // decoder's.
 size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 
-// The same of the two instructions at `code`, together: the first moves a register to another, or clears one, so that it
-// may be done twice, and the second names no memory, so that it does not fault.
+// The same of the two instructions at `code`, together: the first moves a register to another, or clears one, so that
+// it may be done twice, and the second names no memory, so that it does not fault.
 size_t TwoMovableSize(const uint8_t* code, size_t size);
 
 // Whether a jump of five bytes at text[at] takes the place of nops alone, or of the operand of a long one, which stays

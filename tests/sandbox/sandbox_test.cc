@@ -58,7 +58,8 @@ TEST_P(SandboxTest, AFileGivenToBeReadKeepsItsModeAndIsReadOnBehindTheSandbox) {
                                             "chmod 600 /dev/stdin 2>&1; wc -l < /dev/stdin"});
     std::string line = "{";
     for (const std::string& word : command.argv) line += " '" + word + "'";
-    command.argv = {"sh", "-c", line + "; cat; } < '" + file + "'"};
+    line.append("; cat; } < '").append(file).append("'");
+    command.argv = {"sh", "-c", line};
     const RunResult result = RunToEnd(command);
     EXPECT_EQ(result.out,
               "first\n" + file + "\nchmod: changing permissions of '/dev/stdin': Read-only file system\n2\nsecond\n")
