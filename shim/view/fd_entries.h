@@ -17,6 +17,7 @@ struct Entries {
   uint64_t stride;
   uint64_t count;
 };
+constexpr Entries OneFdAt(uint64_t at) { return {at, 0, 1}; }
 
 // Makes the call with a number that nobody has in place of each guarded one, and puts them back. False: there are none.
 bool PerformWithout(const ProcessState& process, const Entries* lists, size_t list_count, const GuestCall& call,

@@ -15,8 +15,6 @@ namespace {
 
 using syscall::Nr;
 
-Entries One(uint64_t at) { return {at, 0, 1}; }
-
 void HideArgument(const ProcessState& process, GuestCall* call, size_t i) {
   if (IsGuarded(process, static_cast<int32_t>(call->args[i]))) call->args[i] = kNobodys;
 }
@@ -84,7 +82,7 @@ bool InStructure(const ProcessState& process, const FdFields& fields, uint64_t a
   Entries entries[kMostFdFields];
   size_t count = 0;
   for (uint8_t i = 0; i < fields.count; ++i) {
-    if (fields.at[i] + sizeof(int32_t) <= size) entries[count++] = One(at + fields.at[i]);
+    if (fields.at[i] + sizeof(int32_t) <= size) entries[count++] = OneFdAt(at + fields.at[i]);
   }
   return count != 0 && PerformWithout(process, entries, count, call, outcome);
 }
@@ -116,11 +114,11 @@ Entries EntriesOfRing(const GuestCall& call) {
     case IORING_REGISTER_EVENTFD:
     case IORING_REGISTER_EVENTFD_ASYNC:
     case kCloneBuffers:
-      return One(at);
+      return OneFdAt(at);
     case IORING_REGISTER_SYNC_CANCEL:
-      return One(at + offsetof(io_uring_sync_cancel_reg, fd));
+      return OneFdAt(at + offsetof(io_uring_sync_cancel_reg, fd));
     case kSendMessage:
-      return One(at + offsetof(io_uring_sqe, fd));
+      return OneFdAt(at + offsetof(io_uring_sqe, fd));
     default:
       return {};
   }
@@ -145,14 +143,14 @@ bool IsFdOption(uint32_t level, uint32_t name) {
 bool SetOption(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
   return static_cast<uint32_t>(call.args[4]) == sizeof(int32_t) &&
          IsFdOption(static_cast<uint32_t>(call.args[1]), static_cast<uint32_t>(call.args[2])) &&
-         PerformWithout(process, One(call.args[3]), call, outcome);
+         PerformWithout(process, OneFdAt(call.args[3]), call, outcome);
 }
 
 bool SetMemoryMap(const ProcessState& process, GuestCall* call, Outcome* outcome) {
   if (static_cast<uint32_t>(call->args[0]) != PR_SET_MM) return false;
   if (call->args[1] == PR_SET_MM_EXE_FILE) HideArgument(process, call, 2);
   return call->args[1] == PR_SET_MM_MAP &&
-         PerformWithout(process, One(call->args[2] + offsetof(prctl_mm_map, exe_fd)), *call, outcome);
+         PerformWithout(process, OneFdAt(call->args[2] + offsetof(prctl_mm_map, exe_fd)), *call, outcome);
 }
 
 }  // namespace
@@ -178,14 +176,14 @@ bool AnswerForFdFields(const ProcessState& process, GuestCall* call, Outcome* ou
     case Nr::listmount:
     case Nr::statmount:
       // The mount namespace's. ABI: struct mnt_id_req, since 6.11.
-      return PerformWithout(process, One(call->args[0] + 4), *call, outcome);
+      return PerformWithout(process, OneFdAt(call->args[0] + 4), *call, outcome);
     case Nr::mount_setattr:
     case Nr::open_tree_attr:
       return call->args[4] >= sizeof(mount_attr) &&
-             PerformWithout(process, One(call->args[3] + offsetof(mount_attr, userns_fd)), *call, outcome);
+             PerformWithout(process, OneFdAt(call->args[3] + offsetof(mount_attr, userns_fd)), *call, outcome);
     case Nr::mq_notify:
       // A netlink socket, in the place of the signal (mq_notify of ipc/mqueue.c); no such number is a signal's.
-      return PerformWithout(process, One(call->args[1] + 8), *call, outcome);
+      return PerformWithout(process, OneFdAt(call->args[1] + 8), *call, outcome);
     case Nr::prctl:
       return SetMemoryMap(process, call, outcome);
     case Nr::setsockopt:

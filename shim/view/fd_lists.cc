@@ -129,7 +129,8 @@ bool Deduplicate(const ProcessState& process, const GuestCall& call, Outcome* ou
 
 bool AddRule(const ProcessState& process, const GuestCall& call, Outcome* outcome) {
   return static_cast<uint32_t>(call.args[1]) == LANDLOCK_RULE_PATH_BENEATH &&
-         PerformWithout(process, {call.args[2] + offsetof(landlock_path_beneath_attr, parent_fd), 0, 1}, call, outcome);
+         PerformWithout(process, OneFdAt(call.args[2] + offsetof(landlock_path_beneath_attr, parent_fd)), call,
+                        outcome);
 }
 
 }  // namespace
