@@ -179,7 +179,8 @@ std::optional<uint32_t> ElfText::PlanOf(uint64_t offset, uint64_t text) {
 
   const FoundInFunction found = LookAround({absl::MakeConstSpan(code.data(), size), before});
   if (!found.is_met) return std::nullopt;
-  return whole ? Plan(*function, found, site) : 0;
+  const auto ahead = static_cast<uint32_t>(found.ahead << wire::kBookAheadShift);
+  return whole ? Plan(*function, found, site) | ahead : ahead;
 }
 
 uint32_t ElfText::Plan(const Function& function, const FoundInFunction& found, uint64_t site) {
@@ -234,9 +235,21 @@ bool ElfText::NothingLeadsInto(const Function& function) {
     searched_ += segment.size;
     if (segment.size > kMostSearched || searched_ > kMostSearchedInAll) return false;
     const std::vector<uint8_t>* const text = TextOf(segment);
-    if (text == nullptr || MayLeadInto(*text, segment.address, targets)) return false;
+    const auto may_be_branch = [this](uint64_t address) { return MayBeBranch(address); };
+    if (text == nullptr || MayLeadInto(*text, segment.address, targets, may_be_branch)) return false;
   }
   return true;
+}
+
+// Whether a byte may be of a branch: it is not where a function's instructions say otherwise.
+bool ElfText::MayBeBranch(uint64_t address) {
+  const std::optional<Function> function = FunctionAt(address);
+  if (!function.has_value() || function->size > kMostDecoded) return true;
+  const std::optional<uint64_t> offset = OffsetOf(function->start);
+  decoded_ += function->size;
+  if (!offset.has_value() || decoded_ > kMostDecodedInAll) return true;
+  std::vector<uint8_t> code(function->size);
+  return !Read(*offset, code.data(), code.size()) || !IsOfNoBranch(code, address - function->start);
 }
 
 }  // namespace guise::server

@@ -65,6 +65,7 @@ class ElfText {
   uint64_t JumpBetweenFunctions(uint64_t site) const;
   bool EndsItsPath(const Function& function) const;
   bool NothingLeadsInto(const Function& function);
+  bool MayBeBranch(uint64_t address);
   const std::vector<uint8_t>* TextOf(Segment& segment) const;
   bool Read(uint64_t offset, void* to, size_t size) const;
   std::optional<uint64_t> OffsetOf(uint64_t address) const;

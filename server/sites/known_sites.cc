@@ -23,7 +23,10 @@ extern "C" [[gnu::noinline]] long FalseSite() {
 }
 extern "C" [[gnu::noinline]] long LoneSite() {
   long result = 39;
-  asm volatile(".globl lone_site\nlone_site: syscall\n.fill 200, 1, 0x90" : "+a"(result) : : "rcx", "r11", "memory");
+  asm volatile(".globl lone_site\njmp lone_site\nlone_site: syscall\n.fill 200, 1, 0x90"
+               : "+a"(result)
+               :
+               : "rcx", "r11", "memory");
   return result;
 }
 

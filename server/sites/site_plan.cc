@@ -51,6 +51,12 @@ bool MayBeDoneTwice(const Decoded& decoded) {
   return decoded.instruction.mnemonic == (of_one ? ZYDIS_MNEMONIC_XOR : ZYDIS_MNEMONIC_MOV);
 }
 
+// Does the same at another address: names no address of its own, and goes on behind itself.
+bool MayMove(const Decoded& decoded) {
+  return !IsBranch(decoded) && (decoded.instruction.attributes & ZYDIS_ATTRIB_IS_RELATIVE) == 0 &&
+         decoded.instruction.mnemonic != ZYDIS_MNEMONIC_SYSCALL;
+}
+
 // nopl or nopw with a displacement of 32 bits, all zeros: five bytes of operand that mean nothing.
 bool IsLongNop(absl::Span<const uint8_t> code, size_t at, const Decoded& decoded) {
   constexpr uint8_t kTail[] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
@@ -69,13 +75,22 @@ FoundInFunction LookAround(const SiteInFunction& site) {
   const size_t after = site.site + kCallSize;
   if (decoder.Decode(site.function, after, &decoded) && MayBeDoneTwice(decoded)) second = after + decoded.size();
   bool ends_path = false;
+  size_t ahead = site.function.size();  // the last instruction that takes a jump; behind it nothing but what may move
   for (size_t at = 0; at < site.function.size();) {
     if (!decoder.Decode(site.function, at, &decoded)) {
       // Data, or no function: who leads where is not known.
       found.second = 0;
       return found;
     }
-    if (at == site.site) found.is_met = true;
+    if (at == site.site) {
+      found.is_met = true;
+      if (ahead < at && at - ahead <= kMostAhead) found.ahead = at - ahead;
+    }
+    if (!MayMove(decoded)) {
+      ahead = site.function.size();
+    } else if (decoded.size() >= kJumpSize) {
+      ahead = at;
+    }
     const size_t next = at + decoded.size();
     if (at > site.site && ends_path && found.jump_at == 0 && IsLongNop(site.function, at, decoded)) {
       const size_t jump_at = next - kJumpSize - site.site;
@@ -144,11 +159,23 @@ bool EndsItsPath(absl::Span<const uint8_t> function) {
   return ends;
 }
 
-bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets) {
+bool IsOfNoBranch(absl::Span<const uint8_t> function, size_t at) {
+  const Decoder decoder;
+  Decoded decoded;
+  bool of_none = false;
+  for (size_t next = 0; next < function.size(); next += decoded.size()) {
+    if (!decoder.Decode(function, next, &decoded)) return false;
+    if (at >= next && at - next < decoded.size()) of_none = !IsBranch(decoded);
+  }
+  return of_none;
+}
+
+bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets,
+                 absl::FunctionRef<bool(uint64_t)> may_be_branch) {
   const uint8_t* const bytes = text.data();
   const auto leads = [&](size_t from, size_t end, int64_t distance) {
     const uint64_t target = start + end + static_cast<uint64_t>(distance);
-    return target != targets.start && targets.Has(target) && !targets.Has(start + from);
+    return target != targets.start && targets.Has(target) && !targets.Has(start + from) && may_be_branch(start + from);
   };
   for (size_t at = 1; at < text.size(); ++at) {
     const uint8_t before = bytes[at - 1];

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 
 namespace guise::server {
@@ -20,6 +21,8 @@ struct SiteInFunction {
 inline constexpr size_t kFarthestJump = 127;
 inline constexpr size_t kCallSize = 2;
 inline constexpr size_t kJumpSize = 5;
+// A stub has room for so many bytes of what stands in front of a call.
+inline constexpr size_t kMostAhead = 16;
 
 struct FoundInFunction {
   // The bytes are an instruction: who decodes the function from its beginning meets it.
@@ -28,6 +31,9 @@ struct FoundInFunction {
   size_t second = 0;
   // A place for a jump, in the operand of a long nop that is never come to: from the site; 0: there is none.
   size_t jump_at = 0;
+  // An instruction in front of the call that takes a jump, whoever else leads to what: it and the others up to the call
+  // can move; its distance from the site; 0: there is none.
+  size_t ahead = 0;
 };
 // What the function itself tells. That nothing in it leads to `second` is so, and that it leads nowhere else but by
 // calls; of the rest of the text it says nothing.
@@ -48,8 +54,13 @@ struct AddressRange {
   bool Has(uint64_t address) const { return address >= start && address < end; }
 };
 // Whether a direct branch may lead from somewhere in `text`, which begins at the address `start`, to `targets`, from
-// outside of them and not to their first: some bytes read as one, whether or not they are an instruction.
-bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets);
+// outside of them and not to their first: some bytes read as one, and `may_be_branch` knows no better of the opcode's
+// address.
+bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets,
+                 absl::FunctionRef<bool(uint64_t)> may_be_branch);
+// Whether `function`, all of it, is instructions from its beginning on, and the one that the byte at `at` is of no
+// branch.
+bool IsOfNoBranch(absl::Span<const uint8_t> function, size_t at);
 
 }  // namespace guise::server
 

@@ -67,6 +67,26 @@ TEST(SitePlanTest, AJumpHasRoomInALongNopThatIsNotComeTo) {
   EXPECT_EQ(at_distance(123), 0u);
 }
 
+TEST(SitePlanTest, AnInstructionInFrontOfACallTakesAJump) {
+  const Code number = {0xb8, 0x0e, 0, 0, 0};
+  const auto ahead = [](std::initializer_list<Code> front) {
+    const Code before = Join(front);
+    return LookAround({Join({before, kCall, kMove, kReturn}), before.size()}).ahead;
+  };
+  EXPECT_EQ(ahead({number}), 5u);
+  EXPECT_EQ(ahead({number, kMove, {0x66, 0x90}}), 9u);
+  EXPECT_EQ(ahead({number, number}), 5u) << "the nearest";
+  EXPECT_EQ(ahead({number, kOwnAddress, kMove}), 0u);
+  EXPECT_EQ(ahead({number, kCall}), 0u) << "another call";
+  EXPECT_EQ(ahead({number, {0x75, 0x00}}), 0u) << "jne";
+  EXPECT_EQ(ahead({{0xe8, 0, 0, 0, 0}, kMove}), 0u) << "call";
+  EXPECT_EQ(ahead({kMove, kMove, kMove}), 0u) << "short ones";
+  EXPECT_EQ(ahead({number, Code(kMostAhead - 5, 0x90)}), kMostAhead);
+  EXPECT_EQ(ahead({number, Code(kMostAhead - 4, 0x90)}), 0u);
+  EXPECT_EQ(ahead({}), 0u);
+  EXPECT_EQ(LookAround({Join({{0xe9, 0, 0, 0}, {0xb8, 0x0e, 0, 0, 0}, kCall, kReturn}), 9}).ahead, 0u) << "not met";
+}
+
 TEST(SitePlanTest, PaddingBetweenFunctionsTakesAJump) {
   const Code nop_of_two = {0x66, 0x90};
   EXPECT_EQ(JumpInGap(kLongNop), 0u);
@@ -93,7 +113,7 @@ TEST(SitePlanTest, WhatReadsAsABranchMayLeadThere) {
   constexpr uint64_t kStart = 0x1000;
   // Into a function far behind, or far in front.
   const auto may_lead = [](const Code& code, uint64_t target) {
-    return MayLeadInto(code, kStart, {target - 1, target + 1});
+    return MayLeadInto(code, kStart, {target - 1, target + 1}, [](uint64_t) { return true; });
   };
   EXPECT_TRUE(may_lead({0x90, 0xeb, 0x10}, kStart + 3 + 0x10));
   EXPECT_TRUE(may_lead({0x90, 0x74, 0xf0}, kStart + 3 - 0x10));
@@ -107,7 +127,20 @@ TEST(SitePlanTest, WhatReadsAsABranchMayLeadThere) {
   EXPECT_FALSE(may_lead({0x3d, 0, 1, 0, 0}, kStart + 5 + 0x100)) << "cmp";
   EXPECT_FALSE(may_lead({0xe9, 0, 1, 0}, kStart + 5 + 0x100)) << "cut off";
   EXPECT_FALSE(may_lead({}, kStart));
-  EXPECT_FALSE(MayLeadInto(Code{0x90, 0xeb, 0xfe}, kStart, {kStart, kStart + 3})) << "from within";
+  const auto any = [](uint64_t) { return true; };
+  EXPECT_FALSE(MayLeadInto(Code{0x90, 0xeb, 0xfe}, kStart, {kStart, kStart + 3}, any)) << "from within";
+  const auto none_there = [](uint64_t address) { return address != kStart + 1; };
+  EXPECT_FALSE(MayLeadInto(Code{0x90, 0xeb, 0x10}, kStart, {kStart + 18, kStart + 20}, none_there));
+  EXPECT_TRUE(MayLeadInto(Code{0x90, 0x90, 0xeb, 0x0f}, kStart, {kStart + 18, kStart + 20}, none_there));
+}
+
+TEST(SitePlanTest, WhatIsInTheMiddleOfAnotherInstructionIsNoBranch) {
+  const Code lea = {0x48, 0x8d, 0x0d, 0x7d, 0x38, 0x11, 0x00};  // "jge" in its displacement
+  EXPECT_TRUE(IsOfNoBranch(Join({kMove, lea, kReturn}), kMove.size() + 3));
+  EXPECT_FALSE(IsOfNoBranch(Join({kMove, {0x7d, 0x38}, kReturn}), kMove.size()));
+  EXPECT_FALSE(IsOfNoBranch(Join({kMove, {0x3e, 0x7d, 0x38}, kReturn}), kMove.size() + 1)) << "with a prefix";
+  EXPECT_FALSE(IsOfNoBranch(Join({lea, {0x06}}), 3)) << "not code";
+  EXPECT_FALSE(IsOfNoBranch(lea, lea.size())) << "not of the function";
 }
 
 TEST(SitePlanTest, AFunctionMayGoOnInTheNext) {

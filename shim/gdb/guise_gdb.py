@@ -28,7 +28,7 @@ ENTRY_SIZE = 16
 KEY = 8  # in an entry: behind the site
 # Of shim/rewrite/stub_code.h: a StubHead, in front of a rewritten site's code.
 HEAD_SIZE = 24
-MAX_STUB = 224
+MAX_STUB = 240
 # What a stub leaves as it is.
 KEPT = ("rbx", "rbp", "rsp", "r12", "r13", "r14", "r15", "rdi", "rsi", "rdx", "r8", "r9", "r10")
 
@@ -98,7 +98,7 @@ class Image:
         for at in range(len(code) - HEAD_SIZE, -1, -1):
             index = int.from_bytes(code[at + 8 : at + 12], "little")
             after = int.from_bytes(code[at : at + 8], "little")
-            if index >= STUBS or after == 0 or start + at + code[at + 16] <= pc:
+            if index >= STUBS or after == 0 or start + at + code[at + 15] <= pc:
                 continue
             if read_word(self.entries + index * ENTRY_SIZE + KEY) == after:
                 return after

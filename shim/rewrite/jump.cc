@@ -17,6 +17,9 @@ constexpr uint8_t kShortJump = 0xeb;
 struct Jump {
   uint8_t bytes[kJumpSize];
 };
+// For barriers. Of this memory, as in the kernel: children of fork and vfork have it, too.
+wire::Cell<uint32_t> g_is_registered;
+
 Jump JumpTo(uint64_t site, uint64_t code) {
   Jump jump = {{kJump, 0, 0, 0, 0}};
   const auto distance = static_cast<uint32_t>(code - (site + kJumpSize));
@@ -40,18 +43,17 @@ bool Meet(const Span& a, const Span& b) { return a.start < b.end && b.start < a.
 // The site with what moves, and the jump; the same span if it stands there.
 Span AtSite(const StubHead* head) {
   if (head->jump_at != 0) return {SiteOf(head), head->after};
-  return {SiteOf(head), EndOf(head)};
+  return {StartOf(head), EndOf(head)};
 }
-Span OfJump(const StubHead* head) {
-  const uint64_t jump = SiteOf(head) + head->jump_at;
-  return {jump, jump + kJumpSize};
-}
+Span OfJump(const StubHead* head) { return {JumpOf(head), JumpOf(head) + kJumpSize}; }
 
 }  // namespace
 
+bool TakesOf(const StubHead* head, uint64_t start, uint64_t end) {
+  return Meet(AtSite(head), {start, end}) || Meet(OfJump(head), {start, end});
+}
 bool TakeTheSame(const StubHead* one, const StubHead* other) {
-  return Meet(AtSite(one), AtSite(other)) || Meet(AtSite(one), OfJump(other)) || Meet(OfJump(one), AtSite(other)) ||
-         Meet(OfJump(one), OfJump(other));
+  return TakesOf(one, AtSite(other).start, AtSite(other).end) || TakesOf(one, OfJump(other).start, OfJump(other).end);
 }
 
 bool Synchronize(Others others) {
@@ -59,12 +61,18 @@ bool Synchronize(Others others) {
   return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0));
 }
 bool CanSynchronize(Others others) {
-  if (others != Others::kRun) return true;
-  return !IsError(Native(Nr::membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0));
+  if (others != Others::kRun || g_is_registered.Acquire() != 0) return true;
+  if (IsError(Native(Nr::membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0))) return false;
+  g_is_registered.Release(1);
+  return true;
 }
 
 bool HoldsJump(const StubHead* head, size_t from) {
   uint8_t text[kJumpSize];
+  if (head->ahead != 0) {
+    return ReadGuest(text, JumpOf(head), kJumpSize) &&
+           memcmp(text, JumpTo(JumpOf(head), CodeOf(head)).bytes, kJumpSize) == 0;
+  }
   if (head->jump_at != 0) {
     return ReadGuest(text, SiteOf(head), kSiteSize) && text[0] == kShortJump && text[1] == head->jump_at - kSiteSize;
   }
@@ -75,7 +83,7 @@ bool HoldsJump(const StubHead* head, size_t from) {
 
 bool IsDisplaced(const StubHead* head) {
   uint8_t text[kJumpSize];
-  if (head->jump_at != 0) return false;
+  if (head->jump_at != 0 || head->ahead != 0) return false;
   if (!ReadGuest(text, SiteOf(head), sizeof(text)) || text[1] != kSyscall[1]) return false;
   const Jump jump = JumpTo(SiteOf(head), CodeOf(head));
   if (text[kSiteSize] != jump.bytes[kSiteSize]) return false;
@@ -89,10 +97,10 @@ bool IsDisplaced(const StubHead* head) {
 // Puts the jump there: what is behind the call first, byte by byte of what a thread may meet, the first byte last.
 bool WriteJump(TextWriter& writer, const StubHead* head, Others others) {
   const uint64_t site = SiteOf(head);
-  if (head->jump_at != 0) {
-    const Jump apart = JumpTo(site + head->jump_at, CodeOf(head));
-    return writer.Write(site + head->jump_at, apart.bytes, kJumpSize) &&
-           writer.Write(site, JumpThere(head).bytes, kSiteSize);
+  if (JumpOf(head) != site) {
+    const Jump elsewhere = JumpTo(JumpOf(head), CodeOf(head));
+    return writer.Write(JumpOf(head), elsewhere.bytes, kJumpSize) &&
+           (head->jump_at == 0 || writer.Write(site, JumpThere(head).bytes, kSiteSize));
   }
   const Jump jump = JumpTo(site, CodeOf(head));
   if (others == Others::kNone) return writer.Write(site, jump.bytes, kJumpSize);
@@ -101,22 +109,26 @@ bool WriteJump(TextWriter& writer, const StubHead* head, Others others) {
   return writer.WriteByte(site, jump.bytes[0]);
 }
 
-uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy) {
-  const uint64_t jump = SiteOf(head) + head->jump_at;
-  memcpy(copy + (jump - start), JumpTo(jump, CodeOf(head)).bytes, kJumpSize);
-  if (head->jump_at != 0) memcpy(copy + (SiteOf(head) - start), JumpThere(head).bytes, kSiteSize);
-  return jump + kJumpSize;
+void PutJump(const StubHead* head) {
+  // SAFETY: the caller says so of the text.
+  auto* const jump = reinterpret_cast<uint8_t*>(JumpOf(head));
+  memcpy(jump, JumpTo(JumpOf(head), CodeOf(head)).bytes, kJumpSize);
+  if (head->jump_at != 0) memcpy(reinterpret_cast<uint8_t*>(SiteOf(head)), JumpThere(head).bytes, kSiteSize);
 }
 
 // And takes it away, the other way round.
 bool RestoreText(TextWriter& writer, const StubHead* head, Others others) {
   const uint64_t site = SiteOf(head);
   const uint8_t* const body = BodyOf(head);
+  if (head->ahead != 0) {
+    // Whoever still comes to the jump is where its instruction leads to. Others may be coming to it just now.
+    return others == Others::kNone && writer.Write(JumpOf(head), reinterpret_cast<uint8_t*>(CodeOf(head)), kJumpSize);
+  }
   if (head->jump_at != 0) {
     // Not one write, but nobody executes what is about to be writable, or takes the risk.
     if (!writer.Write(site, kSyscall, kSiteSize)) return false;
     // Another thread may stand between the two jumps; this one, if a signal interrupted it there, goes on at the site.
-    return others != Others::kNone || writer.Write(site + head->jump_at, head->under_jump, kJumpSize);
+    return others != Others::kNone || writer.Write(JumpOf(head), head->under_jump, kJumpSize);
   }
   if (others == Others::kNone) {
     uint8_t bytes[kJumpSize];

@@ -20,14 +20,18 @@ inline constexpr size_t kJumpSize = 5;
 inline constexpr size_t kDisplaced = kJumpSize - kSiteSize;
 
 inline uint64_t SiteOf(const StubHead* head) { return head->after - kSiteSize; }
-// Behind what the jump takes of the text, and the instruction that moves.
+inline uint64_t JumpOf(const StubHead* head) { return SiteOf(head) + head->jump_at - head->ahead; }
+// Of what the jump takes of the text, and of the instructions that move: the first byte, and behind the last.
+inline uint64_t StartOf(const StubHead* head) { return SiteOf(head) - head->ahead; }
 inline uint64_t EndOf(const StubHead* head) {
   const uint64_t body_end = head->after + head->body_size;
-  const uint64_t jump_end = SiteOf(head) + head->jump_at + kJumpSize;
+  const uint64_t jump_end = JumpOf(head) + kJumpSize;
   return body_end > jump_end ? body_end : jump_end;
 }
 
-// Whether the jumps of two sites, with what they displace, take the same bytes of the text.
+// Whether a site's jump, with what it displaces, takes some of these bytes of the text; and whether those of two sites
+// take the same.
+bool TakesOf(const StubHead* head, uint64_t start, uint64_t end);
 bool TakeTheSame(const StubHead* one, const StubHead* other);
 
 // Every thread of the process executes a serializing instruction before it goes on in its text. ABI: membarrier(2).
@@ -44,9 +48,9 @@ bool IsDisplaced(const StubHead* head);
 
 // Puts the jump there. False: the text is as before, or works as before.
 bool WriteJump(TextWriter& writer, const StubHead* head, Others others);
-// Puts it into a copy of the text that begins at `start`. Returns the end of what it changes, in the text.
-uint64_t PutJump(const StubHead* head, uint64_t start, uint8_t* copy);
-// And takes it away. False: not all of it.
+// The same in text that is writable, and executed by nobody.
+void PutJump(const StubHead* head);
+// And takes it away. False: it may still be there.
 bool RestoreText(TextWriter& writer, const StubHead* head, Others others);
 
 }  // namespace guise::shim

@@ -63,8 +63,7 @@ bool MeetsEarlier(KnownSites& sites, const KnownSites::Site& site) {
 
 void WriteJump(const StubHead* head) {
   LeadToStub(head);
-  // SAFETY: a file's text, which the caller has open.
-  PutJump(head, SiteOf(head), reinterpret_cast<uint8_t*>(SiteOf(head)));
+  PutJump(head);
   CountStub(head);
   RootRequest().root.sites.known.Add(1);
 }

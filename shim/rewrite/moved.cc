@@ -137,6 +137,13 @@ size_t NopSize(const uint8_t* code, size_t size) {
   return operands == 0 || at + operands > size ? 0 : at + operands;
 }
 
+// nop, or xchg %ax,%ax; 0: another instruction.
+size_t FillSize(const uint8_t* code, size_t size) {
+  constexpr uint8_t kNop = 0x90;
+  if (code[0] == kNop) return 1;
+  return size >= 2 && code[0] == 0x66 && code[1] == kNop ? 2 : 0;
+}
+
 }  // namespace
 
 size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
@@ -165,6 +172,17 @@ size_t TwoMovableSize(const uint8_t* code, size_t size) {
   if (!MayBeDoneTwice(code, size) || NopSize(code + kFirst, size - kFirst) != 0) return 0;
   const size_t second = MovableSize(code + kFirst, size - kFirst, 1);
   return second == 0 || NamesMemory(code + kFirst) ? 0 : kFirst + second;
+}
+
+bool AllMove(const uint8_t* code, size_t size) {
+  constexpr size_t kJumpSize = 5;
+  for (size_t at = 0; at < size;) {
+    const size_t fill = at == 0 ? 0 : FillSize(code + at, size - at);
+    const size_t moved = fill != 0 ? fill : MovableSize(code + at, size - at, at == 0 ? kJumpSize : 1);
+    if (moved == 0) return false;
+    at += moved;
+  }
+  return size != 0;
 }
 
 bool TakesJump(const uint8_t* text, size_t size, size_t at) {

@@ -17,6 +17,9 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 // it may be done twice, and the second names no memory, so that it does not fault.
 size_t TwoMovableSize(const uint8_t* code, size_t size);
 
+// Whether all of `code` is instructions that can be moved, the first of which takes a jump of five bytes.
+bool AllMove(const uint8_t* code, size_t size);
+
 // Whether a jump of five bytes at text[at] takes the place of nops alone, or of the operand of a long one, which stays
 // one. False, too, if another jump has it already.
 bool TakesJump(const uint8_t* text, size_t size, size_t at);

@@ -125,6 +125,20 @@ TEST(MovedTest, TwoMoveWhereTheFirstMayBeDoneTwice) {
   EXPECT_EQ(two({0x89, 0xc2}), 0u) << "cut off";
 }
 
+TEST(MovedTest, AllInFrontOfACallMoveWhereTheFirstTakesAJump) {
+  const auto all = [](const std::vector<uint8_t>& code) { return AllMove(code.data(), code.size()); };
+  EXPECT_TRUE(all({0xb8, 0x0e, 0, 0, 0})) << "mov $14,%eax";
+  EXPECT_TRUE(all({0xba, 0x3c, 0, 0, 0, 0x66, 0x90, 0x31, 0xff, 0x89, 0xd0})) << "mov; nop; xor; mov";
+  EXPECT_TRUE(all({0x48, 0xc7, 0x04, 0x24, 0x20, 0, 0, 0, 0x90})) << "movq $32,(%rsp); nop";
+  EXPECT_FALSE(all({0x89, 0xd0, 0xb8, 0x0e, 0, 0, 0})) << "a short one first";
+  EXPECT_FALSE(all({0xb8, 0x0e, 0, 0, 0, 0xc3})) << "ret";
+  EXPECT_FALSE(all({0xb8, 0x0e, 0, 0, 0, 0x0f, 0x05})) << "another call";
+  EXPECT_FALSE(all({0x48, 0x8d, 0x3d, 0, 1, 0, 0})) << "lea 256(%rip),%rdi";
+  EXPECT_FALSE(all({0xb8, 0x0e, 0, 0})) << "cut off";
+  EXPECT_FALSE(all({0xe9, 1, 2, 3, 4})) << "another's jump";
+  EXPECT_FALSE(all({}));
+}
+
 TEST(MovedTest, AJumpTakesTheRoomOfNopsAlone) {
   const std::vector<uint8_t> nop = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
   EXPECT_TRUE(TakesJump(nop.data(), nop.size(), 0));

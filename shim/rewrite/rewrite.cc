@@ -92,6 +92,8 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
     // Another thread has just finished, or its process has forked away in the middle.
     return WriteJump(writer, old, others) ? kDone : Never(SiteKept::kHost);
   }
+  // It is come to another way than by the jump in front of it, or went on from here after a signal.
+  if (old != nullptr && old->ahead != 0 && HoldsJump(old, 0)) return kDone;
   MadeStub made = MakeStub(writer, {after, nr, 0}, alone);
   if (made.head == nullptr && made.why == SiteKept::kNextInstruction && alone) {
     const uint32_t plan = KnownPlan(after, nr);
@@ -218,6 +220,8 @@ void ForgetStale(uint64_t after) {
   const uint32_t sequence = Patcher::Sequence();
   const StubHead* const head = StubOf(after);
   if (head == nullptr || !Patcher::IsIdle(sequence) || IsDisplaced(head)) return;
+  // Calls at the site itself are caught, and nothing of it is stale.
+  if (head->ahead != 0 && HoldsJump(head, 0)) return;
   // A stub has its target before its site has the jump.
   wire::AcquireFence();
   if (Patcher::Sequence() == sequence) SwapTarget(after, CodeOf(head) + head->after_at, after);
@@ -258,7 +262,7 @@ void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore
   CanSynchronize(others);
   ForStubs([&](const StubHead* head) {
     const bool two_pages = LiesOnTwoPages(head);
-    if (EndOf(head) <= start || SiteOf(head) >= start + size || (!restore && !two_pages)) return;
+    if (EndOf(head) <= start || StartOf(head) >= start + size || (!restore && !two_pages)) return;
     if (StubOf(head->after) != head || !HoldsJump(head, 2)) return;
     TextWriter writer(others == Others::kNone);
     // Else who comes back from the call still goes on in the stub.

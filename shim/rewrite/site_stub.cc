@@ -88,6 +88,28 @@ Apart FindApart(uint64_t site, size_t at, bool seen) {
   return apart;
 }
 
+// What stands in front of a call, where a jump is to stand.
+struct Ahead {
+  uint8_t size = 0;  // as in StubHead
+  uint8_t text[kMostAhead];
+};
+
+// Begins where the server has found an instruction to begin, `size` bytes in front of the site. Who comes to one of the
+// others makes the call as ever, for nothing but that one changes.
+Ahead FindAhead(uint64_t site, size_t size) {
+  Ahead ahead;
+  if (size < kJumpSize || size > kMostAhead) return ahead;
+  const uint64_t start = site - size;
+  const bool straddles = start / kPage != (site + kSiteSize - 1) / kPage;
+  if (straddles && FreeStraddler() == nullptr) return ahead;
+  if (!IsText(start, size) || !ReadGuest(ahead.text, start, size) || !AllMove(ahead.text, size)) return ahead;
+  // Another site's jump, and what moves for it, may be there already.
+  bool is_taken = false;
+  ForStubs([&](const StubHead* other) { is_taken |= TakesOf(other, start, site) && StubOf(other->after) == other; });
+  if (!is_taken) ahead.size = static_cast<uint8_t>(size);
+  return ahead;
+}
+
 }  // namespace
 
 bool IsRewritable(uint32_t nr) {
@@ -114,20 +136,22 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
   if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
   size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
   Apart apart;
+  Ahead ahead;
   if (body_size == 0 && alone) {
     const size_t in_nop = JumpInNop(text + kSiteSize, size - kSiteSize);
     apart = FindApart(site, in_nop == 0 ? wire::BookJumpAt(known) : kSiteSize + in_nop, in_nop != 0);
     if (apart.jump_at == 0 && (known & wire::kBookMovesTwo) != 0) {
       body_size = TwoMovableSize(text + kSiteSize, size - kSiteSize);
     }
+    if (apart.jump_at == 0 && body_size == 0) ahead = FindAhead(site, wire::BookAhead(known));
   }
-  const uint8_t jump_at = apart.jump_at;
+  const uint64_t jump = site + apart.jump_at - ahead.size;
   const uint64_t entry_stub = StubFor(after);
-  if (body_size == 0 && jump_at == 0) return None(SiteKept::kNextInstruction);
+  if (body_size == 0 && jump == site) return None(SiteKept::kNextInstruction);
   if (entry_stub == 0) return None(SiteKept::kRoom);
 
   const syscall::Nr number{nr};
-  const bool far = !ReachesImage(site + jump_at);
+  const bool far = !ReachesImage(jump);
   StubPlan plan = {.code = site,
                    .after = after,
                    .index = StubIndex(entry_stub),
@@ -140,11 +164,13 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
                    .far_call = far ? entry_stub : 0,
                    .body = text + kSiteSize,
                    .body_size = body_size,
-                   .jump_at = jump_at,
-                   .under_jump = jump_at == 0 ? nullptr : apart.under_jump};
+                   .jump_at = apart.jump_at,
+                   .under_jump = apart.jump_at == 0 ? nullptr : apart.under_jump,
+                   .front = ahead.text,
+                   .ahead = ahead.size};
   uint8_t code[kMaxStub];
   const size_t stub_size = AssembleStub(plan, code);
-  const uint64_t head = TakePlace(site + jump_at, jump_at == 0 ? JumpPlace::kSite : JumpPlace::kApart, stub_size);
+  const uint64_t head = TakePlace(jump, jump == site ? JumpPlace::kSite : JumpPlace::kApart, stub_size);
   if (head == 0) return None(SiteKept::kRoom);
   plan.code = head + sizeof(StubHead);
   AssembleStub(plan, code);
@@ -154,12 +180,12 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
   return {made, {}};
 }
 
-bool LiesOnTwoPages(const StubHead* head) { return SiteOf(head) / kPage != (EndOf(head) - 1) / kPage; }
+bool LiesOnTwoPages(const StubHead* head) { return StartOf(head) / kPage != (EndOf(head) - 1) / kPage; }
 
 bool MeetsTwoPages(uint64_t start, uint64_t size) {
   for (const Cell<const StubHead*>& straddler : g_straddlers) {
     const StubHead* const head = straddler.Acquire();
-    if (head != nullptr && SiteOf(head) < start + size && start < EndOf(head)) return true;
+    if (head != nullptr && StartOf(head) < start + size && start < EndOf(head)) return true;
   }
   return false;
 }
@@ -172,7 +198,7 @@ void ForgetTwoPages(const StubHead* head) {
 
 void LeadToStub(const StubHead* head) {
   g_rewritten.Release(1);
-  NoteStretch(SiteOf(head));
+  NoteStretch(StartOf(head));
   NoteStretch(EndOf(head) - 1);
   SetTarget(head->after, CodeOf(head) + head->after_at);
 }

@@ -69,9 +69,11 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
   head.index = plan.index;
   head.body_size = static_cast<uint8_t>(plan.body_size);
   head.jump_at = plan.jump_at;
+  head.ahead = plan.ahead;
   if (plan.under_jump != nullptr) memcpy(head.under_jump, plan.under_jump, sizeof(head.under_jump));
   Emitter emit(to + sizeof(head), kMaxStub - sizeof(head), plan.code);
 
+  emit.Bytes(plan.front, plan.ahead);
   // Addresses that a far stub cannot reach by a displacement stand behind its code.
   size_t far_gate_at = 0;
   size_t far_call_at = 0;
@@ -175,7 +177,6 @@ size_t AssembleStub(const StubPlan& plan, uint8_t (&to)[kMaxStub]) {
   emit.Relative(plan.after);
   head.body_at = static_cast<uint8_t>(emit.at());
   emit.Bytes(plan.body, plan.body_size);
-  head.back_at = static_cast<uint8_t>(emit.at());
   emit.Bytes({0xe9});  // jmp back
   emit.Relative(plan.after + plan.body_size);
 

@@ -1,7 +1,8 @@
 // The code of a rewritten site's stub: what the jump at the site leads to.
 //
 //   at the site   jmp code              in the place of the syscall instruction and the first bytes behind it
-//   code          is the thread's block in %gs, and the number the one that the stub is for? else to the gate
+//   code          the instructions that a jump in front of the site displaced
+//                 is the thread's block in %gs, and the number the one that the stub is for? else to the gate
 //                 do the arguments that are paths begin with "/pro" or "/dev"? to the gate; also while a fault of the
 //                 guest's is blocked, for reading them may fault (the thread is then caught, signal/fault.cc)
 //                 are the arguments that are fds below the guarded ones? else to the gate
@@ -29,20 +30,22 @@ inline constexpr int kStubLooks = 2;
 
 // In front of the code. Offsets are from the code's first byte.
 struct StubHead {
-  uint64_t after;         // the address behind the site's syscall instruction
-  uint32_t index;         // of the site's entry in the stub table
-  uint8_t call_at;        // the native call, or the jump to the stub table's
-  uint8_t after_at;       // where it comes back
-  uint8_t body_at;        // the displaced instruction
-  uint8_t back_at;        // the jump back
-  uint8_t size;           // of head and code
-  uint8_t body_size;      // of the displaced instruction
-  uint8_t jump_at;        // where the jump to here stands, from the site; 0: in the site's place
+  uint64_t after;     // the address behind the site's syscall instruction
+  uint32_t index;     // of the site's entry in the stub table
+  uint8_t call_at;    // the native call, or the jump to the stub table's
+  uint8_t after_at;   // where it comes back
+  uint8_t body_at;    // the displaced instruction
+  uint8_t size;       // of head and code
+  uint8_t body_size;  // of the displaced instruction
+  uint8_t jump_at;    // where the jump to here stands, from the site; 0: in the site's place
+  uint8_t ahead;      // how far in front of the site it stands, which the code begins with the text of; 0: it does not
   uint8_t under_jump[5];  // jump_at != 0: what stood there
 };
 static_assert(sizeof(StubHead) == 24);
 
-inline constexpr size_t kMaxStub = 224;
+inline constexpr size_t kMaxStub = 240;
+// So much of what stands in front of a site moves.
+inline constexpr size_t kMostAhead = 16;
 
 struct StubPlan {
   uint64_t code;              // address of the code, behind the head
@@ -59,6 +62,8 @@ struct StubPlan {
   size_t body_size;           // 0: nothing was displaced
   uint8_t jump_at;            // as in StubHead
   const uint8_t* under_jump;  // as in StubHead; null: jump_at is 0
+  const uint8_t* front;       // the instructions in front of the site that were displaced
+  uint8_t ahead;              // their size, as in StubHead
 };
 
 // Writes head and code to `to`. Their size does not depend on addresses; 0: too large. REQUIRES: with far_call == 0 all

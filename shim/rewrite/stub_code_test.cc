@@ -50,6 +50,7 @@ constexpr uint64_t kDirectGate = 0x7f0000010400;
 constexpr uint64_t kNearCode = 0x7f0000100018;
 constexpr uint64_t kFarCall = 0x7f0000020000;
 constexpr uint32_t kIndex = 4321;
+constexpr uint8_t kFront[kMostAhead] = {0xba, 0x3c, 0, 0, 0, 0x31, 0xff};
 
 // Holds a stub against the contract in stub_code.h.
 void CheckStub(const Decoder& decoder, const StubPlan& plan) {
@@ -75,7 +76,9 @@ void CheckStub(const Decoder& decoder, const StubPlan& plan) {
   bool call = false;
   bool direct = false;
   bool told_where = false;
-  uint64_t at = plan.code;
+  EXPECT_EQ(head.ahead, plan.ahead);
+  EXPECT_EQ(memcmp(code, plan.front, plan.ahead), 0);
+  uint64_t at = plan.code + plan.ahead;
   while (at < body) {
     Instruction i;
     ASSERT_TRUE(decoder.Decode(code + (at - plan.code), size - sizeof(head) - (at - plan.code), at, &i));
@@ -143,9 +146,9 @@ void CheckStub(const Decoder& decoder, const StubPlan& plan) {
   EXPECT_EQ(call, plan.route != Route::kGate);
   EXPECT_EQ(direct, plan.direct_gate != 0);
   ASSERT_EQ(memcmp(code + head.body_at, plan.body, plan.body_size), 0);
-  EXPECT_EQ(head.back_at, head.body_at + plan.body_size);
+  const size_t back_at = head.body_at + plan.body_size;
   Instruction back;
-  ASSERT_TRUE(decoder.Decode(code + head.back_at, 5, plan.code + head.back_at, &back));
+  ASSERT_TRUE(decoder.Decode(code + back_at, 5, plan.code + back_at, &back));
   EXPECT_EQ(back.head.mnemonic, ZYDIS_MNEMONIC_JMP);
   EXPECT_EQ(*back.Target(), plan.after + plan.body_size);
 }
@@ -195,6 +198,7 @@ TEST(StubCodeTest, StubsOfACLibraryAreWhatTheyShouldBe) {
           Looked{Route::kStub, 0x14, 0}, Looked{Route::kStub, 0x20, 0x08}, Looked{Route::kStub, 0x0a, 0},
           Looked{Route::kStub, 0, 0x05}, Looked{Route::kStub, 0, 0x30}}) {
       for (const bool far : {false, true}) {
+        const bool is_ahead = movable % 2 == 0;
         const StubPlan plan = {.code = far ? kBase - 0x100000 : kNearCode,
                                .after = kBase + at,
                                .index = kIndex,
@@ -208,7 +212,9 @@ TEST(StubCodeTest, StubsOfACLibraryAreWhatTheyShouldBe) {
                                .body = &text[at],
                                .body_size = body_size,
                                .jump_at = 0,
-                               .under_jump = nullptr};
+                               .under_jump = nullptr,
+                               .front = kFront,
+                               .ahead = is_ahead ? uint8_t{sizeof(kFront)} : uint8_t{0}};
         CheckStub(decoder, plan);
         if (HasFailure()) FAIL() << "behind " << std::hex << at;
       }
@@ -233,7 +239,9 @@ TEST(StubCodeTest, SizeDoesNotDependOnAddresses) {
                    .body = body,
                    .body_size = sizeof(body),
                    .jump_at = 0,
-                   .under_jump = nullptr};
+                   .under_jump = nullptr,
+                   .front = nullptr,
+                   .ahead = 0};
   uint8_t bytes[kMaxStub];
   const size_t size = AssembleStub(plan, bytes);
   plan.code += 0x123456;
@@ -243,6 +251,7 @@ TEST(StubCodeTest, SizeDoesNotDependOnAddresses) {
 
 TEST(StubCodeTest, TheLongestInstructionFits) {
   const uint8_t body[15] = {};
+  const uint8_t front[kMostAhead] = {};
   for (const bool far : {false, true}) {
     const StubPlan plan = {.code = kNearCode,
                            .after = kNearCode + 0x1000,
@@ -257,7 +266,9 @@ TEST(StubCodeTest, TheLongestInstructionFits) {
                            .body = body,
                            .body_size = sizeof(body),
                            .jump_at = 0,
-                           .under_jump = nullptr};
+                           .under_jump = nullptr,
+                           .front = front,
+                           .ahead = sizeof(front)};
     uint8_t bytes[kMaxStub];
     EXPECT_GT(AssembleStub(plan, bytes), 0u);
   }

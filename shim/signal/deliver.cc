@@ -32,7 +32,10 @@ bool IsStep(const siginfo_t& info) { return info.si_signo == SIGTRAP && info.si_
 bool IsStepWithin(const siginfo_t& info, uint64_t rip) {
   if (!IsStep(info)) return false;
   if (rip >= Label(guise_traps) && rip < Label(guise_traps_end)) return true;
-  if (!InImage(rip) && HeadAt(rip) == nullptr) return false;
+  const StubHead* const head = HeadAt(rip);
+  if (!InImage(rip) && head == nullptr) return false;
+  // The guest's own instructions, that a jump has displaced.
+  if (head != nullptr && rip > CodeOf(head) && rip - CodeOf(head) <= head->ahead) return false;
   // Behind a call no step ends; what comes there has been sent, under this name.
   constexpr uint16_t kSyscall = 0x050f;
   uint16_t before = 0;

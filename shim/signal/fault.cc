@@ -48,7 +48,8 @@ uint64_t FixupOf(uint64_t rip) {
 // Where a thread is caught whose %gs a stub or the gate has found to be no block of the shim's; 0: it is not there.
 uint64_t TrapFor(const GuestRegs& regs) {
   const StubHead* const head = HeadAt(regs.rip);
-  if (head != nullptr && regs.rip < CodeOf(head) + head->call_at) return Label(guise_traps) + 2 * uint64_t{head->index};
+  const uint64_t at = head == nullptr ? 0 : regs.rip - CodeOf(head);
+  if (head != nullptr && at >= head->ahead && at < head->call_at) return Label(guise_traps) + 2 * uint64_t{head->index};
   if (regs.rip == Label(guise_gate)) return Label(guise_traps) + 2 * regs.rcx;
   return 0;
 }

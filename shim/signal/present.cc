@@ -4,13 +4,12 @@
 #include "proto/wire/published.h"
 #include "shim/arch/x86_64/gates.h"
 #include "shim/rewrite/areas.h"
+#include "shim/rewrite/jump.h"
 #include "shim/rewrite/rewrite.h"
 #include "shim/thread/stub_table.h"
 
 namespace guise::shim {
 namespace {
-
-constexpr uint64_t kSiteSize = 2;
 
 bool Between(uint64_t rip, const char* first, const char* end) { return rip >= Label(first) && rip < Label(end); }
 
@@ -36,8 +35,12 @@ Presented PresentValue(const ThreadBlock& block, GuestRegs& regs) {
 // In the stub of a rewritten site.
 Presented PresentStub(const StubHead& head, GuestRegs& regs) {
   const uint64_t at = regs.rip - CodeOf(&head);
+  if (at < head.ahead) {
+    regs.rip = StartOf(&head) + at;
+    return {.in_shim = false, .after_call = false};
+  }
   if (at < head.after_at) return AtSite(head.after, regs);
-  regs.rip = at < head.back_at ? head.after : head.after + head.body_size;
+  regs.rip = at < size_t{head.body_at} + head.body_size ? head.after : head.after + head.body_size;
   if (at >= head.body_at) return {.in_shim = false, .after_call = false};
   regs.rcx = head.after;
   return {.in_shim = false, .after_call = true};

@@ -2,6 +2,7 @@
 // one that the shim's decoder does not know. Whatever their sites look like, each is called and comes back as natively,
 // and a signal between any two instructions finds it at one of its own. A session that is told of them by the server
 // rewrites them (tests/regress).
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <ucontext.h>
 
@@ -16,6 +17,9 @@ extern const char hard_nop[], hard_nop_end[];    // in a long nop that is never 
 extern const char hard_pair[], hard_pair_end[];  // both short instructions can move
 extern const char hard_pair_again[];             // and where they may not, for something leads to the second
 extern const char hard_twice[];                  // two calls that want the same room
+// An instruction in front of the call has room, and something leads to the one behind it, and to the call itself.
+extern const char hard_ahead[], hard_ahead_all[], hard_ahead_end[];
+extern const char hard_fault[];  // the same, and it may fault
 
 const long hard_word = 1;
 
@@ -77,7 +81,10 @@ __asm__(
     "  mov $-7, %edx\n"
     "  test %edi, %edi\n"
     "  jnz 1f\n"
-    "  mov $110, %eax\n"
+    "  push $110\n"
+    "  .cfi_adjust_cfa_offset 8\n"
+    "  pop %rax\n"
+    "  .cfi_adjust_cfa_offset -8\n"
     "  syscall\n"
     "  mov %eax, %edx\n"
     "1:neg %edx\n"
@@ -85,23 +92,64 @@ __asm__(
     "  neg %eax\n"
     "  ret\n"
     "  .fill 160, 1, 0xcc\n"
+    "  .cfi_endproc\n"
+    ".p2align 4\n"
+    "hard_ahead:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %edx\n"
+    "  mov %edx, %eax\n"
+    "  cmp $1, %edi\n"
+    "  je 1f\n"
+    "  ja 2f\n"
+    "hard_ahead_all:\n"
+    "  mov $110, %edx\n"
+    "1:mov %edx, %eax\n"
+    "2:syscall\n"
+    "  test %eax, %eax\n"
+    "  cltq\n"
+    "  ret\n"
+    "hard_ahead_end:\n"
+    "  .fill 160, 1, 0xcc\n"
+    "  .cfi_endproc\n"
+    ".p2align 4\n"
+    "hard_fault:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %eax\n"
+    "  mov 0x1000(%rdi), %edx\n"
+    "  syscall\n"
+    "  test %eax, %eax\n"
+    "  cltq\n"
+    "  ret\n"
+    "  .fill 160, 1, 0xcc\n"
     "  .cfi_endproc\n");
 
 static long parent;
 static volatile int traps, strange, ticks;
-static const char *start, *end;
+static const char *start, *end, *volatile stepped_to;
+static volatile int faults;
+static char good[0x2000];
 
 static void OnTrap(int signal, siginfo_t* info, void* context) {
   (void)signal;
   (void)info;
-  static const unsigned char kInstructions[][7] = {{0, 5, 7, 14, 19}, {0, 5, 7, 9}, {0, 5, 7, 9, 11, 13, 15}};
+  static const unsigned char kInstructions[][7] = {
+      {0, 5, 7, 14, 19}, {0, 5, 7, 9}, {0, 5, 7, 9, 11, 13, 15}, {0, 5, 7, 9, 11, 13}};
   const char* const rip = (const char*)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
   if (rip < start || rip >= end) return;
   ++traps;
-  const int kind = start == hard_gap ? 0 : start == hard_nop ? 1 : 2;
+  const int kind = start == hard_gap ? 0 : start == hard_nop ? 1 : start == hard_pair ? 2 : 3;
   int known = 0;
   for (int i = 0; i < 7; ++i) known |= rip - start == kInstructions[kind][i];
-  strange |= !known;
+  strange |= !known || rip <= stepped_to;
+  stepped_to = rip;
+}
+
+static void OnFault(int signal, siginfo_t* info, void* context) {
+  (void)signal;
+  greg_t* const regs = ((ucontext_t*)context)->uc_mcontext.gregs;
+  CHECK((const char*)regs[REG_RIP] == hard_fault + 5 && info->si_addr == (void*)0x1000);
+  regs[REG_RDI] = (greg_t)(uintptr_t)good;
+  ++faults;
 }
 
 static void OnTick(int signal) {
@@ -109,14 +157,17 @@ static void OnTick(int signal) {
   ++ticks;
 }
 
-static long CallAt(const char* code, long argument) { return ((long (*)(long))(uintptr_t)code)(argument); }
+static long CallAt(const char* code, uintptr_t argument) { return ((long (*)(uintptr_t))(uintptr_t)code)(argument); }
 
 static void Use(const char* first, const char* last) {
   start = first;
   end = last;
   for (int i = 0; i < kUses; ++i) CHECK(CallAt(start, 0) == parent);
   traps = 0;
-  for (int i = 0; i < 3; ++i) CHECK(Stepped(start) == parent);
+  for (int i = 0; i < 3; ++i) {
+    stepped_to = NULL;
+    CHECK(Stepped(start) == parent);
+  }
   CHECK(traps >= 3 * 3 && !strange);
 }
 
@@ -124,20 +175,34 @@ int main(int argc, char** argv) {
   parent = getppid();
   const struct sigaction trap = {.sa_sigaction = OnTrap, .sa_flags = SA_SIGINFO};
   const struct sigaction tick = {.sa_handler = OnTick, .sa_flags = SA_RESTART};
+  const struct sigaction fault = {.sa_sigaction = OnFault, .sa_flags = SA_SIGINFO};
   CHECK(sigaction(SIGTRAP, &trap, NULL) == 0 && sigaction(SIGALRM, &tick, NULL) == 0);
+  CHECK(sigaction(SIGSEGV, &fault, NULL) == 0);
   Use(hard_gap, hard_gap_end);
   Use(hard_nop, hard_nop_end);
   Use(hard_pair, hard_pair_end);
+  Use(hard_ahead_all, hard_ahead_end);
   if (argc > 1 && strcmp(argv[1], "counted") == 0) return Pass();  // always as many calls
+  for (int i = 0; i < kUses; ++i) CHECK(CallAt(hard_fault, (uintptr_t)good) == parent && faults == 0);
+  CHECK(CallAt(hard_fault, 0) == parent && faults == 1);
+  for (uintptr_t to = 1; to <= 2; ++to) {
+    for (int i = 0; i < 20; ++i) CHECK(CallAt(hard_ahead, to) == parent);
+  }
   // Signals wherever they come.
   const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
   CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
   for (int i = 0; i < kUses || ticks < 20; ++i) {
     CHECK(CallAt(hard_gap, 0) == parent && CallAt(hard_nop, 0) == parent && CallAt(hard_pair, 0) == parent);
+    CHECK(CallAt(hard_ahead, 0) == parent);
     if (i >= kUses) continue;
     CHECK(CallAt(hard_twice, 0) == parent);
     CHECK(CallAt(hard_pair_again, 0) == parent && (int)CallAt(hard_pair_again, 1) == -7);
   }
   CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
+  // Made writable, the text is as the program has it.
+  static const unsigned char kFront[] = {0xba, 110, 0, 0, 0, 0x89, 0xd0, 0x0f, 0x05};
+  void* const page = (void*)((uintptr_t)hard_ahead_all & ~(uintptr_t)4095);
+  CHECK(mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+  CHECK(memcmp(hard_ahead_all, kFront, sizeof(kFront)) == 0 && CallAt(hard_ahead, 0) == parent);
   return Pass();
 }
