@@ -46,7 +46,10 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(Reactor& reactor, Worke
   self.memories_ = *std::move(memories);
   if (absl::Status status = self.memories_->WriteTextRules(wanted.text_rules); !status.ok()) return status;
 
-  if (self.KeepsSites() && wanted.rewrite_after != 0) self.options_.sites->Fill(self.memories_);
+  if (self.options_.sites != nullptr && wanted.rewrite_after != 0) {
+    using Known = SiteLibrary::Known;
+    self.options_.sites->Fill(self.memories_, self.KeepsSites() ? Known::kAll : Known::kOwnLibraries);
+  }
 
   std::weak_ptr<Session> weak = session;
   Strand::Options strand;

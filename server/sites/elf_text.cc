@@ -19,6 +19,7 @@
 namespace guise::server {
 namespace {
 
+constexpr uint64_t kSyscall = 0x050f;
 constexpr size_t kMostSegments = 64;
 constexpr uint32_t kMostFunctions = 1u << 20;
 // Of a function in front of a site: more is no C library's.
@@ -174,19 +175,40 @@ std::optional<uint32_t> ElfText::PlanOf(uint64_t offset, uint64_t text) {
   if (!Read(offset - before, code.data(), code.size())) return std::nullopt;
   uint64_t there;
   memcpy(&there, code.data() + before, sizeof(there));
-  constexpr uint64_t kSyscall = 0x050f;
   if (there != text || (there & 0xffff) != kSyscall) return std::nullopt;
 
   const FoundInFunction found = LookAround({absl::MakeConstSpan(code.data(), size), before});
   if (!found.is_met) return std::nullopt;
-  const auto ahead = static_cast<uint32_t>(found.ahead << wire::kBookAheadShift);
-  return whole ? Plan(*function, found, site) | ahead : ahead;
+  return Plan(*function, found, site, whole);
 }
 
-uint32_t ElfText::Plan(const Function& function, const FoundInFunction& found, uint64_t site) {
+std::vector<ElfText::HardSite> ElfText::HardSites() {
+  std::vector<HardSite> hard;
+  for (Segment& segment : segments_) {
+    if (!segment.executable || segment.size > kMostSearched) continue;
+    const std::vector<uint8_t>* const text = TextOf(segment);
+    if (text == nullptr) continue;
+    const auto bytes = absl::MakeConstSpan(*text);
+    for (size_t at = 0; at + sizeof(HardSite::text) <= bytes.size(); ++at) {
+      HardSite site = {.offset = segment.offset + at, .text = 0, .plan = 0};
+      memcpy(&site.text, bytes.data() + at, sizeof(site.text));
+      if ((site.text & 0xffff) != kSyscall || !IsHard(bytes.subspan(at + kCallSize))) continue;
+      site.plan = PlanOf(site.offset, site.text).value_or(0);
+      if (site.plan != 0) hard.push_back(site);
+    }
+  }
+  return hard;
+}
+
+// whole: all of the function has been decoded.
+uint32_t ElfText::Plan(const Function& function, const FoundInFunction& found, uint64_t site, bool whole) {
+  auto plan = static_cast<uint32_t>(found.ahead << wire::kBookAheadShift);
+  if (!whole) return plan;
   const uint64_t jump_at = found.jump_at != 0 ? found.jump_at : JumpBetweenFunctions(site);
-  auto plan = static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
-  if (found.second != 0 && !function.has_exceptions && NothingLeadsInto(function)) plan |= wire::kBookMovesTwo;
+  plan |= static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
+  // All text has to be searched for this one.
+  if (plan == 0 && found.second != 0 && !function.has_exceptions && NothingLeadsInto(function))
+    plan |= wire::kBookMovesTwo;
   return plan;
 }
 

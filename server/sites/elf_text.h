@@ -38,6 +38,13 @@ class ElfText {
   // been decoded that somebody wants to keep the server busy.
   std::optional<uint32_t> PlanOf(uint64_t offset, uint64_t text);
 
+  // Calls that a process finds no room for a jump at by itself.
+  struct HardSite {
+    uint64_t offset, text;  // as for PlanOf()
+    uint32_t plan;          // not 0
+  };
+  std::vector<HardSite> HardSites();
+
  private:
   struct Segment {
     uint64_t offset, address, size;  // size: of what is in the file
@@ -61,7 +68,7 @@ class ElfText {
   std::optional<Function> FunctionOf(const Entry& entry) const;
   std::optional<Function> FunctionAt(uint64_t address) const;
   uint64_t StartOf(const Entry& entry) const { return header_ + static_cast<uint64_t>(int64_t{entry.start}); }
-  uint32_t Plan(const Function& function, const FoundInFunction& found, uint64_t site);
+  uint32_t Plan(const Function& function, const FoundInFunction& found, uint64_t site, bool whole);
   uint64_t JumpBetweenFunctions(uint64_t site) const;
   bool EndsItsPath(const Function& function) const;
   bool NothingLeadsInto(const Function& function);

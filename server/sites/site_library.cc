@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "proto/wire/book.h"
 #include "server/sites/library_file.h"
+#include "server/sites/own_libraries.h"
 #include "server/sites/session_book.h"
 
 namespace guise::server {
@@ -73,9 +74,9 @@ SiteLibrary::~SiteLibrary() {
   thread_.join();
 }
 
-void SiteLibrary::Fill(std::shared_ptr<const SessionMemories> memories) {
+void SiteLibrary::Fill(std::shared_ptr<const SessionMemories> memories, Known known) {
   // Before what is to be learned: its guests wait for it, in a way.
-  Post(Turn::kFirst, [this, memories = std::move(memories)] { FillNow(*memories); });
+  Post(Turn::kFirst, [this, memories = std::move(memories), known] { FillNow(*memories, known); });
 }
 
 void SiteLibrary::Learn(std::shared_ptr<const SessionMemories> memories) {
@@ -144,7 +145,13 @@ void SiteLibrary::Save() {
   WriteLibrary(directory_, library).IgnoreError();
 }
 
-void SiteLibrary::FillNow(const SessionMemories& memories) {
+void SiteLibrary::FillNow(const SessionMemories& memories, Known known) {
+  if (known == Known::kAll) WriteLearned(memories);
+  if (!own_libraries_.has_value()) own_libraries_ = OwnLibraries();
+  for (const sites::File& file : *own_libraries_) WriteKnown(memories.reply, file);
+}
+
+void SiteLibrary::WriteLearned(const SessionMemories& memories) {
   std::vector<Entry*> latest;
   for (auto& [key, entry] : files_) latest.push_back(&entry);
   std::sort(latest.begin(), latest.end(),

@@ -5,7 +5,7 @@
 // claim of a site beyond what the server has read changes nothing but speed.
 //
 // Only for sessions of the user that the server runs as, for others name files that they could not read; and not for
-// sandboxes, which are not to know what else the user runs.
+// sandboxes, which are not to know what else the user runs. Those are told of the server's own libraries.
 //
 // Thread safety: all functions. The work is done by a thread of its own, in order.
 #ifndef GUISE_SERVER_SITES_SITE_LIBRARY_H_
@@ -15,9 +15,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -36,8 +38,10 @@ class SiteLibrary {
   SiteLibrary(const SiteLibrary&) = delete;
   SiteLibrary& operator=(const SiteLibrary&) = delete;
 
+  // Of the server's own libraries what is so whoever runs, or also what has been learned.
+  enum class Known { kOwnLibraries, kAll };
   // A session begins: it is given what is known. Its guests may run already.
-  void Fill(std::shared_ptr<const SessionMemories> memories);
+  void Fill(std::shared_ptr<const SessionMemories> memories, Known known);
   // A session has ended.
   void Learn(std::shared_ptr<const SessionMemories> memories);
   // Waits until all that was asked for is done.
@@ -56,15 +60,17 @@ class SiteLibrary {
   // On the thread.
   void Load();
   void Save();
-  void FillNow(const SessionMemories& memories);
+  void FillNow(const SessionMemories& memories, Known known);
+  void WriteLearned(const SessionMemories& memories);
   void LearnNow(const SessionMemories& memories);
   bool Merge(const sites::File& learned);
   void Prune();
 
   const std::string directory_;
   bool loaded_ = false;
-  bool changed_ = false;             // since it was written down
-  std::map<uint64_t, Entry> files_;  // by key
+  bool changed_ = false;                                   // since it was written down
+  std::map<uint64_t, Entry> files_;                        // by key
+  std::optional<std::vector<sites::File>> own_libraries_;  // once they are asked for
   Prover prover_;
   std::set<uint64_t> gone_;  // keys that may still be on disk
 

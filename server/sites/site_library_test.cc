@@ -19,6 +19,8 @@
 namespace guise::server {
 namespace {
 
+using Known = SiteLibrary::Known;
+
 // A session's memories, written as its guests do.
 class FakeSession {
  public:
@@ -92,7 +94,7 @@ TEST_F(SiteLibraryTest, WhatOneSessionLearnsTheNextOneKnows) {
   LearnTrueSite(library, 3, 90);
   LearnTrueSite(library, 1, 10);
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   const wire::BookFile* const known = session.Known(identity_);
   ASSERT_NE(known, nullptr);
@@ -122,7 +124,7 @@ TEST_F(SiteLibraryTest, AProgramIsToldWhatItsOwnProcessesCall) {
     library.Settle();
   }
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   ASSERT_NE(session.Known(before, kCopies), nullptr);
   EXPECT_EQ(session.Known(before, kCopies)->sites[0].caught.Relaxed(), 400u);
@@ -158,7 +160,7 @@ TEST_F(SiteLibraryTest, AveragesOfManyProcessesStayWhatTheyAre) {
   SiteLibrary library("");
   LearnTrueSite(library, 100'000, 1'000'000);
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   const wire::BookFile* const known = session.Known(identity_);
   ASSERT_NE(known, nullptr);
@@ -181,8 +183,8 @@ TEST_F(SiteLibraryTest, ANameNeedNotBeText) {
 TEST_F(SiteLibraryTest, TwoServersShareAFile) {
   SiteLibrary first(book_);
   SiteLibrary second(book_);
-  first.Fill(FakeSession().memories());
-  second.Fill(FakeSession().memories());
+  first.Fill(FakeSession().memories(), Known::kAll);
+  second.Fill(FakeSession().memories(), Known::kAll);
   first.Settle();
   second.Settle();
   LearnTrueSite(first, 8, 80);
@@ -202,7 +204,7 @@ TEST_F(SiteLibraryTest, ItIsKeptForTheNextServer) {
   }
   SiteLibrary library(book_);
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   ASSERT_NE(session.Known(identity_), nullptr);
   EXPECT_EQ(session.Known(identity_)->sites[0].caught.Relaxed(), 80u);
@@ -221,7 +223,7 @@ TEST_F(SiteLibraryTest, WhatAGuestForgesIsNotGivenToOthers) {
   library.Learn(forger.memories());
   library.Settle();
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   ASSERT_NE(session.Known(identity_), nullptr);
   EXPECT_EQ(session.Known(identity_)->sites[0].place.Relaxed(), wire::BookPlace(site_.offset, 39));
@@ -234,7 +236,7 @@ TEST_F(SiteLibraryTest, WhatIsForgedOnDiskIsNotGivenToAnybody) {
   ASSERT_TRUE(WriteLibrary(book_, OneFile(wrong)).ok());
   SiteLibrary library(book_);
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   EXPECT_EQ(session.Known(identity_), nullptr);
 }
@@ -254,10 +256,32 @@ TEST_F(SiteLibraryTest, ASiteThatCannotBeRewrittenIsForgotten) {
   learn(wire::kBookHard);
   learn(wire::kBookHard | wire::kBookMovesTwo | 0xff << wire::kBookJumpShift);
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   const wire::BookFile* const known = session.Known(identity_);
   EXPECT_TRUE(known == nullptr || known->sites[0].place.Relaxed() == 0);
+}
+
+// A sandbox is to know what is so of the C library, and nothing of what others have run.
+TEST_F(SiteLibraryTest, TheServersOwnLibrariesAreToldOfAlone) {
+  SiteLibrary library("");
+  LearnTrueSite(library, 4, 400);
+  const FakeSession session;
+  library.Fill(session.memories(), Known::kOwnLibraries);
+  library.Settle();
+  EXPECT_EQ(session.Known(identity_), nullptr);
+  for (const char* path : {"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"}) {
+    const uint64_t identity = IdentityOf(path);
+    const wire::BookFile* const known = session.Known(identity, identity);
+    ASSERT_NE(known, nullptr) << path;
+    EXPECT_EQ(known->identity.Relaxed(), identity);
+    EXPECT_EQ(known->learners.Relaxed(), 0u);
+    for (const wire::BookSite& site : known->sites) {
+      EXPECT_EQ(site.caught.Relaxed(), 0u);
+      EXPECT_EQ(site.place.Relaxed() != 0, site.plan.Relaxed() != 0);
+    }
+    EXPECT_NE(known->sites[0].plan.Relaxed(), 0u) << path;
+  }
 }
 
 // A book that grows for years says what holds now.
@@ -266,7 +290,7 @@ TEST_F(SiteLibraryTest, AveragesFollowWhatHappensLater) {
   for (int i = 0; i < 4; ++i) LearnTrueSite(library, 4000, 40000);
   for (int i = 0; i < 40; ++i) LearnTrueSite(library, 4000, 4000);
   const FakeSession session;
-  library.Fill(session.memories());
+  library.Fill(session.memories(), Known::kAll);
   library.Settle();
   const wire::BookFile* const known = session.Known(identity_);
   ASSERT_NE(known, nullptr);

@@ -118,6 +118,12 @@ FoundInFunction LookAround(const SiteInFunction& site) {
   return found;
 }
 
+bool IsHard(absl::Span<const uint8_t> behind) {
+  const Decoder decoder;
+  Decoded decoded;
+  return !decoder.Decode(behind, 0, &decoded) || decoded.size() < kJumpSize - kCallSize || !MayMove(decoded);
+}
+
 size_t JumpInGap(absl::Span<const uint8_t> gap) {
   const Decoder decoder;
   Decoded decoded;

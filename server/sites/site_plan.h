@@ -39,6 +39,9 @@ struct FoundInFunction {
 // calls; of the rest of the text it says nothing.
 FoundInFunction LookAround(const SiteInFunction& site);
 
+// Whether the instruction that `behind`, the text behind a call, begins with cannot move alone to make room for a jump.
+bool IsHard(absl::Span<const uint8_t> behind);
+
 // Whether a function, all of it, ends with an instruction that nothing behind it is come to from.
 bool EndsItsPath(absl::Span<const uint8_t> function);
 

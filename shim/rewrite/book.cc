@@ -105,12 +105,12 @@ bool IsOf(const BookFile& before, const BookedFile& file) {
   return before.device.Relaxed() == file.device && before.inode.Relaxed() == file.inode;
 }
 
-// What the server has found of the site; 0: nothing.
+// What the server has found of the site, whatever is called there; 0: nothing.
 uint32_t PlanIn(const BookFile& before, const BookedSite& site) {
-  const uint64_t place = wire::BookPlace(site.offset, site.nr);
   for (const BookSite& entry : before.sites) {
     const uint64_t found = entry.place.Relaxed();
-    if (found == place && entry.text.Relaxed() == site.text) return entry.plan.Relaxed() & ~uint32_t{wire::kBookHard};
+    if (wire::BookOffset(found) == site.offset && entry.text.Relaxed() == site.text)
+      return entry.plan.Relaxed() & ~uint32_t{wire::kBookHard};
     if (found == 0) break;
   }
   return 0;
@@ -162,6 +162,11 @@ Books FindInBooks(const BookedFile& file) {
   // Who has forged the key has not this file.
   if (!IsOf(*books.before, file)) books.before = nullptr;
   return books;
+}
+
+uint32_t PlanOfLibrary(const BookedFile& file, const BookedSite& site) {
+  const BookFile* const library = Find(SitesBefore(), wire::BookKey(file.identity, file.identity));
+  return library == nullptr || !IsOf(*library, file) ? 0 : PlanIn(*library, site);
 }
 
 uint32_t PlanBefore(const BookedFile& file, const BookedSite& site) {

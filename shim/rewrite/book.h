@@ -76,6 +76,8 @@ Books FindInBooks(const BookedFile& file);
 // The plan that the server has found for the site in its file (wire::BookPlan), whichever program it knows it from; 0:
 // none yet.
 uint32_t PlanBefore(const BookedFile& file, const BookedSite& site);
+// The same of a library that the server tells of whoever runs: at once.
+uint32_t PlanOfLibrary(const BookedFile& file, const BookedSite& site);
 // Changes when the server tells of one more file.
 uint32_t FilesBefore();
 

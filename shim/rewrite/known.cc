@@ -80,7 +80,10 @@ void SealText(const TextRange& range, int32_t fd) {
 
 bool KnownSites::Look(const ThreadBlock* block, const BookedFile& file, uint64_t start, uint64_t end) {
   if (file.key == 0 || file.learns || !MayRewrite(block) || !IsAlone(block)) return false;
-  ForBookedSites(file, start, end, [&](const BookedSite& booked) { Add(booked); });
+  ForBookedSites(file, start, end, [&](BookedSite booked) {
+    if (booked.plan == wire::kBookHard) booked.plan |= PlanOfLibrary(file, booked);
+    Add(booked);
+  });
   return KeepWorthwhile();
 }
 

@@ -173,6 +173,18 @@ TEST_F(SiteCountsTest, AProcessThatLearnsTakesTheServersWay) {
   EXPECT_LT(fewest, first - 3 * kOfOne);
 }
 
+// Nobody has learned of them for it: the server knows the C library that it runs with itself. (trap changes the signal
+// mask, where two short instructions follow the call.)
+TEST_F(SiteCountsTest, ASandboxIsToldOfTheCLibrarysHardSites) {
+  Guise guise(OrdinaryUser());
+  guise.KeepSites();
+  ASSERT_TRUE(guise.StartServer().ok());
+  constexpr int kTraps = 2000;
+  const std::string traps =
+      "bash -c 'for ((i = 0; i < " + std::to_string(kTraps) + "; i++)); do trap : USR1; trap - USR1; done'; ";
+  EXPECT_LT(Counts(guise, {"--personality", "sandboxed"}, traps)["caught_calls"].Number(), kTraps);
+}
+
 // The C library opens and reads a directory at sites of its own, one of which lies on two pages.
 TEST_F(SiteCountsTest, DirectoriesAreListedWithoutSignals) {
   const std::string lists = "i=0; while test $i -lt 500; do for f in /e*; do :; done; i=$((i + 1)); done; ";
