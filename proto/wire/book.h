@@ -31,11 +31,9 @@ constexpr uint32_t BookNumber(uint64_t place) {
 enum BookPlan : uint32_t {
   // Request memory: a process found no way by itself.
   kBookHard = 1u << 0,
-  // Reply memory, as the server has found it in the file: nothing leads to the second instruction behind the call, so
-  // that both may move.
-  kBookMovesTwo = 1u << 1,
 };
-// Reply memory, likewise: where a jump to the stub can stand that nobody meets, in bytes from the call; 0: nowhere.
+// Reply memory, as the server has found it in the file: where a jump to the stub can stand that nobody meets, in bytes
+// from the call; 0: nowhere.
 inline constexpr uint32_t kBookJumpShift = 8;
 constexpr uint32_t BookJumpAt(uint32_t plan) { return plan >> kBookJumpShift & 0xff; }
 // Reply memory, likewise: how many bytes in front of the call an instruction begins that can move together with all

@@ -67,7 +67,6 @@ inline constexpr LayoutConstant kLayoutConstants[] = {
     GUISE_CONSTANT(kBookSites),
     GUISE_CONSTANT(kBookNumberBits),
     GUISE_CONSTANT(kBookHard),
-    GUISE_CONSTANT(kBookMovesTwo),
     GUISE_CONSTANT(kBookJumpShift),
     GUISE_CONSTANT(kBookLearners),
     GUISE_CONSTANT(kBookLearnsOneIn),

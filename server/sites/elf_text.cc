@@ -25,9 +25,7 @@ constexpr uint32_t kMostFunctions = 1u << 20;
 // Of a function in front of a site: more is no C library's.
 constexpr uint64_t kMostDecoded = 64 << 10;
 constexpr uint64_t kMostDecodedInAll = 4 << 20;
-// Of text, for what leads somewhere.
-constexpr uint64_t kMostSearched = 32 << 20;
-constexpr uint64_t kMostSearchedInAll = 64 << 20;
+constexpr uint64_t kMostText = 32 << 20;
 
 }  // namespace
 
@@ -136,17 +134,7 @@ std::optional<ElfText::Function> ElfText::FunctionOf(const Entry& entry) const {
   const std::optional<uint64_t> at = OffsetOf(description);
   if (!at.has_value() || !Read(*at, &fde, sizeof(fde)) || fde.cie == 0) return std::nullopt;
   if (description + offsetof(Fde, start) + static_cast<uint64_t>(int64_t{fde.start}) != start) return std::nullopt;
-  // The CIE's augmentation says whether there is a table of handlers. ABI: LSB, "Exception Frames": 'L'.
-  struct Cie {
-    uint32_t length, id;
-    uint8_t version;
-    char augmentation[7];
-  } cie = {};
-  const std::optional<uint64_t> cie_at = OffsetOf(description + offsetof(Fde, cie) - fde.cie);
-  if (!cie_at.has_value() || !Read(*cie_at, &cie, sizeof(cie))) return std::nullopt;
-  const bool has_exceptions =
-      memchr(cie.augmentation, 'L', strnlen(cie.augmentation, sizeof(cie.augmentation))) != nullptr;
-  return Function{start, fde.size, has_exceptions};
+  return Function{start, fde.size};
 }
 
 std::optional<ElfText::Function> ElfText::FunctionAt(uint64_t address) const {
@@ -179,16 +167,16 @@ std::optional<uint32_t> ElfText::PlanOf(uint64_t offset, uint64_t text) {
 
   const FoundInFunction found = LookAround({absl::MakeConstSpan(code.data(), size), before});
   if (!found.is_met) return std::nullopt;
-  return Plan(*function, found, site, whole);
+  return Plan(found, site, whole);
 }
 
 std::vector<ElfText::HardSite> ElfText::HardSites() {
   std::vector<HardSite> hard;
-  for (Segment& segment : segments_) {
-    if (!segment.executable || segment.size > kMostSearched) continue;
-    const std::vector<uint8_t>* const text = TextOf(segment);
-    if (text == nullptr) continue;
-    const auto bytes = absl::MakeConstSpan(*text);
+  for (const Segment& segment : segments_) {
+    if (!segment.executable || segment.size > kMostText) continue;
+    std::vector<uint8_t> text(segment.size);
+    if (!Read(segment.offset, text.data(), text.size())) continue;
+    const auto bytes = absl::MakeConstSpan(text);
     for (size_t at = 0; at + sizeof(HardSite::text) <= bytes.size(); ++at) {
       HardSite site = {.offset = segment.offset + at, .text = 0, .plan = 0};
       memcpy(&site.text, bytes.data() + at, sizeof(site.text));
@@ -201,14 +189,11 @@ std::vector<ElfText::HardSite> ElfText::HardSites() {
 }
 
 // whole: all of the function has been decoded.
-uint32_t ElfText::Plan(const Function& function, const FoundInFunction& found, uint64_t site, bool whole) {
+uint32_t ElfText::Plan(const FoundInFunction& found, uint64_t site, bool whole) const {
   auto plan = static_cast<uint32_t>(found.ahead << wire::kBookAheadShift);
   if (!whole) return plan;
   const uint64_t jump_at = found.jump_at != 0 ? found.jump_at : JumpBetweenFunctions(site);
   plan |= static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
-  // All text has to be searched for this one.
-  if (plan == 0 && found.second != 0 && !function.has_exceptions && NothingLeadsInto(function))
-    plan |= wire::kBookMovesTwo;
   return plan;
 }
 
@@ -238,40 +223,6 @@ bool ElfText::EndsItsPath(const Function& function) const {
   if (!offset.has_value() || function.size > kMostDecoded) return false;
   std::vector<uint8_t> code(function.size);
   return Read(*offset, code.data(), code.size()) && server::EndsItsPath(code);
-}
-
-// All of an executable segment, once for all functions that are searched for; null: it cannot be read.
-const std::vector<uint8_t>* ElfText::TextOf(Segment& segment) const {
-  if (segment.text.empty()) {
-    std::vector<uint8_t> text(segment.size);
-    if (!Read(segment.offset, text.data(), text.size())) return nullptr;
-    segment.text = std::move(text);
-  }
-  return &segment.text;
-}
-
-bool ElfText::NothingLeadsInto(const Function& function) {
-  const AddressRange targets = {function.start, function.start + function.size};
-  for (Segment& segment : segments_) {
-    if (!segment.executable) continue;
-    searched_ += segment.size;
-    if (segment.size > kMostSearched || searched_ > kMostSearchedInAll) return false;
-    const std::vector<uint8_t>* const text = TextOf(segment);
-    const auto may_be_branch = [this](uint64_t address) { return MayBeBranch(address); };
-    if (text == nullptr || MayLeadInto(*text, segment.address, targets, may_be_branch)) return false;
-  }
-  return true;
-}
-
-// Whether a byte may be of a branch: it is not where a function's instructions say otherwise.
-bool ElfText::MayBeBranch(uint64_t address) {
-  const std::optional<Function> function = FunctionAt(address);
-  if (!function.has_value() || function->size > kMostDecoded) return true;
-  const std::optional<uint64_t> offset = OffsetOf(function->start);
-  decoded_ += function->size;
-  if (!offset.has_value() || decoded_ > kMostDecodedInAll) return true;
-  std::vector<uint8_t> code(function->size);
-  return !Read(*offset, code.data(), code.size()) || !IsOfNoBranch(code, address - function->start);
 }
 
 }  // namespace guise::server

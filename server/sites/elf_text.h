@@ -49,11 +49,9 @@ class ElfText {
   struct Segment {
     uint64_t offset, address, size;  // size: of what is in the file
     bool executable;
-    std::vector<uint8_t> text = {};  // empty until TextOf() has read it
   };
   struct Function {
     uint64_t start, size;  // start: an address
-    bool has_exceptions;   // handlers, which a table leads to
   };
 
   // By start: .eh_frame_hdr's table, relative to its own address.
@@ -68,19 +66,15 @@ class ElfText {
   std::optional<Function> FunctionOf(const Entry& entry) const;
   std::optional<Function> FunctionAt(uint64_t address) const;
   uint64_t StartOf(const Entry& entry) const { return header_ + static_cast<uint64_t>(int64_t{entry.start}); }
-  uint32_t Plan(const Function& function, const FoundInFunction& found, uint64_t site, bool whole);
+  uint32_t Plan(const FoundInFunction& found, uint64_t site, bool whole) const;
   uint64_t JumpBetweenFunctions(uint64_t site) const;
   bool EndsItsPath(const Function& function) const;
-  bool NothingLeadsInto(const Function& function);
-  bool MayBeBranch(uint64_t address);
-  const std::vector<uint8_t>* TextOf(Segment& segment) const;
   bool Read(uint64_t offset, void* to, size_t size) const;
   std::optional<uint64_t> OffsetOf(uint64_t address) const;
 
   OwnedFd fd_;
   uint64_t device_ = 0, inode_ = 0;
   uint64_t decoded_ = 0;  // bytes
-  uint64_t searched_ = 0;
   std::vector<Segment> segments_;
   std::vector<Entry> functions_;
   uint64_t header_ = 0;  // the table's address

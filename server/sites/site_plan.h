@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 
 namespace guise::server {
@@ -27,16 +26,13 @@ inline constexpr size_t kMostAhead = 16;
 struct FoundInFunction {
   // The bytes are an instruction: who decodes the function from its beginning meets it.
   bool is_met = false;
-  // Two instructions behind the call might move if nothing leads to the second: where that is in the function; 0: no.
-  size_t second = 0;
   // A place for a jump, in the operand of a long nop that is never come to: from the site; 0: there is none.
   size_t jump_at = 0;
   // An instruction in front of the call that takes a jump, whoever else leads to what: it and the others up to the call
   // can move; its distance from the site; 0: there is none.
   size_t ahead = 0;
 };
-// What the function itself tells. That nothing in it leads to `second` is so, and that it leads nowhere else but by
-// calls; of the rest of the text it says nothing.
+// What the function itself tells.
 FoundInFunction LookAround(const SiteInFunction& site);
 
 // Whether the instruction that `behind`, the text behind a call, begins with cannot move alone to make room for a jump.
@@ -50,20 +46,6 @@ size_t JumpInGap(absl::Span<const uint8_t> gap);
 // The same where somebody may come to the gap from in front of it: only the operand of a nop may change, which stays
 // one.
 size_t JumpInNop(absl::Span<const uint8_t> gap);
-
-// Addresses; `end` is behind the last.
-struct AddressRange {
-  uint64_t start, end;
-  bool Has(uint64_t address) const { return address >= start && address < end; }
-};
-// Whether a direct branch may lead from somewhere in `text`, which begins at the address `start`, to `targets`, from
-// outside of them and not to their first: some bytes read as one, and `may_be_branch` knows no better of the opcode's
-// address.
-bool MayLeadInto(absl::Span<const uint8_t> text, uint64_t start, const AddressRange& targets,
-                 absl::FunctionRef<bool(uint64_t)> may_be_branch);
-// Whether `function`, all of it, is instructions from its beginning on, and the one that the byte at `at` is of no
-// branch.
-bool IsOfNoBranch(absl::Span<const uint8_t> function, size_t at);
 
 }  // namespace guise::server
 

@@ -32,25 +32,6 @@ const Code kReturn = {0xc3};
 const Code kLongNop = {0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
 const Code kOwnAddress = {0x48, 0x8b, 0x15, 1, 2, 3, 0};  // mov 0x30201(%rip),%rdx
 
-TEST(SitePlanTest, TheSecondInstructionMayMoveWhereNothingLeadsToIt) {
-  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, kReturn}), 0}).second, 4u);
-  EXPECT_EQ(LookAround({Join({{0x90}, kCall, kMove, kNegate, kReturn}), 1}).second, 5u);
-  // Behind it, in front of it, and by a table.
-  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0xeb, 0xfc}}), 0}).second, 0u) << "jmp -4";
-  EXPECT_EQ(LookAround({Join({{0x75, 0x04}, kCall, kMove, kNegate, kReturn}), 2}).second, 0u) << "jne +4";
-  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0xff, 0xe0}}), 0}).second, 0u) << "jmp *%rax";
-  EXPECT_EQ(LookAround({Join({{0xe8, 4, 0, 0, 0}, kCall, kMove, kNegate, kReturn}), 5}).second, 0u) << "call +4";
-  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0xff, 0xd0}, kReturn}), 0}).second, 4u) << "call *%rax";
-  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, {0x74, 0x40}, kReturn}), 0}).second, 0u) << "a part elsewhere";
-  EXPECT_EQ(LookAround({Join({kCall, {0x31, 0xc0}, kNegate, kReturn}), 0}).second, 4u) << "xor %eax,%eax";
-  // Nothing else may be done twice.
-  EXPECT_EQ(LookAround({Join({kCall, {0x31, 0xd0}, kNegate, kReturn}), 0}).second, 0u) << "xor %edx,%eax";
-  EXPECT_EQ(LookAround({Join({kCall, kNegate, kMove, kReturn}), 0}).second, 0u);
-  EXPECT_EQ(LookAround({Join({kCall, {0x89, 0x02}, kNegate, kReturn}), 0}).second, 0u) << "mov %eax,(%rdx)";
-  // What is not code tells nothing.
-  EXPECT_EQ(LookAround({Join({kCall, kMove, kNegate, kReturn, {0x06}}), 0}).second, 0u);
-}
-
 TEST(SitePlanTest, AJumpHasRoomInALongNopThatIsNotComeTo) {
   EXPECT_EQ(LookAround({Join({kCall, kOwnAddress, kReturn, kLongNop, kReturn}), 0}).jump_at, 2u + 7 + 1 + 4);
   EXPECT_EQ(LookAround({Join({kCall, kOwnAddress, {0xeb, 0x09}, kLongNop, kReturn}), 0}).jump_at, 2u + 7 + 2 + 4);
@@ -107,40 +88,6 @@ TEST(SitePlanTest, PaddingThatIsComeToTakesAJumpInItsNopAlone) {
                            Join({kReturn, kLongNop}), Code(8, 0x90)}) {
     EXPECT_EQ(JumpInNop(none), none.size());
   }
-}
-
-TEST(SitePlanTest, WhatReadsAsABranchMayLeadThere) {
-  constexpr uint64_t kStart = 0x1000;
-  // Into a function far behind, or far in front.
-  const auto may_lead = [](const Code& code, uint64_t target) {
-    return MayLeadInto(code, kStart, {target - 1, target + 1}, [](uint64_t) { return true; });
-  };
-  EXPECT_TRUE(may_lead({0x90, 0xeb, 0x10}, kStart + 3 + 0x10));
-  EXPECT_TRUE(may_lead({0x90, 0x74, 0xf0}, kStart + 3 - 0x10));
-  EXPECT_TRUE(may_lead({0xe3, 0x10}, kStart + 2 + 0x10)) << "jrcxz";
-  EXPECT_TRUE(may_lead({0xe8, 0, 1, 0, 0}, kStart + 5 + 0x100));
-  EXPECT_TRUE(may_lead({0xe9, 0, 0xff, 0xff, 0xff}, kStart + 5 - 0x100));
-  EXPECT_TRUE(may_lead({0x0f, 0x84, 0, 1, 0, 0}, kStart + 6 + 0x100));
-  EXPECT_TRUE(may_lead({0xc7, 0xf8, 0, 1, 0, 0}, kStart + 6 + 0x100)) << "xbegin";
-  EXPECT_FALSE(may_lead({0xe9, 0, 1, 0, 0}, kStart + 5 + 0x101)) << "to its beginning, as calls do";
-  EXPECT_FALSE(may_lead({0xe9, 0, 1, 0, 0}, kStart + 3 + 0x100));
-  EXPECT_FALSE(may_lead({0x3d, 0, 1, 0, 0}, kStart + 5 + 0x100)) << "cmp";
-  EXPECT_FALSE(may_lead({0xe9, 0, 1, 0}, kStart + 5 + 0x100)) << "cut off";
-  EXPECT_FALSE(may_lead({}, kStart));
-  const auto any = [](uint64_t) { return true; };
-  EXPECT_FALSE(MayLeadInto(Code{0x90, 0xeb, 0xfe}, kStart, {kStart, kStart + 3}, any)) << "from within";
-  const auto none_there = [](uint64_t address) { return address != kStart + 1; };
-  EXPECT_FALSE(MayLeadInto(Code{0x90, 0xeb, 0x10}, kStart, {kStart + 18, kStart + 20}, none_there));
-  EXPECT_TRUE(MayLeadInto(Code{0x90, 0x90, 0xeb, 0x0f}, kStart, {kStart + 18, kStart + 20}, none_there));
-}
-
-TEST(SitePlanTest, WhatIsInTheMiddleOfAnotherInstructionIsNoBranch) {
-  const Code lea = {0x48, 0x8d, 0x0d, 0x7d, 0x38, 0x11, 0x00};  // "jge" in its displacement
-  EXPECT_TRUE(IsOfNoBranch(Join({kMove, lea, kReturn}), kMove.size() + 3));
-  EXPECT_FALSE(IsOfNoBranch(Join({kMove, {0x7d, 0x38}, kReturn}), kMove.size()));
-  EXPECT_FALSE(IsOfNoBranch(Join({kMove, {0x3e, 0x7d, 0x38}, kReturn}), kMove.size() + 1)) << "with a prefix";
-  EXPECT_FALSE(IsOfNoBranch(Join({lea, {0x06}}), 3)) << "not code";
-  EXPECT_FALSE(IsOfNoBranch(lea, lea.size())) << "not of the function";
 }
 
 TEST(SitePlanTest, AFunctionMayGoOnInTheNext) {

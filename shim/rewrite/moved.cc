@@ -98,30 +98,6 @@ size_t ModRmSize(const uint8_t* code, size_t size) {
   return 1 + (sib ? 1 : 0) + displacement;
 }
 
-// mov between two registers, or xor of one with itself: what does the same when it is done twice.
-bool MayBeDoneTwice(const uint8_t* code, size_t size) {
-  if (size < 2 || code[1] < 0xc0) return false;
-  const bool of_one = (code[1] >> 3 & 7) == (code[1] & 7);
-  switch (code[0]) {
-    case 0x89:
-    case 0x8b:  // mov
-      return !of_one;
-    case 0x31:
-    case 0x33:  // xor
-      return of_one;
-    default:
-      return false;
-  }
-}
-
-// Of instructions that MovableSize() knows.
-bool NamesMemory(const uint8_t* code) {
-  const uint8_t* at = code;
-  if ((*at & 0xf0) == 0x40) ++at;
-  const Form form = FormOf(*at);
-  return form != Form::kImm8 && form != Form::kImm32 && at[1] < 0xc0;
-}
-
 // What assemblers fill up with: prefixes for operand size and %cs in front of a nop with operand.
 size_t SkipFillers(const uint8_t* code, size_t size, size_t at) {
   while (at < size && (code[at] == 0x66 || code[at] == 0x2e)) ++at;
@@ -165,13 +141,6 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
   if (form == Form::kModRmImm8 || form == Form::kImm8) at += 1;
   if (form == Form::kModRmImm32 || form == Form::kImm32) at += 4;
   return at <= size && at >= least ? at : 0;
-}
-
-size_t TwoMovableSize(const uint8_t* code, size_t size) {
-  constexpr size_t kFirst = 2;
-  if (!MayBeDoneTwice(code, size) || NopSize(code + kFirst, size - kFirst) != 0) return 0;
-  const size_t second = MovableSize(code + kFirst, size - kFirst, 1);
-  return second == 0 || NamesMemory(code + kFirst) ? 0 : kFirst + second;
 }
 
 bool AllMove(const uint8_t* code, size_t size) {

@@ -13,10 +13,6 @@ namespace guise::shim {
 // decoder's.
 size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 
-// The same of the two instructions at `code`, together: the first moves a register to another, or clears one, so that
-// it may be done twice, and the second names no memory, so that it does not fault.
-size_t TwoMovableSize(const uint8_t* code, size_t size);
-
 // Whether all of `code` is instructions that can be moved, the first of which takes a jump of five bytes.
 bool AllMove(const uint8_t* code, size_t size);
 

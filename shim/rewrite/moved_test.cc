@@ -109,22 +109,6 @@ TEST(MovedTest, ANopWithAJumpInItIsANop) {
   }
 }
 
-TEST(MovedTest, TwoMoveWhereTheFirstMayBeDoneTwice) {
-  const auto two = [](const std::vector<uint8_t>& code) { return TwoMovableSize(code.data(), code.size()); };
-  EXPECT_EQ(two({0x89, 0xc2, 0xf7, 0xda}), 4u) << "mov %eax,%edx; neg %edx";
-  EXPECT_EQ(two({0x89, 0xc2, 0x3d, 0x00, 0xf0, 0xff, 0xff}), 7u) << "cmp";
-  EXPECT_EQ(two({0x8b, 0xd0, 0x48, 0x89, 0xd8}), 5u);
-  EXPECT_EQ(two({0x31, 0xc0, 0x48, 0x81, 0xc3, 0xfc, 0x08, 0, 0}), 9u) << "xor %eax,%eax; add $0x8fc,%rbx";
-  EXPECT_EQ(two({0x31, 0xd0, 0xf7, 0xda}), 0u) << "xor %edx,%eax";
-  EXPECT_EQ(two({0x89, 0xc0, 0xf7, 0xda}), 0u) << "mov %eax,%eax clears the upper half";
-  EXPECT_EQ(two({0xf7, 0xda, 0x89, 0xc2}), 0u) << "neg";
-  EXPECT_EQ(two({0x89, 0x02, 0xf7, 0xda}), 0u) << "a store";
-  EXPECT_EQ(two({0x89, 0xc2, 0x89, 0x10}), 0u) << "one behind it, which may fault";
-  EXPECT_EQ(two({0x89, 0xc2, 0xf7, 0xf9}), 0u) << "idiv";
-  EXPECT_EQ(two({0x89, 0xc2, 0xc3, 0x90}), 0u) << "ret";
-  EXPECT_EQ(two({0x89, 0xc2}), 0u) << "cut off";
-}
-
 TEST(MovedTest, AllInFrontOfACallMoveWhereTheFirstTakesAJump) {
   const auto all = [](const std::vector<uint8_t>& code) { return AllMove(code.data(), code.size()); };
   EXPECT_TRUE(all({0xb8, 0x0e, 0, 0, 0})) << "mov $14,%eax";

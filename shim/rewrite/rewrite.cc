@@ -58,12 +58,11 @@ bool FindInFile(uint64_t after, uint32_t nr, InFile* found) {
   return ReadGuest(&found->booked.text, site);
 }
 
-// What the server knows of the text around a site that a thread may have executed: a place for the jump. Two
-// instructions move before anybody has, for an interrupted one may be between them.
+// What the server knows of the text around a site.
 uint32_t KnownPlan(uint64_t after, uint32_t nr) {
   InFile found;
   if (!FindInFile(after, nr, &found)) return 0;
-  return PlanBefore(FileOf(found.range), found.booked) & ~uint32_t{wire::kBookMovesTwo};
+  return PlanBefore(FileOf(found.range), found.booked);
 }
 
 enum class Patched { kDone, kLater, kNever };

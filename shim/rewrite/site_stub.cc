@@ -140,10 +140,7 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
   if (body_size == 0 && alone) {
     const size_t in_nop = JumpInNop(text + kSiteSize, size - kSiteSize);
     apart = FindApart(site, in_nop == 0 ? wire::BookJumpAt(known) : kSiteSize + in_nop, in_nop != 0);
-    if (apart.jump_at == 0 && (known & wire::kBookMovesTwo) != 0) {
-      body_size = TwoMovableSize(text + kSiteSize, size - kSiteSize);
-    }
-    if (apart.jump_at == 0 && body_size == 0) ahead = FindAhead(site, wire::BookAhead(known));
+    if (apart.jump_at == 0) ahead = FindAhead(site, wire::BookAhead(known));
   }
   const uint64_t jump = site + apart.jump_at - ahead.size;
   const uint64_t entry_stub = StubFor(after);

@@ -21,7 +21,7 @@ struct MadeStub {
 struct SiteToRewrite {
   uint64_t after;  // behind it
   uint32_t nr;
-  uint32_t plan;  // wire::BookPlan; with kBookMovesTwo nobody has executed the text yet
+  uint32_t plan;  // of wire::BookSite
 };
 // Nothing leads to the stub yet. REQUIRES: the caller is the process's patcher; IsRewritable(nr).
 MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone);

@@ -12,11 +12,11 @@
 enum { kUses = 300 };
 
 // Each makes getppid(2).
-extern const char hard_gap[], hard_gap_end[];    // a jump has room in the padding between two functions
-extern const char hard_nop[], hard_nop_end[];    // in a long nop that is never come to
-extern const char hard_pair[], hard_pair_end[];  // both short instructions can move
-extern const char hard_pair_again[];             // and where they may not, for something leads to the second
-extern const char hard_twice[];                  // two calls that want the same room
+extern const char hard_gap[], hard_gap_end[];        // a jump has room in the padding between two functions
+extern const char hard_nop[], hard_nop_end[];        // in a long nop that is never come to
+extern const char hard_number[], hard_number_end[];  // the instruction that loads the number has
+extern const char hard_none[];                       // nowhere
+extern const char hard_twice[];                      // two calls that want the same room
 // An instruction in front of the call has room, and something leads to the one behind it, and to the call itself.
 extern const char hard_ahead[], hard_ahead_all[], hard_ahead_end[];
 extern const char hard_fault[];  // the same, and it may fault
@@ -63,7 +63,7 @@ __asm__(
     "hard_nop_end:\n"
     "  .cfi_endproc\n"
     ".p2align 4\n"
-    "hard_pair:\n"
+    "hard_number:\n"
     "  .cfi_startproc\n"
     "  mov $110, %eax\n"
     "  syscall\n"
@@ -72,11 +72,11 @@ __asm__(
     "  mov %edx, %eax\n"
     "  neg %eax\n"
     "  ret\n"
-    "hard_pair_end:\n"
+    "hard_number_end:\n"
     "  .fill 160, 1, 0xcc\n"
     "  .cfi_endproc\n"
     ".p2align 4\n"
-    "hard_pair_again:\n"
+    "hard_none:\n"
     "  .cfi_startproc\n"
     "  mov $-7, %edx\n"
     "  test %edi, %edi\n"
@@ -137,7 +137,7 @@ static void OnTrap(int signal, siginfo_t* info, void* context) {
   const char* const rip = (const char*)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
   if (rip < start || rip >= end) return;
   ++traps;
-  const int kind = start == hard_gap ? 0 : start == hard_nop ? 1 : start == hard_pair ? 2 : 3;
+  const int kind = start == hard_gap ? 0 : start == hard_nop ? 1 : start == hard_number ? 2 : 3;
   int known = 0;
   for (int i = 0; i < 7; ++i) known |= rip - start == kInstructions[kind][i];
   strange |= !known || rip <= stepped_to;
@@ -180,7 +180,7 @@ int main(int argc, char** argv) {
   CHECK(sigaction(SIGSEGV, &fault, NULL) == 0);
   Use(hard_gap, hard_gap_end);
   Use(hard_nop, hard_nop_end);
-  Use(hard_pair, hard_pair_end);
+  Use(hard_number, hard_number_end);
   Use(hard_ahead_all, hard_ahead_end);
   if (argc > 1 && strcmp(argv[1], "counted") == 0) return Pass();  // always as many calls
   for (int i = 0; i < kUses; ++i) CHECK(CallAt(hard_fault, (uintptr_t)good) == parent && faults == 0);
@@ -192,11 +192,11 @@ int main(int argc, char** argv) {
   const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
   CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
   for (int i = 0; i < kUses || ticks < 20; ++i) {
-    CHECK(CallAt(hard_gap, 0) == parent && CallAt(hard_nop, 0) == parent && CallAt(hard_pair, 0) == parent);
+    CHECK(CallAt(hard_gap, 0) == parent && CallAt(hard_nop, 0) == parent && CallAt(hard_number, 0) == parent);
     CHECK(CallAt(hard_ahead, 0) == parent);
     if (i >= kUses) continue;
     CHECK(CallAt(hard_twice, 0) == parent);
-    CHECK(CallAt(hard_pair_again, 0) == parent && (int)CallAt(hard_pair_again, 1) == -7);
+    CHECK(CallAt(hard_none, 0) == parent && (int)CallAt(hard_none, 1) == -7);
   }
   CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
   // Made writable, the text is as the program has it.

@@ -153,7 +153,7 @@ TEST_F(SiteCountsTest, TheServerKnowsAWayForSitesThatAreHard) {
     fewest = std::min(fewest, Counts(guise, {}, run)["caught_calls"].Number());
   }
   EXPECT_LT(fewest, kMost);
-  EXPECT_GT(fewest, kOfOne / 2) << "a site may not move whose second instruction is led to";
+  EXPECT_GT(fewest, kOfOne / 2) << "one has no way";
 }
 
 // Also one that is still to learn, and takes its signals at all other sites.
