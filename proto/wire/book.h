@@ -16,7 +16,7 @@ struct BookSite {
   Cell<uint64_t> place;   // the call's offset in the file << kBookNumberBits | its syscall number; 0: free
   Cell<uint64_t> text;    // the first eight bytes there; 0: not yet known
   Cell<uint32_t> caught;  // calls that took a signal in processes that learn
-  Cell<uint32_t> plan;    // BookPlan, BookJumpAt, and BookAhead
+  Cell<uint32_t> plan;    // BookPlan and BookAhead
 };
 static_assert(sizeof(BookSite) == 24);
 
@@ -32,13 +32,11 @@ enum BookPlan : uint32_t {
   // Request memory: a process found no way by itself.
   kBookHard = 1u << 0,
 };
-// Reply memory, as the server has found it in the file: where a jump to the stub can stand that nobody meets, in bytes
-// from the call; 0: nowhere.
-inline constexpr uint32_t kBookJumpShift = 8;
-constexpr uint32_t BookJumpAt(uint32_t plan) { return plan >> kBookJumpShift & 0xff; }
-// Reply memory, likewise: how many bytes in front of the call an instruction begins that can move together with all
-// others up to the call, and is as long as a jump or longer; 0: none.
+// Reply memory, as the server has found it in the file: how many bytes in front of the call an instruction begins that
+// can move together with all others up to the call, and is as long as a jump or longer; 0: none. The bits below, but
+// for the first, have meant other ways.
 inline constexpr uint32_t kBookAheadShift = 16;
+inline constexpr uint32_t kBookMostAhead = 16;
 constexpr uint32_t BookAhead(uint32_t plan) { return plan >> kBookAheadShift & 0xff; }
 // So many processes learn of a file before others believe the book, and one in so many ever after: what it says of a
 // site is how often a process that is spared nothing calls it, on average.

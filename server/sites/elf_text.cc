@@ -154,20 +154,17 @@ std::optional<uint32_t> ElfText::PlanOf(uint64_t offset, uint64_t text) {
   if (!function.has_value() || site - function->start > kMostDecoded) return std::nullopt;
   const uint64_t before = site - function->start;
   if (before > offset - segment->offset || function->size - before < kCallSize) return std::nullopt;
-  const bool whole = function->size <= kMostDecoded;
-  const uint64_t size = whole ? function->size : before + kCallSize;
-  decoded_ += size;
+  decoded_ += before;
   if (decoded_ > kMostDecodedInAll) return std::nullopt;
-  // What follows the function is of no interest, but must be there for `text`.
-  std::vector<uint8_t> code(std::max<uint64_t>(size, before + sizeof(text)));
+  std::vector<uint8_t> code(before + sizeof(text));
   if (!Read(offset - before, code.data(), code.size())) return std::nullopt;
   uint64_t there;
   memcpy(&there, code.data() + before, sizeof(there));
   if (there != text || (there & 0xffff) != kSyscall) return std::nullopt;
 
-  const FoundInFunction found = LookAround({absl::MakeConstSpan(code.data(), size), before});
-  if (!found.is_met) return std::nullopt;
-  return Plan(found, site, whole);
+  const std::optional<size_t> ahead = AheadOf(absl::MakeConstSpan(code.data(), before));
+  if (!ahead.has_value()) return std::nullopt;
+  return static_cast<uint32_t>(*ahead << wire::kBookAheadShift);
 }
 
 std::vector<ElfText::HardSite> ElfText::HardSites() {
@@ -186,43 +183,6 @@ std::vector<ElfText::HardSite> ElfText::HardSites() {
     }
   }
   return hard;
-}
-
-// whole: all of the function has been decoded.
-uint32_t ElfText::Plan(const FoundInFunction& found, uint64_t site, bool whole) const {
-  auto plan = static_cast<uint32_t>(found.ahead << wire::kBookAheadShift);
-  if (!whole) return plan;
-  const uint64_t jump_at = found.jump_at != 0 ? found.jump_at : JumpBetweenFunctions(site);
-  plan |= static_cast<uint32_t>(jump_at << wire::kBookJumpShift);
-  return plan;
-}
-
-// Behind the site's function, or one of the next; from the site. 0: nowhere.
-uint64_t ElfText::JumpBetweenFunctions(uint64_t site) const {
-  const uint64_t farthest = site + kCallSize + kFarthestJump;
-  const std::optional<size_t> entry = EntryBefore(site);
-  for (size_t i = entry.value_or(functions_.size()); i + 1 < functions_.size(); ++i) {
-    const std::optional<Function> function = FunctionOf(functions_[i]);
-    const uint64_t next = StartOf(functions_[i + 1]);
-    if (!function.has_value() || function->start > farthest) break;
-    const uint64_t end = function->start + function->size;
-    constexpr uint64_t kMostPadding = 64;
-    if (end < site || end > farthest || end >= next || next - end > kMostPadding) continue;
-    std::vector<uint8_t> gap(next - end);
-    const std::optional<uint64_t> offset = OffsetOf(end);
-    if (!offset.has_value() || !Read(*offset, gap.data(), gap.size())) break;
-    // One function may go on in the next, or ends with a call that does not come back.
-    const uint64_t place = end + (EndsItsPath(*function) ? JumpInGap(gap) : JumpInNop(gap));
-    if (place < next && place <= farthest) return place - site;
-  }
-  return 0;
-}
-
-bool ElfText::EndsItsPath(const Function& function) const {
-  const std::optional<uint64_t> offset = OffsetOf(function.start);
-  if (!offset.has_value() || function.size > kMostDecoded) return false;
-  std::vector<uint8_t> code(function.size);
-  return Read(*offset, code.data(), code.size()) && server::EndsItsPath(code);
 }
 
 }  // namespace guise::server

@@ -66,9 +66,6 @@ class ElfText {
   std::optional<Function> FunctionOf(const Entry& entry) const;
   std::optional<Function> FunctionAt(uint64_t address) const;
   uint64_t StartOf(const Entry& entry) const { return header_ + static_cast<uint64_t>(int64_t{entry.start}); }
-  uint32_t Plan(const FoundInFunction& found, uint64_t site, bool whole) const;
-  uint64_t JumpBetweenFunctions(uint64_t site) const;
-  bool EndsItsPath(const Function& function) const;
   bool Read(uint64_t offset, void* to, size_t size) const;
   std::optional<uint64_t> OffsetOf(uint64_t address) const;
 

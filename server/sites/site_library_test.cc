@@ -254,7 +254,7 @@ TEST_F(SiteLibraryTest, ASiteThatCannotBeRewrittenIsForgotten) {
   };
   learn(0);
   learn(wire::kBookHard);
-  learn(wire::kBookHard | 0xff << wire::kBookJumpShift);
+  learn(wire::kBookHard | 0xff << wire::kBookAheadShift);
   const FakeSession session;
   library.Fill(session.memories(), Known::kAll);
   library.Settle();

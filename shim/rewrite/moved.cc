@@ -154,20 +154,6 @@ bool AllMove(const uint8_t* code, size_t size) {
   return size != 0;
 }
 
-bool TakesJump(const uint8_t* text, size_t size, size_t at) {
-  constexpr size_t kJumpSize = 5;
-  constexpr uint8_t kLongNop[] = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
-  constexpr size_t kOperand = sizeof(kLongNop) - kJumpSize;
-  if (at + kJumpSize > size) return false;
-  if (at >= kOperand && memcmp(text + at - kOperand, kLongNop, sizeof(kLongNop)) == 0) return true;
-  for (size_t end = at; end < at + kJumpSize;) {
-    const size_t nop = NopSize(text + end, size - end);
-    if (nop == 0) return false;
-    end += nop;
-  }
-  return true;
-}
-
 size_t JumpInNop(const uint8_t* code, size_t size) {
   constexpr uint8_t kReturn = 0xc3;
   constexpr size_t kJumpSize = 5;

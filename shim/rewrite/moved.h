@@ -16,10 +16,6 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 // Whether all of `code` is instructions that can be moved, the first of which takes a jump of five bytes.
 bool AllMove(const uint8_t* code, size_t size);
 
-// Whether a jump of five bytes at text[at] takes the place of nops alone, or of the operand of a long one, which stays
-// one. False, too, if another jump has it already.
-bool TakesJump(const uint8_t* text, size_t size, size_t at);
-
 // Where a jump of five bytes fits that nobody meets: in the operand of a long nop behind a return, which `code` begins
 // with. The nop stays one, whatever its operand. The offset from `code`; 0: there is none.
 size_t JumpInNop(const uint8_t* code, size_t size);

@@ -123,18 +123,6 @@ TEST(MovedTest, AllInFrontOfACallMoveWhereTheFirstTakesAJump) {
   EXPECT_FALSE(all({}));
 }
 
-TEST(MovedTest, AJumpTakesTheRoomOfNopsAlone) {
-  const std::vector<uint8_t> nop = {0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0};
-  EXPECT_TRUE(TakesJump(nop.data(), nop.size(), 0));
-  EXPECT_TRUE(TakesJump(nop.data(), nop.size(), 3)) << "its operand";
-  for (const size_t at : {1, 2, 4}) EXPECT_FALSE(TakesJump(nop.data(), nop.size(), at)) << at;
-  const std::vector<uint8_t> two = {0x0f, 0x1f, 0x40, 0, 0x0f, 0x1f, 0x40, 0, 0xc3};
-  EXPECT_TRUE(TakesJump(two.data(), two.size(), 0));
-  EXPECT_FALSE(TakesJump(two.data(), two.size(), 4)) << "four bytes and a return";
-  const std::vector<uint8_t> taken = {0x0f, 0x1f, 0x84, 0xe9, 1, 2, 3, 4};
-  EXPECT_FALSE(TakesJump(taken.data(), taken.size(), 3));
-}
-
 // Whatever the bytes, an answer is the full decoder's.
 TEST(MovedTest, AgreesWithAFullDecoder) {
   const Decoder decoder;

@@ -61,44 +61,17 @@ Cell<const StubHead*>* FreeStraddler() {
 
 MadeStub None(SiteKept why) { return {nullptr, why}; }
 
-// A place for the jump apart from its site.
-struct Apart {
-  uint8_t jump_at = 0;  // as in StubHead
-  uint8_t under_jump[kJumpSize];
-};
-
-// The one that is `at` bytes behind the site's beginning, if it is `seen` that a nop takes it, or there are nops. Two
-// bytes are not one write: with other threads such a site stays.
-Apart FindApart(uint64_t site, size_t at, bool seen) {
-  constexpr size_t kNearest = kSiteSize + 1;
-  constexpr size_t kFarthest = kSiteSize + INT8_MAX;
-  // Of the nop, if that is one whose operand takes the jump.
-  constexpr size_t kInFront = 3;
-  Apart apart;
-  uint8_t text[kInFront + kLongestInstruction] = {};
-  if (at < kNearest || at > kFarthest) return apart;
-  const bool straddles = site / kPage != (site + at + kJumpSize - 1) / kPage;
-  if (straddles && FreeStraddler() == nullptr) return apart;
-  if (!IsText(site, at + kJumpSize)) return apart;
-  const uint64_t start = site + at - kInFront;
-  const size_t size = IsText(start, sizeof(text)) ? sizeof(text) : kInFront + kJumpSize;
-  if (!ReadGuest(text, start, size) || (!seen && !TakesJump(text, size, kInFront))) return apart;
-  apart.jump_at = static_cast<uint8_t>(at);
-  memcpy(apart.under_jump, text + kInFront, kJumpSize);
-  return apart;
-}
-
 // What stands in front of a call, where a jump is to stand.
 struct Ahead {
   uint8_t size = 0;  // as in StubHead
-  uint8_t text[kMostAhead];
+  uint8_t text[wire::kBookMostAhead];
 };
 
 // Begins where the server has found an instruction to begin, `size` bytes in front of the site. Who comes to one of the
 // others makes the call as ever, for nothing but that one changes.
 Ahead FindAhead(uint64_t site, size_t size) {
   Ahead ahead;
-  if (size < kJumpSize || size > kMostAhead) return ahead;
+  if (size < kJumpSize || size > wire::kBookMostAhead) return ahead;
   const uint64_t start = site - size;
   const bool straddles = start / kPage != (site + kSiteSize - 1) / kPage;
   if (straddles && FreeStraddler() == nullptr) return ahead;
@@ -134,15 +107,16 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
   if (size < kJumpSize) return None(SiteKept::kPageEnd);
   if (!may_straddle && !IsText(site, size)) return None(SiteKept::kText);
   if (!ReadGuest(text, site, size) || memcmp(text, kSyscall, kSiteSize) != 0) return None(SiteKept::kText);
-  size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
-  Apart apart;
+  const size_t body_size = MovableSize(text + kSiteSize, size - kSiteSize, kDisplaced);
+  // Where the jump stands instead of at the site: two bytes are not one write, and five may be met in the middle.
+  size_t jump_at = 0;  // as in StubHead
   Ahead ahead;
   if (body_size == 0 && alone) {
     const size_t in_nop = JumpInNop(text + kSiteSize, size - kSiteSize);
-    apart = FindApart(site, in_nop == 0 ? wire::BookJumpAt(known) : kSiteSize + in_nop, in_nop != 0);
-    if (apart.jump_at == 0) ahead = FindAhead(site, wire::BookAhead(known));
+    if (in_nop != 0) jump_at = kSiteSize + in_nop;
+    if (jump_at == 0) ahead = FindAhead(site, wire::BookAhead(known));
   }
-  const uint64_t jump = site + apart.jump_at - ahead.size;
+  const uint64_t jump = site + jump_at - ahead.size;
   const uint64_t entry_stub = StubFor(after);
   if (body_size == 0 && jump == site) return None(SiteKept::kNextInstruction);
   if (entry_stub == 0) return None(SiteKept::kRoom);
@@ -161,8 +135,8 @@ MadeStub MakeStub(TextWriter& writer, const SiteToRewrite& wanted, bool alone) {
                    .far_call = far ? entry_stub : 0,
                    .body = text + kSiteSize,
                    .body_size = body_size,
-                   .jump_at = apart.jump_at,
-                   .under_jump = apart.jump_at == 0 ? nullptr : apart.under_jump,
+                   .jump_at = static_cast<uint8_t>(jump_at),
+                   .under_jump = jump_at == 0 ? nullptr : text + jump_at,
                    .front = ahead.text,
                    .ahead = ahead.size};
   uint8_t code[kMaxStub];

@@ -44,8 +44,6 @@ struct StubHead {
 static_assert(sizeof(StubHead) == 24);
 
 inline constexpr size_t kMaxStub = 240;
-// So much of what stands in front of a site moves.
-inline constexpr size_t kMostAhead = 16;
 
 struct StubPlan {
   uint64_t code;              // address of the code, behind the head

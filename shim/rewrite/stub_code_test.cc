@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/wire/book.h"
 #include "shim/arch/x86_64/offsets.h"
 #include "shim/rewrite/moved.h"
 
@@ -50,7 +51,7 @@ constexpr uint64_t kDirectGate = 0x7f0000010400;
 constexpr uint64_t kNearCode = 0x7f0000100018;
 constexpr uint64_t kFarCall = 0x7f0000020000;
 constexpr uint32_t kIndex = 4321;
-constexpr uint8_t kFront[kMostAhead] = {0xba, 0x3c, 0, 0, 0, 0x31, 0xff};
+constexpr uint8_t kFront[wire::kBookMostAhead] = {0xba, 0x3c, 0, 0, 0, 0x31, 0xff};
 
 // Holds a stub against the contract in stub_code.h.
 void CheckStub(const Decoder& decoder, const StubPlan& plan) {
@@ -251,7 +252,7 @@ TEST(StubCodeTest, SizeDoesNotDependOnAddresses) {
 
 TEST(StubCodeTest, TheLongestInstructionFits) {
   const uint8_t body[15] = {};
-  const uint8_t front[kMostAhead] = {};
+  const uint8_t front[wire::kBookMostAhead] = {};
   for (const bool far : {false, true}) {
     const StubPlan plan = {.code = kNearCode,
                            .after = kNearCode + 0x1000,

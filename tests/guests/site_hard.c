@@ -11,59 +11,52 @@
 
 enum { kUses = 300 };
 
-// Each makes getppid(2).
-extern const char hard_gap[], hard_gap_end[];        // a jump has room in the padding between two functions
-extern const char hard_nop[], hard_nop_end[];        // in a long nop that is never come to
-extern const char hard_number[], hard_number_end[];  // the instruction that loads the number has
-extern const char hard_none[];                       // nowhere
-extern const char hard_twice[];                      // two calls that want the same room
-// An instruction in front of the call has room, and something leads to the one behind it, and to the call itself.
+// Each makes getppid(2). An instruction in front of the call has room for a jump.
+extern const char hard_address[], hard_address_end[];  // what follows names its own address
+extern const char hard_return[], hard_return_end[];    // is short, and a return
+extern const char hard_short[], hard_short_end[];      // are two short ones
+// Something leads to the instruction behind the one that has room, and to the call itself.
 extern const char hard_ahead[], hard_ahead_all[], hard_ahead_end[];
-extern const char hard_fault[];  // the same, and it may fault
+extern const char hard_fault[];  // the instruction may fault
+extern const char hard_twice[];  // it moves for the call in front of it, too
+extern const char hard_none[];   // none in front of it has room
 
 const long hard_word = 1;
 
 __asm__(
     ".text\n"
     ".p2align 4\n"
-    "hard_gap:\n"
+    "hard_address:\n"
     "  .cfi_startproc\n"
     "  mov $110, %eax\n"
     "  syscall\n"
     "  mov hard_word(%rip), %rdx\n"
     "  lea -1(%rax,%rdx), %rax\n"
     "  ret\n"
-    "hard_gap_end:\n"
+    "hard_address_end:\n"
     "  .cfi_endproc\n"
     ".p2align 4\n"
     "hard_twice:\n"
     "  .cfi_startproc\n"
     "  mov $110, %eax\n"
     "  syscall\n"
-    "  mov hard_word(%rip), %rdx\n"
-    "  lea -1(%rax,%rdx), %r8\n"
     "  mov $110, %eax\n"
     "  syscall\n"
-    "  mov hard_word(%rip), %rdx\n"
-    "  lea -1(%rax,%rdx), %rax\n"
-    "  cmp %r8, %rax\n"
-    "  je 1f\n"
-    "  xor %eax, %eax\n"
-    "1:ret\n"
+    "  test %eax, %eax\n"
+    "  cltq\n"
+    "  ret\n"
     "  .cfi_endproc\n"
     ".p2align 5\n"
-    "hard_nop:\n"
+    "hard_return:\n"
     "  .cfi_startproc\n"
     "  mov $110, %eax\n"
     "  syscall\n"
     "  cltq\n"
     "  ret\n"
-    "  .byte 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0\n"
-    "  ret\n"
-    "hard_nop_end:\n"
+    "hard_return_end:\n"
     "  .cfi_endproc\n"
     ".p2align 4\n"
-    "hard_number:\n"
+    "hard_short:\n"
     "  .cfi_startproc\n"
     "  mov $110, %eax\n"
     "  syscall\n"
@@ -72,7 +65,7 @@ __asm__(
     "  mov %edx, %eax\n"
     "  neg %eax\n"
     "  ret\n"
-    "hard_number_end:\n"
+    "hard_short_end:\n"
     "  .fill 160, 1, 0xcc\n"
     "  .cfi_endproc\n"
     ".p2align 4\n"
@@ -137,7 +130,7 @@ static void OnTrap(int signal, siginfo_t* info, void* context) {
   const char* const rip = (const char*)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
   if (rip < start || rip >= end) return;
   ++traps;
-  const int kind = start == hard_gap ? 0 : start == hard_nop ? 1 : start == hard_number ? 2 : 3;
+  const int kind = start == hard_address ? 0 : start == hard_return ? 1 : start == hard_short ? 2 : 3;
   int known = 0;
   for (int i = 0; i < 7; ++i) known |= rip - start == kInstructions[kind][i];
   strange |= !known || rip <= stepped_to;
@@ -178,9 +171,9 @@ int main(int argc, char** argv) {
   const struct sigaction fault = {.sa_sigaction = OnFault, .sa_flags = SA_SIGINFO};
   CHECK(sigaction(SIGTRAP, &trap, NULL) == 0 && sigaction(SIGALRM, &tick, NULL) == 0);
   CHECK(sigaction(SIGSEGV, &fault, NULL) == 0);
-  Use(hard_gap, hard_gap_end);
-  Use(hard_nop, hard_nop_end);
-  Use(hard_number, hard_number_end);
+  Use(hard_address, hard_address_end);
+  Use(hard_return, hard_return_end);
+  Use(hard_short, hard_short_end);
   Use(hard_ahead_all, hard_ahead_end);
   if (argc > 1 && strcmp(argv[1], "counted") == 0) return Pass();  // always as many calls
   for (int i = 0; i < kUses; ++i) CHECK(CallAt(hard_fault, (uintptr_t)good) == parent && faults == 0);
@@ -192,7 +185,7 @@ int main(int argc, char** argv) {
   const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
   CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
   for (int i = 0; i < kUses || ticks < 20; ++i) {
-    CHECK(CallAt(hard_gap, 0) == parent && CallAt(hard_nop, 0) == parent && CallAt(hard_number, 0) == parent);
+    CHECK(CallAt(hard_address, 0) == parent && CallAt(hard_return, 0) == parent && CallAt(hard_short, 0) == parent);
     CHECK(CallAt(hard_ahead, 0) == parent);
     if (i >= kUses) continue;
     CHECK(CallAt(hard_twice, 0) == parent);
