@@ -51,8 +51,8 @@ void MakeStubs(KnownSites* sites, const TextRange& range) {
   }
 }
 
-// Whether one in front of it has taken of its text: two may do with the same place for a jump, and an entry that is
-// forged may lie within another's text.
+// Whether one in front of it has taken of its text: what moves for one may have room for the jump of another, and an
+// entry that is forged may lie within another's text.
 bool MeetsEarlier(KnownSites& sites, const KnownSites::Site& site) {
   for (const auto& earlier : sites) {
     if (&earlier == &site) return false;
