@@ -73,12 +73,14 @@ Ahead FindAhead(uint64_t site, size_t size) {
   Ahead ahead;
   if (size < kJumpSize || size > wire::kBookMostAhead) return ahead;
   const uint64_t start = site - size;
-  const bool straddles = start / kPage != (site + kSiteSize - 1) / kPage;
-  if (straddles && FreeStraddler() == nullptr) return ahead;
+  // Where one of two pages goes it has to be taken away, which may not be possible while threads run (jump.h).
+  if (start / kPage != (site + kSiteSize - 1) / kPage) return ahead;
   if (!IsText(start, size) || !ReadGuest(ahead.text, start, size) || !AllMove(ahead.text, size)) return ahead;
-  // Another site's jump, and what moves for it, may be there already.
+  // Another site's jump, and what moves for it, may be there already; or have been, in text that is gone.
   bool is_taken = false;
-  ForStubs([&](const StubHead* other) { is_taken |= TakesOf(other, start, site) && StubOf(other->after) == other; });
+  ForStubs([&](const StubHead* other) {
+    is_taken |= TakesOf(other, start, site) && StubOf(other->after) == other && HoldsJump(other, kSiteSize);
+  });
   if (!is_taken) ahead.size = static_cast<uint8_t>(size);
   return ahead;
 }
