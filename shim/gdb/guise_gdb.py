@@ -22,12 +22,14 @@ SAVED = {
 }
 SITE = 188  # in a block: the stub of the call under way, an index of the stub table
 SIGCONTEXT = 40  # where the restorer finds it, from the stack pointer: in a struct ucontext
+SITE_SIZE = 2
 STUBS = 8192
 STUB_SIZE = 16
 ENTRY_SIZE = 16
 KEY = 8  # in an entry: behind the site
 # Of shim/rewrite/stub_code.h: a StubHead, in front of a rewritten site's code.
 HEAD_SIZE = 24
+AHEAD = 18  # in a head: how much of what stands in front of the site was moved
 MAX_STUB = 240
 # What a stub leaves as it is.
 KEPT = ("rbx", "rbp", "rsp", "r12", "r13", "r14", "r15", "rdi", "rsi", "rdx", "r8", "r9", "r10")
@@ -83,11 +85,12 @@ class Image:
         return read_word(self.entries + index * ENTRY_SIZE + KEY) or None
 
     def site_behind(self, pc):
-        """Behind which site the stub at `pc` makes its call; None: pc is in no stub."""
+        """Behind which site the stub at `pc` makes its call, and how far in front of the site an instruction stands that
+        was moved to `pc`, or 0; None, 0: pc is in no stub."""
         if self.stubs <= pc < self.stubs + STUBS * STUB_SIZE:
-            return self.site_of((pc - self.stubs) // STUB_SIZE)
+            return self.site_of((pc - self.stubs) // STUB_SIZE), 0
         if pc < MAX_STUB:
-            return None
+            return None, 0
         # A head is known by the table's entry of the same site.
         start = pc - MAX_STUB
         try:
@@ -101,8 +104,8 @@ class Image:
             if index >= STUBS or after == 0 or start + at + code[at + 15] <= pc:
                 continue
             if read_word(self.entries + index * ENTRY_SIZE + KEY) == after:
-                return after
-        return None
+                return after, max(0, start + at + HEAD_SIZE + code[at + AHEAD] - pc)
+        return None, 0
 
 
 def symbols(path):
@@ -175,16 +178,17 @@ class GuiseUnwinder(Unwinder):
                 return info
             if direct:
                 block = unsigned(frame.read_register("gs_base"))
-                after = shim.site_of(read_word(block + SITE) & 0xFFFFFFFF)
+                after, ahead = shim.site_of(read_word(block + SITE) & 0xFFFFFFFF), 0
             else:
-                after = shim.site_behind(pc)
+                after, ahead = shim.site_behind(pc)
         except gdb.MemoryError:
             return None
         if after is None:
             return None
-        for name in KEPT:
+        for name in KEPT if ahead == 0 else KEPT + ("rax", "rcx", "r11"):
             info.add_saved_register(name, frame.read_register(name))
-        info.add_saved_register("rip", gdb.Value(after))
+        # Of an outer frame gdb looks at the byte in front: that is of the instruction which is next.
+        info.add_saved_register("rip", gdb.Value(after if ahead == 0 else after - SITE_SIZE - ahead + 1))
         return info
 
 
