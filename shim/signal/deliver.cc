@@ -59,8 +59,11 @@ bool ReturnIfIn(SignalSet blocked, const siginfo_t* info) {
 uint64_t Handle(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context) {
   const FaultsOpen open(block, context);
   if (IsStep(*info) && SiteOfJumpApart(RegsOf(context)->rip) != 0) return 0;
+  const uint64_t stopped = RegsOf(context)->rip;
   const Presented presented = Present(block, context);
   if (presented.in_shim) return 0;  // cannot be: everything is blocked there
+  // ABI: a step names where it ended, send_sigtrap() of arch/x86/kernel/ptrace.c.
+  if (IsStep(*info) && Word(info->si_addr) == stopped) info->si_addr = reinterpret_cast<void*>(RegsOf(context)->rip);
   EndTempMask(block, presented, context);
   const bool enters = !ReturnBlocked(block, info, context) && ApplyDisposition(block, signal, info, context);
   const uint64_t shown = Settle(block, context);

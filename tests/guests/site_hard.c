@@ -2,8 +2,10 @@
 // one that the shim's decoder does not know. Whatever their sites look like, each is called and comes back as natively,
 // and a signal between any two instructions finds it at one of its own. A session that is told of them by the server
 // rewrites them (tests/regress).
+#include <asm/prctl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 
 #include "tests/guests/guest.h"
@@ -17,7 +19,8 @@ extern const char hard_return[], hard_return_end[];    // is short, and a return
 extern const char hard_short[], hard_short_end[];      // are two short ones
 // Something leads to the instruction behind the one that has room, and to the call itself.
 extern const char hard_ahead[], hard_ahead_all[], hard_ahead_end[];
-extern const char hard_fault[];  // the instruction may fault
+// The next may fault, and what is in front of that ends as a call does; or is in front of the call.
+extern const char hard_fault[], hard_gs[];
 extern const char hard_twice[];  // it moves for the call in front of it, too
 extern const char hard_none[];   // none in front of it has room
 
@@ -108,7 +111,19 @@ __asm__(
     "hard_fault:\n"
     "  .cfi_startproc\n"
     "  mov $110, %eax\n"
+    "  mov $0x050f0000, %edx\n"
     "  mov 0x1000(%rdi), %edx\n"
+    "  syscall\n"
+    "  test %eax, %eax\n"
+    "  cltq\n"
+    "  ret\n"
+    "  .fill 160, 1, 0xcc\n"
+    "  .cfi_endproc\n"
+    ".p2align 4\n"
+    "hard_gs:\n"
+    "  .cfi_startproc\n"
+    "  mov $110, %eax\n"
+    "  mov $0x050f0000, %edx\n"
     "  syscall\n"
     "  test %eax, %eax\n"
     "  cltq\n"
@@ -122,9 +137,10 @@ static const char *start, *end, *volatile stepped_to;
 static volatile int faults;
 static char good[0x2000];
 
+static long CallAt(const char* code, uintptr_t argument) { return ((long (*)(uintptr_t))(uintptr_t)code)(argument); }
+
 static void OnTrap(int signal, siginfo_t* info, void* context) {
   (void)signal;
-  (void)info;
   static const unsigned char kInstructions[][7] = {
       {0, 5, 7, 14, 19}, {0, 5, 7, 9}, {0, 5, 7, 9, 11, 13, 15}, {0, 5, 7, 9, 11, 13}};
   const char* const rip = (const char*)((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
@@ -133,24 +149,50 @@ static void OnTrap(int signal, siginfo_t* info, void* context) {
   const int kind = start == hard_address ? 0 : start == hard_return ? 1 : start == hard_short ? 2 : 3;
   int known = 0;
   for (int i = 0; i < 7; ++i) known |= rip - start == kInstructions[kind][i];
-  strange |= !known || rip <= stepped_to;
+  strange |= !known || rip <= stepped_to || info->si_addr != rip;
   stepped_to = rip;
 }
 
 static void OnFault(int signal, siginfo_t* info, void* context) {
   (void)signal;
   greg_t* const regs = ((ucontext_t*)context)->uc_mcontext.gregs;
-  CHECK((const char*)regs[REG_RIP] == hard_fault + 5 && info->si_addr == (void*)0x1000);
+  CHECK((const char*)regs[REG_RIP] == hard_fault + 10 && info->si_addr == (void*)0x1000);
   regs[REG_RDI] = (greg_t)(uintptr_t)good;
   ++faults;
+}
+
+// Of a child: how it ends, as wait(2) says.
+static int EndOf(void (*child)(void)) {
+  const pid_t pid = fork();
+  CHECK(pid >= 0);
+  if (pid == 0) {
+    child();
+    _exit(0);
+  }
+  int status;
+  CHECK(waitpid(pid, &status, 0) == pid);
+  return status;
+}
+static void IgnoreFault(void) {
+  CHECK(signal(SIGSEGV, SIG_IGN) != SIG_ERR);
+  CallAt(hard_fault, 0);
+}
+static void CallWithOwnGs(void) {
+  CHECK(syscall(SYS_arch_prctl, ARCH_SET_GS, 0x1000) == 0);
+  CHECK(CallAt(hard_gs, 0) == getppid());
+}
+// Made writable, the text is as the program has it.
+static void MakeWritable(void) {
+  static const unsigned char kFront[] = {0xba, 110, 0, 0, 0, 0x89, 0xd0, 0x0f, 0x05};
+  void* const page = (void*)((uintptr_t)hard_ahead_all & ~(uintptr_t)4095);
+  CHECK(mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+  CHECK(memcmp(hard_ahead_all, kFront, sizeof(kFront)) == 0 && CallAt(hard_ahead, 0) == getppid());
 }
 
 static void OnTick(int signal) {
   (void)signal;
   ++ticks;
 }
-
-static long CallAt(const char* code, uintptr_t argument) { return ((long (*)(uintptr_t))(uintptr_t)code)(argument); }
 
 static void Use(const char* first, const char* last) {
   start = first;
@@ -178,6 +220,10 @@ int main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], "counted") == 0) return Pass();  // always as many calls
   for (int i = 0; i < kUses; ++i) CHECK(CallAt(hard_fault, (uintptr_t)good) == parent && faults == 0);
   CHECK(CallAt(hard_fault, 0) == parent && faults == 1);
+  const int ignored = EndOf(IgnoreFault);
+  CHECK(WIFSIGNALED(ignored) && WTERMSIG(ignored) == SIGSEGV);
+  for (int i = 0; i < kUses; ++i) CHECK(CallAt(hard_gs, 0) == parent);
+  CHECK(EndOf(CallWithOwnGs) == 0);
   for (uintptr_t to = 1; to <= 2; ++to) {
     for (int i = 0; i < 20; ++i) CHECK(CallAt(hard_ahead, to) == parent);
   }
@@ -192,10 +238,6 @@ int main(int argc, char** argv) {
     CHECK(CallAt(hard_none, 0) == parent && (int)CallAt(hard_none, 1) == -7);
   }
   CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
-  // Made writable, the text is as the program has it.
-  static const unsigned char kFront[] = {0xba, 110, 0, 0, 0, 0x89, 0xd0, 0x0f, 0x05};
-  void* const page = (void*)((uintptr_t)hard_ahead_all & ~(uintptr_t)4095);
-  CHECK(mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
-  CHECK(memcmp(hard_ahead_all, kFront, sizeof(kFront)) == 0 && CallAt(hard_ahead, 0) == parent);
+  CHECK(EndOf(MakeWritable) == 0);
   return Pass();
 }
