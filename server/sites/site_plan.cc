@@ -35,6 +35,14 @@ bool MayMove(const ZydisDecodedInstruction& instruction) {
   }
 }
 
+// By what it names in memory, for the others that move do not.
+bool MayFault(const ZydisDecodedInstruction& instruction) {
+  if (instruction.meta.category == ZYDIS_CATEGORY_PUSH || instruction.meta.category == ZYDIS_CATEGORY_POP) return true;
+  constexpr uint8_t kRegister = 3;
+  const bool names = (instruction.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0 && instruction.raw.modrm.mod != kRegister;
+  return names && instruction.mnemonic != ZYDIS_MNEMONIC_LEA && instruction.mnemonic != ZYDIS_MNEMONIC_NOP;
+}
+
 }  // namespace
 
 std::optional<size_t> AheadOf(absl::Span<const uint8_t> front) {
@@ -45,7 +53,7 @@ std::optional<size_t> AheadOf(absl::Span<const uint8_t> front) {
     if (!decoder.Decode(front.subspan(at), &instruction)) return std::nullopt;
     if (!MayMove(instruction)) {
       room = front.size();
-    } else if (instruction.length >= kJumpSize) {
+    } else if (instruction.length >= kJumpSize && !MayFault(instruction)) {
       room = at;
     }
   }

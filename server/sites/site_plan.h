@@ -15,8 +15,8 @@ inline constexpr size_t kCallSize = 2;
 inline constexpr size_t kJumpSize = 5;
 
 // Of a call's function, what stands in front of the call: how far in front of it, wire::kBookMostAhead at most, the
-// nearest instruction begins that a jump has room in, and that can move with all others up to the call; 0: there is
-// none. nullopt: who decodes the function from its beginning does not meet the call.
+// nearest instruction begins that a jump has room in, that does not fault, and that can move with all others up to the
+// call; 0: there is none. nullopt: who decodes the function from its beginning does not meet the call.
 std::optional<size_t> AheadOf(absl::Span<const uint8_t> front);
 
 // Whether the instruction that `behind`, the text behind a call, begins with cannot move alone to make room for a jump.

@@ -35,7 +35,8 @@ TEST(SitePlanTest, AnInstructionInFrontOfACallTakesAJump) {
   EXPECT_EQ(ahead({number}), 5u);
   EXPECT_EQ(ahead({number, kMove, {0x66, 0x90}}), 9u);
   EXPECT_EQ(ahead({number, number}), 5u) << "the nearest";
-  EXPECT_EQ(ahead({{0x8b, 0x97, 0, 0x10, 0, 0}, kMove}), 8u) << "mov 4096(%rdi),%edx";
+  EXPECT_EQ(ahead({number, {0x8b, 0x97, 0, 1, 0, 0}}), 11u) << "mov 256(%rdi),%edx may fault";
+  EXPECT_EQ(ahead({{0x68, 0, 1, 0, 0}, {0x58}}), 0u) << "so may push; pop";
   EXPECT_EQ(ahead({number, kOwnAddress, kMove}), 0u);
   EXPECT_EQ(ahead({number, kCall}), 0u) << "another call";
   EXPECT_EQ(ahead({number, {0xcd, 0x80}}), 0u) << "int $0x80";

@@ -13,6 +13,8 @@ namespace {
 using syscall::Nr;
 
 constexpr uint8_t kShortJump = 0xeb;
+// hlt. ABI: Intel SDM: #GP in user mode.
+constexpr uint8_t kFaults = 0xf4;
 
 struct Jump {
   uint8_t bytes[kJumpSize];
@@ -28,6 +30,7 @@ Jump JumpTo(uint64_t site, uint64_t code) {
   return jump;
 }
 
+const uint8_t* FrontOf(const StubHead* head) { return reinterpret_cast<const uint8_t*>(CodeOf(head)); }
 const uint8_t* BodyOf(const StubHead* head) { return reinterpret_cast<const uint8_t*>(CodeOf(head) + head->body_at); }
 
 // The short jump from the site to a jump apart.
@@ -70,8 +73,9 @@ bool CanSynchronize(Others others) {
 bool HoldsJump(const StubHead* head, size_t from) {
   uint8_t text[kJumpSize];
   if (head->ahead != 0) {
-    return ReadGuest(text, JumpOf(head), kJumpSize) &&
-           memcmp(text, JumpTo(JumpOf(head), CodeOf(head)).bytes, kJumpSize) == 0;
+    if (!ReadGuest(text, JumpOf(head), kJumpSize)) return false;
+    // Or what is in its place while it is being taken away, which a child of fork may have been left.
+    return memcmp(text, JumpTo(JumpOf(head), CodeOf(head)).bytes, kJumpSize) == 0 || FaultedAhead(head) == CodeOf(head);
   }
   if (head->jump_at != 0) {
     return ReadGuest(text, SiteOf(head), kSiteSize) && text[0] == kShortJump && text[1] == head->jump_at - kSiteSize;
@@ -92,6 +96,19 @@ bool IsDisplaced(const StubHead* head) {
     if (text[i] != jump.bytes[i] && text[i] != body[i - kSiteSize]) return false;
   }
   return true;
+}
+
+uint64_t FaultedAhead(const StubHead* head) {
+  uint8_t text[kJumpSize];
+  if (head->ahead == 0 || !ReadGuest(text, JumpOf(head), kJumpSize)) return 0;
+  const Jump jump = JumpTo(JumpOf(head), CodeOf(head));
+  const uint8_t* const front = FrontOf(head);
+  if (memcmp(text, front, kJumpSize) == 0) return JumpOf(head);
+  if (text[0] != kFaults) return 0;
+  for (size_t i = 1; i < kJumpSize; ++i) {
+    if (text[i] != jump.bytes[i] && text[i] != front[i]) return 0;
+  }
+  return CodeOf(head);
 }
 
 // Puts the jump there: what is behind the call first, byte by byte of what a thread may meet, the first byte last.
@@ -121,8 +138,15 @@ bool RestoreText(TextWriter& writer, const StubHead* head, Others others) {
   const uint64_t site = SiteOf(head);
   const uint8_t* const body = BodyOf(head);
   if (head->ahead != 0) {
-    // Whoever still comes to the jump is where its instruction leads to. Others may be coming to it just now.
-    return others == Others::kNone && writer.Write(JumpOf(head), reinterpret_cast<uint8_t*>(CodeOf(head)), kJumpSize);
+    const uint64_t jump = JumpOf(head);
+    const uint8_t* const front = FrontOf(head);
+    if (others == Others::kNone) return writer.Write(jump, front, kJumpSize);
+    // Who comes there meanwhile faults, and goes on in the stub (FaultedAhead).
+    if (!writer.WriteByte(jump, kFaults)) return false;
+    Synchronize(others);
+    if (!writer.Write(jump + 1, front + 1, kJumpSize - 1)) return false;
+    Synchronize(others);
+    return writer.WriteByte(jump, front[0]);
   }
   if (head->jump_at != 0) {
     // Not one write, but nobody executes what is about to be writable, or takes the risk.

@@ -46,11 +46,16 @@ bool HoldsJump(const StubHead* head, size_t from);
 // first of them is none that an instruction which moves begins with.
 bool IsDisplaced(const StubHead* head);
 
+// Where a thread goes on that has faulted where the jump in front of a call stands, or stood: it was being taken away,
+// and may be gone by now. What stood there does not fault. 0: it was not that.
+uint64_t FaultedAhead(const StubHead* head);
+
 // Puts the jump there. False: the text is as before, or works as before.
 bool WriteJump(TextWriter& writer, const StubHead* head, Others others);
 // The same in text that is writable, and executed by nobody.
 void PutJump(const StubHead* head);
-// And takes it away. False: it may still be there.
+// And takes it away. False: it may still be there. REQUIRES: no other thread blocks SIGSEGV, if it is in front of a
+// call.
 bool RestoreText(TextWriter& writer, const StubHead* head, Others others);
 
 }  // namespace guise::shim

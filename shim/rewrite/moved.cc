@@ -98,6 +98,14 @@ size_t ModRmSize(const uint8_t* code, size_t size) {
   return 1 + (sib ? 1 : 0) + displacement;
 }
 
+// By what it names in memory; of instructions that MovableSize() knows, but for nops.
+bool MayFault(const uint8_t* code) {
+  constexpr uint8_t kLea = 0x8d;
+  const uint8_t* const opcode = (*code & 0xf0) == 0x40 ? code + 1 : code;
+  const Form form = FormOf(*opcode);
+  return form != Form::kImm8 && form != Form::kImm32 && opcode[1] < 0xc0 && *opcode != kLea;
+}
+
 // What assemblers fill up with: prefixes for operand size and %cs in front of a nop with operand.
 size_t SkipFillers(const uint8_t* code, size_t size, size_t at) {
   while (at < size && (code[at] == 0x66 || code[at] == 0x2e)) ++at;
@@ -145,13 +153,14 @@ size_t MovableSize(const uint8_t* code, size_t size, size_t least) {
 
 bool AllMove(const uint8_t* code, size_t size) {
   constexpr size_t kJumpSize = 5;
+  if (size < kJumpSize || (NopSize(code, size) == 0 && MayFault(code))) return false;
   for (size_t at = 0; at < size;) {
     const size_t fill = at == 0 ? 0 : FillSize(code + at, size - at);
     const size_t moved = fill != 0 ? fill : MovableSize(code + at, size - at, at == 0 ? kJumpSize : 1);
     if (moved == 0) return false;
     at += moved;
   }
-  return size != 0;
+  return true;
 }
 
 size_t JumpInNop(const uint8_t* code, size_t size) {

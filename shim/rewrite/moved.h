@@ -13,7 +13,8 @@ namespace guise::shim {
 // decoder's.
 size_t MovableSize(const uint8_t* code, size_t size, size_t least);
 
-// Whether all of `code` is instructions that can be moved, the first of which takes a jump of five bytes.
+// Whether all of `code` is instructions that can be moved, the first of which takes a jump of five bytes, and does not
+// fault.
 bool AllMove(const uint8_t* code, size_t size);
 
 // Where a jump of five bytes fits that nobody meets: in the operand of a long nop behind a return, which `code` begins

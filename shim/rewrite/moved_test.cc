@@ -113,7 +113,10 @@ TEST(MovedTest, AllInFrontOfACallMoveWhereTheFirstTakesAJump) {
   const auto all = [](const std::vector<uint8_t>& code) { return AllMove(code.data(), code.size()); };
   EXPECT_TRUE(all({0xb8, 0x0e, 0, 0, 0})) << "mov $14,%eax";
   EXPECT_TRUE(all({0xba, 0x3c, 0, 0, 0, 0x66, 0x90, 0x31, 0xff, 0x89, 0xd0})) << "mov; nop; xor; mov";
-  EXPECT_TRUE(all({0x48, 0xc7, 0x04, 0x24, 0x20, 0, 0, 0, 0x90})) << "movq $32,(%rsp); nop";
+  EXPECT_TRUE(all({0xb8, 0x0e, 0, 0, 0, 0x48, 0xc7, 0x04, 0x24, 0x20, 0, 0, 0})) << "mov; movq $32,(%rsp)";
+  EXPECT_TRUE(all({0x48, 0x8d, 0x94, 0x24, 0x80, 0, 0, 0, 0x90})) << "lea 128(%rsp),%rdx; nop";
+  EXPECT_TRUE(all({0x66, 0x0f, 0x1f, 0x44, 0, 0, 0x90})) << "nopw 0(%rax,%rax,1); nop";
+  EXPECT_FALSE(all({0x48, 0xc7, 0x04, 0x24, 0x20, 0, 0, 0, 0x90})) << "movq $32,(%rsp); nop";
   EXPECT_FALSE(all({0x89, 0xd0, 0xb8, 0x0e, 0, 0, 0})) << "a short one first";
   EXPECT_FALSE(all({0xb8, 0x0e, 0, 0, 0, 0xc3})) << "ret";
   EXPECT_FALSE(all({0xb8, 0x0e, 0, 0, 0, 0x0f, 0x05})) << "another call";

@@ -45,6 +45,12 @@ bool SomeoneComesBackBlind(const ThreadBlock* block, uint64_t after) {
   return found;
 }
 
+bool SomeoneIsBlind(const ThreadBlock* block) {
+  bool found = false;
+  ForOtherBlocks(block, [&](const ThreadBlock* other) { found |= other->blocked_faults != 0; });
+  return found;
+}
+
 // A site as the books name it.
 struct InFile {
   TextRange range;
@@ -231,6 +237,15 @@ uint64_t Landing(uint64_t rip) {
   return head == nullptr ? rip : CodeOf(head) + head->body_at;
 }
 
+uint64_t LandingAhead(uint64_t rip) {
+  uint64_t found = 0;
+  if (!MayHaveRewritten(rip, 1)) return found;
+  ForStubs([&](const StubHead* head) {
+    if (head->ahead != 0 && JumpOf(head) == rip && found == 0) found = FaultedAhead(head);
+  });
+  return found;
+}
+
 // By the table, which says so before the text is changed; a look at the text would be too late a moment later, and kill
 // who blocks the fault.
 uint64_t AfterCall(uint64_t rip) {
@@ -263,6 +278,8 @@ void TextChanges(ThreadBlock* block, uint64_t start, uint64_t size, bool restore
     const bool two_pages = LiesOnTwoPages(head);
     if (EndOf(head) <= start || StartOf(head) >= start + size || (!restore && !two_pages)) return;
     if (StubOf(head->after) != head || !HoldsJump(head, 2)) return;
+    // One that blocks the fault would die of it.
+    if (head->ahead != 0 && others == Others::kRun && SomeoneIsBlind(block)) return;
     TextWriter writer(others == Others::kNone);
     // Else who comes back from the call still goes on in the stub.
     if (!RestoreText(writer, head, others)) return;

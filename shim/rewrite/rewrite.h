@@ -32,6 +32,9 @@ void ForgetStale(uint64_t after);
 
 // Where a thread that is to go on at `rip` goes on.
 uint64_t Landing(uint64_t rip);
+// Where one goes on whose instruction at `rip` has ended in a general protection fault, because another thread was
+// taking a jump away there; 0: not because of that.
+uint64_t LandingAhead(uint64_t rip);
 // The same for one that comes from the call in front of `rip` and whose rcx may be anything.
 uint64_t AfterCall(uint64_t rip);
 

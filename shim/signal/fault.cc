@@ -163,6 +163,15 @@ void OnFault(int signal, siginfo_t* info, ucontext* context) {
       return;
     }
     uint64_t elsewhere = TrapFor(regs);
+    constexpr uint64_t kGeneralProtection = 13;
+    if (elsewhere == 0 && context->uc_mcontext.trapno == kGeneralProtection) {
+      elsewhere = LandingAhead(rip);
+      // Once more: the jump is gone.
+      if (elsewhere == rip) {
+        NoteOwnFault(block, context);
+        return;
+      }
+    }
     if (elsewhere == 0) elsewhere = Landing(rip);
     if (elsewhere != rip) {
       NoteOwnFault(block, context);

@@ -3,6 +3,8 @@
 // and a signal between any two instructions finds it at one of its own. A session that is told of them by the server
 // rewrites them (tests/regress).
 #include <asm/prctl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -137,6 +139,8 @@ static const char *start, *end, *volatile stepped_to;
 static volatile int faults;
 static char good[0x2000];
 
+static int done, calls;
+
 static long CallAt(const char* code, uintptr_t argument) { return ((long (*)(uintptr_t))(uintptr_t)code)(argument); }
 
 static void OnTrap(int signal, siginfo_t* info, void* context) {
@@ -189,6 +193,18 @@ static void MakeWritable(void) {
   CHECK(memcmp(hard_ahead_all, kFront, sizeof(kFront)) == 0 && CallAt(hard_ahead, 0) == getppid());
 }
 
+static void* CallAhead(void* unused) {
+  while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
+    CHECK(CallAt(hard_ahead, 0) == parent);
+    __atomic_store_n(&calls, calls + 1, __ATOMIC_RELEASE);
+  }
+  return unused;
+}
+static void AwaitCalls(int more) {
+  const int wanted = __atomic_load_n(&calls, __ATOMIC_ACQUIRE) + more;
+  while (__atomic_load_n(&calls, __ATOMIC_ACQUIRE) < wanted) sched_yield();
+}
+
 static void OnTick(int signal) {
   (void)signal;
   ++ticks;
@@ -239,5 +255,13 @@ int main(int argc, char** argv) {
   }
   CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
   CHECK(EndOf(MakeWritable) == 0);
+  // Also while another thread makes the call.
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, CallAhead, NULL) == 0);
+  AwaitCalls(kUses);
+  MakeWritable();
+  AwaitCalls(kUses);
+  __atomic_store_n(&done, 1, __ATOMIC_RELEASE);
+  CHECK(pthread_join(thread, NULL) == 0);
   return Pass();
 }
