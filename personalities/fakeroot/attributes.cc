@@ -88,7 +88,7 @@ Nr GetterOf(Nr nr) {
   }
 }
 
-// The call, with power over modes where it has a path. EPERM is for the caller to look at: `file` is then what the call
+// The call, with power over modes. EPERM is for the caller to look at: `file` is then what the call
 // was refused on, where it can be told.
 Task<SysResult> MakeWithPower(Call& call, Below below, FileStatus* file) {
   const SysResult result = co_await below(call);
@@ -97,8 +97,7 @@ Task<SysResult> MakeWithPower(Call& call, Below below, FileStatus* file) {
     const SysResultOr<FileStatus> status = co_await StatusOf(call, named.directory, named.path, named.flags);
     if (status.ok()) *file = status.value();
   }
-  const bool has_path = (named.flags & AT_EMPTY_PATH) == 0;
-  if (!result.Is(EACCES) || !has_path || !call.Credentials().May(CAP_DAC_OVERRIDE)) co_return result;
+  if (!result.Is(EACCES) || !call.Credentials().May(CAP_DAC_OVERRIDE)) co_return result;
   const Again again = {.call = &call, .status = file, .status_flags = named.flags, .is_status_of_refused = true};
   const SysResult made = co_await WithModesLent(call, below, again);
   co_return made;

@@ -128,6 +128,12 @@ Task<SysResult> BorrowOnTheWay(Call& call, Borrowed& borrowed, uint32_t uid, Pat
   co_return SysResult::Ok();
 }
 
+Task<SysResult> BorrowOfOpen(Call& call, Borrowed& borrowed, uint32_t uid, FdUse use) {
+  const Wanted object = {AT_FDCWD, NameOfFd(call, call.Arg<int>(0)), use.object};
+  [[maybe_unused]] const bool some = co_await Borrow(call, borrowed, uid, object);
+  co_return SysResult::Ok();
+}
+
 Task<SysResult> GiveBack(Call& call, Borrowed& borrowed) {
   while (borrowed.count() > 0) {
     const Borrowed::File file = borrowed.last();

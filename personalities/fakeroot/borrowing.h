@@ -61,6 +61,9 @@ class Borrowed {
 // Borrows what one of the call's paths needs, for `uid`, whose files they must be: on the way, and where it ends.
 api::Task<api::SysResult> BorrowOnTheWay(api::Call& call, Borrowed& borrowed, uint32_t uid, PathUse use);
 
+// Likewise of the file that its first argument is open on.
+api::Task<api::SysResult> BorrowOfOpen(api::Call& call, Borrowed& borrowed, uint32_t uid, FdUse use);
+
 // All of it. A mode that somebody has given a file meanwhile stays.
 api::Task<api::SysResult> GiveBack(api::Call& call, Borrowed& borrowed);
 

@@ -1,4 +1,4 @@
-// The permissions that calls take on the files and directories of their paths.
+// The permissions that calls take on the files and directories of their paths, and on what they name by descriptor.
 //
 // ABI: fs/namei.c, generic_permission(): directories are searched, and changed, by their owner with x and w;
 // vfs_rename(): a directory that gets another parent is changed itself.
@@ -83,6 +83,20 @@ inline constexpr PathUse kPathUses[] = {
     {api::Nr::removexattr, 0, false, 0, kWrite},
     {api::Nr::lremovexattr, 0, false, 0, kWrite},
     {api::Nr::inotify_add_watch, 1, false, 0, kRead},
+};
+
+// A call whose first argument is a descriptor, and what it takes on the file: how that was opened does not count.
+// ABI: fs/open.c, fchdir(); fs/xattr.c, xattr_permission().
+struct FdUse {
+  api::Nr nr;
+  uint32_t object;
+};
+
+inline constexpr FdUse kFdUses[] = {
+    {api::Nr::fchdir, kSearch},
+    {api::Nr::fsetxattr, kWrite},
+    {api::Nr::fgetxattr, kRead},
+    {api::Nr::fremovexattr, kWrite},
 };
 
 // The same for this call: what its flags do not want is not needed.

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "personalities/fakeroot/borrowing.h"
@@ -42,16 +43,16 @@ namespace {
 // Calls that others of this folder attempt.
 constexpr bool HasOwnAttempt(Nr nr) {
   return nr == Nr::mknod || nr == Nr::mknodat || nr == Nr::setxattr || nr == Nr::lsetxattr || nr == Nr::removexattr ||
-         nr == Nr::lremovexattr;
+         nr == Nr::lremovexattr || nr == Nr::fsetxattr || nr == Nr::fremovexattr;
 }
 
 bool Opens(Nr nr) { return nr == Nr::open || nr == Nr::creat || nr == Nr::openat || nr == Nr::openat2; }
 bool ChangesMode(Nr nr) { return nr == Nr::chmod || nr == Nr::fchmodat || nr == Nr::fchmodat2; }
 
-// With what is needed borrowed.
-Task<SysResult> MakeBorrowing(Call& call, Below below, const Again& again, PathUse use) {
-  const int start = StartOf(call, use);
-  const Argument whole = call.Forward(use.at);
+// With what is needed borrowed. `path` is the last one; nullopt: the call names its file by descriptor.
+Task<SysResult> MakeBorrowing(Call& call, Below below, const Again& again, std::optional<PathUse> path) {
+  const int start = path.has_value() ? StartOf(call, *path) : AT_FDCWD;
+  const Argument whole = path.has_value() ? call.Forward(path->at) : NameOfFd(call, call.Arg<int>(0));
   if (Opens(call.nr())) {
     // A pipe's other end may take its time.
     const SysResultOr<FileStatus> file = co_await StatusOf(call, start, whole, 0);
@@ -80,12 +81,16 @@ Task<SysResult> WithModesLent(Call& call, Below below, const Again& again) {
   constexpr int kTries = 4;
   bool may_differ = true;
   for (int i = 0; i < kTries && result.Is(EACCES) && may_differ; ++i) {
-    PathUse last = {};
+    std::optional<PathUse> last;
     for (const PathUse& row : kPathUses) {
       if (row.nr != call.nr() || !call.Arg<Path>(row.at).is_there()) continue;
-      last = UseIn(call, row);
-      const PathUse use = last;
+      const PathUse use = UseIn(call, row);
+      last = use;
       [[maybe_unused]] const SysResult way = co_await BorrowOnTheWay(call, borrowed, uid, use);
+    }
+    for (const FdUse& use : kFdUses) {
+      if (use.nr != call.nr()) continue;
+      [[maybe_unused]] const SysResult object = co_await BorrowOfOpen(call, borrowed, uid, use);
     }
     may_differ = borrowed.count() > 0 || borrowed.has_own();
     if (borrowed.is_interrupted()) {
@@ -119,6 +124,12 @@ void Fakeroot::ClaimPower(api::Claims& claims) const {
   };
   [&]<size_t... kRows>(std::index_sequence<kRows...>) { (claim.template operator()<kRows>(), ...); }
   (std::make_index_sequence<std::size(kPathUses)>());
+  const auto claim_open = [&]<size_t kRow>() {
+    constexpr Nr kNr = kFdUses[kRow].nr;
+    if constexpr (!HasOwnAttempt(kNr)) claims.Attempt<kNr, &Fakeroot::WithPower>(*this);
+  };
+  [&]<size_t... kRows>(std::index_sequence<kRows...>) { (claim_open.template operator()<kRows>(), ...); }
+  (std::make_index_sequence<std::size(kFdUses)>());
 }
 
 }  // namespace guise::personalities

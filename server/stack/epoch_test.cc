@@ -255,7 +255,8 @@ TEST_F(EpochTest, AttributesAreAskedForNativelyUntilSomeAreKept) {
   for (const bool diverged : {false, true}) {
     const Tables& before = (*epoch)->tables({.diverged = diverged});
     const Tables& after = (*epoch)->tables({.diverged = diverged, .keeps_attributes = true});
-    EXPECT_EQ(before.placement[Number(Nr::fgetxattr)], Placement::kKernel);
+    EXPECT_EQ(before.placement[Number(Nr::flistxattr)], Placement::kKernel);
+    EXPECT_EQ(ActionOf(before, Nr::fgetxattr).verb, ActionVerb::kAttempt);
     EXPECT_EQ(ActionOf(before, Nr::getxattr).verb, ActionVerb::kAttempt) << "for want of permission bits";
     EXPECT_EQ(after.placement[Number(Nr::fgetxattr)], Placement::kServer);
     EXPECT_EQ(after.placement[Number(Nr::getxattr)], Placement::kServer);

@@ -118,6 +118,22 @@ static void OfTheFile(void) {
   }
 }
 
+// Of an open file the mode counts, not how it was opened: each call finds nothing allowed.
+static void OfAnOpenFile(void) {
+  char value[4];
+  struct stat status;
+  const int fd = open("open", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0);
+  CHECK(fd >= 0);
+  CHECK(fsetxattr(fd, "user.open", "o", 1, 0) == 0 && fgetxattr(fd, "user.open", value, sizeof(value)) == 1);
+  FAILS(fgetxattr(fd, "user.other", value, sizeof(value)), ENODATA);
+  FAILS(fsetxattr(fd, "user.open", "p", 1, XATTR_CREATE), EEXIST);
+  CHECK(fsetxattr(fd, "trusted.open", "t", 1, 0) == 0 && fgetxattr(fd, "trusted.open", value, sizeof(value)) == 1);
+  CHECK(fremovexattr(fd, "user.open") == 0);
+  FAILS(fremovexattr(fd, "user.open"), ENODATA);
+  CHECK(fstat(fd, &status) == 0 && (status.st_mode & 07777) == 0);
+  close(fd);
+}
+
 static void FileCapabilities(void) {
   const struct vfs_cap_data data = {VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE, {{1u << CAP_NET_RAW, 0}}};
   struct vfs_cap_data got;
@@ -179,6 +195,7 @@ int main(int argc, char** argv) {
   }
   SetAndRemove();
   OfTheFile();
+  OfAnOpenFile();
   FileCapabilities();
   Protected();
   return Pass();

@@ -155,6 +155,12 @@ static void Inside(void) {
   CHECK(ModeOf("f") == 0640 && close(open("f", O_RDONLY)) == 0 && chdir("deep") == 0 && ModeOf("f") == 0644);
   CHECK(close(open("../f", O_RDONLY)) == 0 && chdir("../..") == 0);
   CheckModes();
+  // How a directory was opened says nothing of whether it may be entered.
+  const int read = open("closed/deep", O_RDONLY | O_DIRECTORY), named = open("closed", O_PATH | O_DIRECTORY);
+  CHECK(read >= 0 && named >= 0);
+  CHECK(fchdir(read) == 0 && ModeOf("f") == 0644 && fchdir(named) == 0 && ModeOf("f") == 0640 && chdir("..") == 0);
+  CHECK(close(read) == 0 && close(named) == 0);
+  CheckModes();
 }
 
 static void Devices(void) {
