@@ -17,18 +17,17 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <string_view>
 
 #include "personalities/api/files.h"
 #include "personalities/fakeroot/borrowing.h"
 #include "personalities/fakeroot/fakeroot.h"
 #include "personalities/fakeroot/path_uses.h"
+#include "personalities/fakeroot/places.h"
 
 namespace guise::personalities {
 
@@ -52,35 +51,6 @@ namespace {
 // The bit of O_TMPFILE that no other flag has. ABI: include/uapi/asm-generic/fcntl.h, __O_TMPFILE.
 constexpr int kUnnamed = O_TMPFILE & ~O_DIRECTORY;
 
-// Which argument of a call that makes something is the path.
-const PathUse& NamingOf(Nr nr) {
-  return *std::find_if(std::begin(kPathUses), std::end(kPathUses), [nr](const PathUse& use) { return use.nr == nr; });
-}
-
-// A file, as StatusOf() takes it.
-struct Place {
-  Argument start = AT_FDCWD;
-  Argument path;
-  int flags = 0;
-};
-
-// The directory that the last name of a path is in.
-Place ParentOf(Call& call, Argument start, std::string_view path) {
-  const size_t end = path.find_last_not_of('/') + 1;
-  const size_t name = path.substr(0, end).rfind('/') + 1;
-  if (name == 0) return {start, call.Put(""), AT_EMPTY_PATH};
-  return {start, call.Put(path.substr(0, name)), 0};
-}
-
-// By what the call names.
-Place NamedBy(Call& call, int flags) {
-  const PathUse& naming = NamingOf(call.nr());
-  return {StartOf(call, naming), call.Forward(naming.at), flags};
-}
-Place ParentBy(Call& call) {
-  const PathUse& naming = NamingOf(call.nr());
-  return ParentOf(call, StartOf(call, naming), call.Arg<Path>(naming.at).text);
-}
 Place OpenedAs(Call& call, SysResult fd) { return {static_cast<int>(fd.value()), call.Put(""), AT_EMPTY_PATH}; }
 
 // Who owns what the caller makes there.
@@ -98,12 +68,12 @@ void Keep(Call& call, const FileStatus& made, const Owner& owner) {
 
 // What is made by now, in a directory. It is there, whatever is found out of it: no error.
 Task<SysResult> KeepOwner(Call& call, Place made, Place parent) {
-  const SysResultOr<FileStatus> directory = co_await StatusOf(call, parent.start, parent.path, parent.flags);
+  const SysResultOr<FileStatus> directory = co_await StatusOf(call, parent);
   if (!directory.ok()) co_return SysResult::Ok();
   const Owner owner = OwnerIn(call, directory.value());
   // As it is shown without our doing.
   if (owner == Owner{0, 0} && !HandsGroupDown(directory.value())) co_return SysResult::Ok();
-  const SysResultOr<FileStatus> file = co_await StatusOf(call, made.start, made.path, made.flags);
+  const SysResultOr<FileStatus> file = co_await StatusOf(call, made);
   if (file.ok()) Keep(call, file.value(), owner);
   co_return SysResult::Ok();
 }
@@ -157,7 +127,7 @@ struct Link {
   char target[4096];
 };
 
-Place ParentOf(Call& call, Room<Link> room, size_t size) {
+Place ParentOfTarget(Call& call, Room<Link> room, size_t size) {
   const Link link = call.Read(room);
   return ParentOf(call, AT_FDCWD, {link.target, std::min(size, sizeof(link.target))});
 }
@@ -169,7 +139,7 @@ Task<SysResult> KeepOwnerOfTarget(Call& call, SysResult fd) {
   const Room<Link> room = call.MakeRoom<Link>();
   const SysResult size = co_await call.Run(Nr::readlinkat, AT_FDCWD, name, room, sizeof(Link));
   if (!size.ok()) co_return SysResult::Ok();
-  const Place parent = ParentOf(call, room, size.value());
+  const Place parent = ParentOfTarget(call, room, size.value());
   const SysResult kept = co_await KeepOwner(call, made, parent);
   co_return kept;
 }
@@ -219,8 +189,9 @@ SysTask Fakeroot::Create(Call& call, Below below) const {
   if (!GivesOwners(call)) co_return below.Tail(call);
   const SysResult result = co_await below(call);
   if (!result.ok()) co_return result;
-  const Place made = NamedBy(call, AT_SYMLINK_NOFOLLOW);
-  const Place parent = ParentBy(call);
+  const PathUse& naming = NamingOf(call.nr());
+  const Place made = NamedBy(call, naming, AT_SYMLINK_NOFOLLOW);
+  const Place parent = ParentBy(call, naming);
   [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
   co_return result;
 }
@@ -228,6 +199,7 @@ SysTask Fakeroot::Create(Call& call, Below below) const {
 SysTask Fakeroot::CreateByOpen(Call& call, Below below) const {
   const int flags = FlagsOf(call);
   if (!MayMakeFile(flags) || !GivesOwners(call)) co_return below.Tail(call);
+  const PathUse& naming = NamingOf(call.nr());
   const bool is_unnamed = (flags & kUnnamed) != 0;
   const bool is_new = is_unnamed || (flags & O_EXCL) != 0;
   const Call first = is_new ? call : Exclusive(call);
@@ -235,13 +207,13 @@ SysTask Fakeroot::CreateByOpen(Call& call, Below below) const {
   if (fd.ok()) {
     const Place made = OpenedAs(call, fd);
     // An unnamed file is in the directory that the path names.
-    const Place parent = is_unnamed ? NamedBy(call, 0) : ParentBy(call);
+    const Place parent = is_unnamed ? NamedBy(call, naming, 0) : ParentBy(call, naming);
     [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
     co_return fd;
   }
   if (is_new || !fd.Is(EEXIST)) co_return fd;
-  const Place named = NamedBy(call, 0);
-  const SysResultOr<FileStatus> target = co_await StatusOf(call, named.start, named.path, named.flags);
+  const Place named = NamedBy(call, naming, 0);
+  const SysResultOr<FileStatus> target = co_await StatusOf(call, named);
   if (target.ok() || !target.failure().Is(ENOENT)) co_return below.Tail(call);
   // A link to what is not there.
   const SysResult made = co_await below(call);

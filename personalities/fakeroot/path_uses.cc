@@ -4,11 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace guise::personalities {
 
 using api::Call;
 using api::FileStatus;
 using api::Nr;
+
+const PathUse& NamingOf(Nr nr) {
+  return *std::find_if(std::begin(kPathUses), std::end(kPathUses), [nr](const PathUse& use) { return use.nr == nr; });
+}
 
 PathUse UseIn(const Call& call, PathUse use) {
   switch (use.nr) {

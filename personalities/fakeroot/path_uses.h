@@ -99,6 +99,9 @@ inline constexpr FdUse kFdUses[] = {
     {api::Nr::fremovexattr, kWrite},
 };
 
+// The first path of a call that has one.
+const PathUse& NamingOf(api::Nr nr);
+
 // The same for this call: what its flags do not want is not needed.
 PathUse UseIn(const api::Call& call, PathUse use);
 
