@@ -25,6 +25,7 @@
 
 #include "personalities/api/files.h"
 #include "personalities/fakeroot/borrowing.h"
+#include "personalities/fakeroot/directories.h"
 #include "personalities/fakeroot/fakeroot.h"
 #include "personalities/fakeroot/path_uses.h"
 #include "personalities/fakeroot/places.h"
@@ -123,6 +124,19 @@ Call Exclusive(Call& call) {
   }
 }
 
+// Whether the caller may have the file that is not there yet.
+Task<SysResult> MayOpenNew(Call& call, const PathUse& naming, Place named, Place parent) {
+  const std::string_view path = call.Arg<Path>(naming.at).text;
+  const bool is_unnamed = (FlagsOf(call) & kUnnamed) != 0;
+  const Place entry = {named.start, named.path, AT_SYMLINK_NOFOLLOW};
+  if (is_unnamed) {
+    const SysResult unnamed = co_await MayMakeIn(call, parent);
+    co_return unnamed;
+  }
+  const SysResult may = co_await MayMake(call, path, entry, parent);
+  co_return may;
+}
+
 struct Link {
   char target[4096];
 };
@@ -186,33 +200,38 @@ bool MayCreate(const Call& call) {
 }
 
 SysTask Fakeroot::Create(Call& call, Below below) const {
-  if (!GivesOwners(call)) co_return below.Tail(call);
-  const SysResult result = co_await below(call);
-  if (!result.ok()) co_return result;
+  if (MayChangeAll(call) && !GivesOwners(call)) co_return below.Tail(call);
   const PathUse& naming = NamingOf(call.nr());
   const Place made = NamedBy(call, naming, AT_SYMLINK_NOFOLLOW);
   const Place parent = ParentBy(call, naming);
+  const std::string_view path = call.Arg<Path>(naming.at).text;
+  const SysResult may = co_await MayMake(call, path, made, parent);
+  if (!may.ok()) co_return may;
+  const SysResult result = co_await below(call);
+  if (!result.ok()) co_return result;
   [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
   co_return result;
 }
 
 SysTask Fakeroot::CreateByOpen(Call& call, Below below) const {
   const int flags = FlagsOf(call);
-  if (!MayMakeFile(flags) || !GivesOwners(call)) co_return below.Tail(call);
+  if (!MayMakeFile(flags) || (MayChangeAll(call) && !GivesOwners(call))) co_return below.Tail(call);
   const PathUse& naming = NamingOf(call.nr());
   const bool is_unnamed = (flags & kUnnamed) != 0;
+  const Place named = NamedBy(call, naming, 0);
+  // An unnamed file is in the directory that the path names.
+  const Place parent = is_unnamed ? named : ParentBy(call, naming);
+  const SysResult may = co_await MayOpenNew(call, naming, named, parent);
+  if (!may.ok()) co_return may;
   const bool is_new = is_unnamed || (flags & O_EXCL) != 0;
   const Call first = is_new ? call : Exclusive(call);
   const SysResult fd = co_await below(first);
   if (fd.ok()) {
     const Place made = OpenedAs(call, fd);
-    // An unnamed file is in the directory that the path names.
-    const Place parent = is_unnamed ? NamedBy(call, naming, 0) : ParentBy(call, naming);
     [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
     co_return fd;
   }
   if (is_new || !fd.Is(EEXIST)) co_return fd;
-  const Place named = NamedBy(call, naming, 0);
   const SysResultOr<FileStatus> target = co_await StatusOf(call, named);
   if (target.ok() || !target.failure().Is(ENOENT)) co_return below.Tail(call);
   // A link to what is not there.
@@ -223,11 +242,14 @@ SysTask Fakeroot::CreateByOpen(Call& call, Below below) const {
 }
 
 SysTask Fakeroot::Bind(Call& call, Below below) const {
-  if (SocketPathOf(call).empty() || !GivesOwners(call)) co_return below.Tail(call);
+  const std::string_view path = SocketPathOf(call);
+  if (path.empty() || (MayChangeAll(call) && !GivesOwners(call))) co_return below.Tail(call);
+  const Place made = {AT_FDCWD, call.Put(path), AT_SYMLINK_NOFOLLOW};
+  const Place parent = ParentOf(call, AT_FDCWD, path);
+  const SysResult may = co_await MayMake(call, path, made, parent);
+  if (!may.ok()) co_return may;
   const SysResult result = co_await below(call);
   if (!result.ok()) co_return result;
-  const Place made = {AT_FDCWD, call.Put(SocketPathOf(call)), AT_SYMLINK_NOFOLLOW};
-  const Place parent = ParentOf(call, AT_FDCWD, SocketPathOf(call));
   [[maybe_unused]] const SysResult kept = co_await KeepOwner(call, made, parent);
   co_return result;
 }

@@ -47,6 +47,7 @@ void Fakeroot::Claim(api::Claims& claims) const {
 
   ClaimModes(claims);
   ClaimCreation(claims);
+  ClaimDirectories(claims);
   ClaimPower(claims);
   claims.Attempt<Nr::setxattr, &Fakeroot::SetXattr>(*this);
   claims.Attempt<Nr::lsetxattr, &Fakeroot::SetXattr>(*this);

@@ -5,6 +5,7 @@
 //   ownership.cc    the chown family, into owners that the session keeps for each file
 //   modes.cc        the chmod family, of those who are not root, and of set-group-ID directories
 //   creation.cc     the owners of what calls make
+//   directories.cc  who changes a directory, of those who are not root
 //   power.cc        what the kernel refuses for want of permission bits, made with them lent:
 //                  path_uses.cc says what a call needs, borrowing.cc lends it
 //   attributes.cc   the xattr family, with attributes that the session keeps for each file
@@ -64,6 +65,12 @@ class Fakeroot final : public api::Personality {
   api::SysTask Create(api::Call& call, api::Below below) const;
   api::SysTask CreateByOpen(api::Call& call, api::Below below) const;
   api::SysTask Bind(api::Call& call, api::Below below) const;
+
+  // directories.cc
+  void ClaimDirectories(api::Claims& claims) const;
+  api::SysTask Remove(api::Call& call, api::Below below) const;
+  api::SysTask Rename(api::Call& call, api::Below below) const;
+  api::SysTask MakeLink(api::Call& call, api::Below below) const;
 
   // root_directory.cc
   api::SysTask Chroot(api::Call& call, api::Below below) const;

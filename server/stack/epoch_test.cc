@@ -274,6 +274,8 @@ TEST_F(EpochTest, FakerootLooksAtWhatIsMadeWhenOwnersVaryAndNotBefore) {
   }
   EXPECT_EQ((*epoch)->tables().placement[Number(Nr::bind)], Placement::kKernel);
   EXPECT_EQ((*epoch)->tables().placement[Number(Nr::fchmod)], Placement::kKernel);
+  EXPECT_EQ(ActionOf((*epoch)->tables(), Nr::unlink).verb, ActionVerb::kAttempt);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::unlink)], Placement::kServer);
   EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::mkdir)], Placement::kServer);
   EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::openat)], Placement::kShim);
 }

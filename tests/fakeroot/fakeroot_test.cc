@@ -190,6 +190,12 @@ TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevices) { ExpectPasses(
 TEST_P(RootOrFakerootTest, RootHasPowerOverModesAndMakesDevicesInAStaticProgram) {
   ExpectPasses("tests/fakeroot/power_static.elf");
 }
+TEST_P(RootOrFakerootTest, WhoHasGivenRootUpChangesTheDirectoriesThatItMay) {
+  ExpectPasses("tests/fakeroot/directories_dynamic.elf");
+}
+TEST_P(RootOrFakerootTest, WhoHasGivenRootUpChangesTheDirectoriesThatItMayInAStaticProgram) {
+  ExpectPasses("tests/fakeroot/directories_static.elf");
+}
 TEST_P(RootOrFakerootTest, RootSetsAttributesThatOthersMayNot) {
   ExpectPasses("tests/fakeroot/attributes_dynamic.elf");
 }
