@@ -94,11 +94,12 @@ enum class AskOn : uint8_t {
 
 // From when on a Serve claim holds; before that it is as if there were none.
 enum class Once : uint8_t {
-  kBegun,          // always
-  kDiverged,       // some process has changed its identity
-  kAttributeKept,  // the session keeps an extended attribute, or did (SetAttribute)
-  kGroupKept,      // the session keeps the group of a directory (SetOwner, told its mode)
-  kOwnersVary,     // kDiverged, or the directory of a kept group is set-group-ID
+  kBegun,            // always
+  kDiverged,         // some process has changed its identity
+  kAttributeKept,    // the session keeps an extended attribute, or did (SetAttribute)
+  kGroupKept,        // the session keeps the group of a directory (SetOwner, told its mode)
+  kOwnersVary,       // kDiverged, or the directory of a kept group is set-group-ID
+  kBlockDeviceKept,  // a file is shown as a block device, or was (SetDevice)
 };
 
 // What guests are told of the kernel, by uname(2) under an Overlay claim and by files of /proc. At most 63 bytes each.

@@ -64,6 +64,7 @@ void Fakeroot::Claim(api::Claims& claims) const {
   claims.Attempt<Nr::chroot, &Fakeroot::Chroot>(*this);
   claims.Attempt<Nr::mknod, &Fakeroot::Mknod>(*this);
   claims.Attempt<Nr::mknodat, &Fakeroot::Mknodat>(*this);
+  claims.ServeOnce<Nr::getdents64, &Fakeroot::ListDirectory>(api::Once::kBlockDeviceKept, *this);
 }
 
 }  // namespace guise::personalities

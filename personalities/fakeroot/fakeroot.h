@@ -9,7 +9,7 @@
 //   power.cc        what the kernel refuses for want of permission bits, made with them lent:
 //                  path_uses.cc says what a call needs, borrowing.cc lends it
 //   attributes.cc   the xattr family, with attributes that the session keeps for each file
-//   devices.cc      mknod of device nodes, which the session keeps for each file
+//   devices.cc      mknod of device nodes, which the session keeps for each file, and their types in directories
 //   root_directory.cc  chroot to the root directory that there is
 //   fakeroot.cc     the map: which call is whose
 //
@@ -88,6 +88,7 @@ class Fakeroot final : public api::Personality {
   // devices.cc
   api::SysTask Mknod(api::Call& call, api::Below below) const;
   api::SysTask Mknodat(api::Call& call, api::Below below) const;
+  api::SysTask ListDirectory(api::Call& call, api::Below below) const;
 };
 
 }  // namespace guise::personalities

@@ -30,6 +30,8 @@ bool Holds(api::Once once, const Past& past) {
       return past.groups != KeptGroups::kNone;
     case api::Once::kOwnersVary:
       return past.owners_vary();
+    case api::Once::kBlockDeviceKept:
+      return past.keeps_block_devices;
   }
   return true;
 }

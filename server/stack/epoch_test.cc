@@ -278,6 +278,8 @@ TEST_F(EpochTest, FakerootLooksAtWhatIsMadeWhenOwnersVaryAndNotBefore) {
   EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::unlink)], Placement::kServer);
   EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::mkdir)], Placement::kServer);
   EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::openat)], Placement::kShim);
+  EXPECT_EQ((*epoch)->tables({.diverged = true}).placement[Number(Nr::getdents64)], Placement::kKernel);
+  EXPECT_EQ((*epoch)->tables({.keeps_block_devices = true}).placement[Number(Nr::getdents64)], Placement::kServer);
 }
 
 TEST_F(EpochTest, AClaimForLaterIsNoneBeforeAndMayBeOfSomeCallsOnly) {

@@ -14,19 +14,21 @@ enum class KeptGroups : uint8_t {
 };
 
 struct Past {
-  static constexpr size_t kCount = 12;
+  static constexpr size_t kCount = 24;
 
   bool diverged = false;          // some process has, or had, another identity than the one it started with
   bool keeps_attributes = false;  // an extended attribute is kept, or was
   KeptGroups groups = KeptGroups::kNone;
+  bool keeps_block_devices = false;  // a file is shown as a block device, or was
 
   // Below kCount; of the Past that nothing has happened in: 0.
   constexpr size_t index() const {
-    return (diverged ? 1 : 0) + (keeps_attributes ? 2 : 0) + 4 * static_cast<size_t>(groups);
+    return (diverged ? 1 : 0) + (keeps_attributes ? 2 : 0) + (keeps_block_devices ? 4 : 0) +
+           8 * static_cast<size_t>(groups);
   }
   // REQUIRES: index < kCount.
   static constexpr Past At(size_t index) {
-    return {(index & 1) != 0, (index & 2) != 0, static_cast<KeptGroups>(index / 4)};
+    return {(index & 1) != 0, (index & 2) != 0, static_cast<KeptGroups>(index / 8), (index & 4) != 0};
   }
   // Whether a file may be made whose owner is not the one that all of the session's files are shown with.
   constexpr bool owners_vary() const { return diverged || groups == KeptGroups::kInherited; }

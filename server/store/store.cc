@@ -35,6 +35,10 @@ KeptGroups KeptGroupsOf(const wire::OverlayValue& value) {
   return (value.fields & wire::kOverlayDirectory) != 0 ? KeptGroups::kOfDirectory : KeptGroups::kNone;
 }
 
+bool IsBlockDevice(const wire::OverlayValue& value) {
+  return (value.fields & wire::kOverlayType) != 0 && S_ISBLK(value.type);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Create(Options options) {
@@ -345,6 +349,7 @@ void Store::Apply(const wire::Change& change) {
       inodes_.Put(change.inode.key, change.inode.value);
       published_.Put(change.inode.key, change.inode.value);
       past_.groups = std::max(past_.groups, KeptGroupsOf(change.inode.value));
+      past_.keeps_block_devices |= IsBlockDevice(change.inode.value);
       return;
     case wire::ChangeKind::kAttributes: {
       wire::AttributeBlock& kept = block(change.block);

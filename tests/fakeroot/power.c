@@ -163,6 +163,18 @@ static void Inside(void) {
   CheckModes();
 }
 
+// What the working directory says of a name.
+static int TypeListed(const char* name) {
+  int type = -1;
+  DIR* const all = opendir(".");
+  CHECK(all != NULL);
+  for (struct dirent* entry; (entry = readdir(all)) != NULL;) {
+    if (strcmp(entry->d_name, name) == 0) type = entry->d_type;
+  }
+  CHECK(closedir(all) == 0);
+  return type;
+}
+
 static void Devices(void) {
   const struct Node {
     mode_t mode;
@@ -189,6 +201,7 @@ static void Devices(void) {
           link("moved", "again") == 0);
     CHECK(stat("again", &status) == 0 && status.st_mode == ((node->mode & S_IFMT) | 0604) && status.st_uid == 3);
     CHECK(status.st_rdev == makedev(node->major, node->minor) && status.st_nlink == 2);
+    CHECK(TypeListed("again") == (S_ISBLK(node->mode) ? DT_BLK : DT_CHR) && TypeListed("fixed") == DT_DIR);
     CHECK(unlink("again") == 0 && unlink("moved") == 0);
     // And what comes after it with its name, or number, is not.
     CHECK(close(open(path, O_WRONLY | O_CREAT, 0644)) == 0);
