@@ -58,6 +58,11 @@ bool Loans::IsSettling(const Inode& inode) {
   return loan != nullptr && loan->is_settling;
 }
 
+uint32_t Loans::Shown(const Inode& inode, uint32_t mode) {
+  const Loan* const loan = Find(inode);
+  return loan != nullptr && loan->IsOwn(mode) ? loan->before : mode;
+}
+
 void Loans::Keep(const Inode& inode) {
   Loan* const loan = Find(inode);
   if (loan != nullptr) loan->before = loan->lent;

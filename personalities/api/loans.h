@@ -46,6 +46,8 @@ class Loans {
   bool IsSettling(const Inode& inode);
   // Whether something of the file is lent, or was by a call that died.
   bool Has(const Inode& inode) { return Find(inode) != nullptr; }
+  // What guests are told of a file that has `mode`: what is only lent is not the file's.
+  uint32_t Shown(const Inode& inode, uint32_t mode);
   // Somebody has given the file the mode that it has now, lent or not.
   void Keep(const Inode& inode);
 

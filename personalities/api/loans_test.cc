@@ -57,6 +57,17 @@ TEST(LoansTest, ABorrowerThatDiedIsRemembered) {
   EXPECT_EQ(loans.Return(kFile)->before, 0u);
 }
 
+TEST(LoansTest, WhatIsLentIsNotShown) {
+  Loans loans;
+  EXPECT_EQ(loans.Shown(kFile, 0100), 0100u);
+  loans.Enter(kFile);
+  EXPECT_EQ(loans.Shown(kFile, 0), 0u);
+  loans.Lend(kFile, 0040, 0100);
+  for (const uint32_t own : {0040u, 0140u}) EXPECT_EQ(loans.Shown(kFile, own), 0040u) << own;
+  EXPECT_EQ(loans.Shown(kFile, 0700), 0700u);
+  EXPECT_EQ(loans.Shown(kOther, 0140), 0140u);
+}
+
 TEST(LoansTest, AModeThatSomebodyGivesIsTheOneToHave) {
   Loans loans;
   loans.Enter(kFile);

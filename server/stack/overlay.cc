@@ -84,6 +84,11 @@ void LayOver(Call& call, const StatxRequest& request, api::Room<struct statx> ro
   const api::Owner shown = call.ShownOwner(inode, {status.stx_uid, status.stx_gid});
   status.stx_uid = shown.uid;
   status.stx_gid = shown.gid;
+  // Its own directory lends search permission to the call that looks at it by a name in it (`closed/.`,
+  // `closed/in/..`).
+  constexpr uint32_t kBits = 07777;
+  status.stx_mode =
+      static_cast<uint16_t>((status.stx_mode & ~kBits) | call.loans().Shown(inode, status.stx_mode & kBits));
   if (const std::optional<api::Device> device = call.ShownDevice(inode)) {
     status.stx_mode = static_cast<uint16_t>((status.stx_mode & ~S_IFMT) | device->type);
     status.stx_rdev_major = device->major;

@@ -101,6 +101,18 @@ static void Search(void) {
   CheckModes();
 }
 
+// By names that lie in them, and so take what they lend.
+static void LookAtLenders(void) {
+  struct stat status;
+  struct Statx extended;
+  CHECK(ModeOf("closed/.") == 0 && ModeOf("closed/deep/.") == 0 && ModeOf("closed/deep/..") == 0);
+  CHECK(syscall(SYS_stat, "closed/.", &status) == 0 && (status.st_mode & 07777) == 0);
+  CHECK(syscall(SYS_lstat, "closed/deep/../.", &status) == 0 && status.st_mode == S_IFDIR);
+  CHECK(syscall(SYS_newfstatat, AT_FDCWD, "closed/deep/.", &status, 0) == 0 && status.st_mode == S_IFDIR);
+  CHECK(syscall(SYS_statx, AT_FDCWD, "closed/.", 0, kStatxBasic, &extended) == 0 && extended.mode == S_IFDIR);
+  CheckModes();
+}
+
 static void Open(void) {
   char byte;
   DOES(Opens(syscall(SYS_open, "none", O_RDWR)));
@@ -241,6 +253,7 @@ int main(void) {
   Make();
   CheckModes();
   Search();
+  LookAtLenders();
   Open();
   Change();
   Inside();
