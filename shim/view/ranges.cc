@@ -30,11 +30,16 @@ struct Range {
   }
 };
 
-bool HasShim(const Range& asked) {
+constexpr uint64_t kNone = ~uint64_t{0};
+
+// The lowest mapping of the shim's that the range meets, where it begins; kNone.
+uint64_t LowestOfShim(const Range& asked) {
+  uint64_t lowest = kNone;
+  const auto look = [&](const void* at, uint64_t size) {
+    if (asked.Meets(Word(at), size) && Word(at) < lowest) lowest = Word(at);
+  };
   const uint64_t image = Label(__ehdr_start);
-  if (asked.Meets(image, Label(_end) - image)) return true;
-  bool meets = false;
-  const auto look = [&](const void* at, uint64_t size) { meets = meets || asked.Meets(Word(at), size); };
+  look(reinterpret_cast<const void*>(image), Label(_end) - image);
   for (uint32_t i = 0; i < kMappedMemories; ++i) {
     const MappedMemory memory = MappedMemoryAt(i);
     look(memory.start, memory.size);
@@ -57,7 +62,29 @@ bool HasShim(const Range& asked) {
   for (const ProcessState* process = FirstProcessState(); process != nullptr; process = process->next) {
     look(process, sizeof(ProcessState));
   }
-  return meets;
+  return lowest;
+}
+
+bool HasShim(const Range& asked) { return LowestOfShim(asked) != kNone; }
+
+bool BeginsInPage(uint64_t at) { return (at & kPageMask) != 0; }
+
+// Ends behind what any task has, with page tables of five levels, too.
+bool EndsBeyondTasks(const Range& asked) {
+  constexpr uint64_t kMost = uint64_t{1} << 56;
+  return asked.start > kMost || asked.size > kMost - asked.start;
+}
+
+// ABI: mm/mmap.c, mm/vma.c, mm/mremap.c: what is to be replaced is looked at by its bounds first.
+bool Replaces(const Range& asked) { return !BeginsInPage(asked.start) && !EndsBeyondTasks(asked) && HasShim(asked); }
+
+// ABI: mm/mprotect.c, do_mprotect_pkey(): it goes from page to page, and ends with ENOMEM at the first that is not
+// mapped.
+bool IsProtected(const Range& asked) {
+  if (BeginsInPage(asked.start)) return false;
+  const uint64_t lowest = LowestOfShim(asked);
+  if (lowest == kNone) return false;
+  return asked.start >= lowest || Native(Nr::msync, asked.start, lowest - asked.start, MS_ASYNC) != -ENOMEM;
 }
 
 // Advice after which memory reads differently, or is missing in a child.
@@ -102,17 +129,21 @@ bool AttachedOver(const GuestCall& call) {
 bool Concerns(const GuestCall& call) {
   switch (call.nr) {
     case Nr::mmap:
-      return (call.args[3] & MAP_FIXED) != 0 && HasShim({call.args[0], call.args[1]});
+      return (call.args[3] & MAP_FIXED) != 0 && Replaces({call.args[0], call.args[1]});
     case Nr::munmap:
+      return Replaces({call.args[0], call.args[1]});
     case Nr::mprotect:
     case Nr::pkey_mprotect:
+      return IsProtected({call.args[0], call.args[1]});
     case Nr::remap_file_pages:
       return HasShim({call.args[0], call.args[1]});
     case Nr::mremap:
+      if (BeginsInPage(call.args[0])) return false;
       if (HasShim({call.args[0], call.args[1] != 0 ? call.args[1] : 1})) return true;
-      return (call.args[3] & MREMAP_FIXED) != 0 && HasShim({call.args[4], call.args[2]});
+      return (call.args[3] & MREMAP_FIXED) != 0 && Replaces({call.args[4], call.args[2]});
     case Nr::madvise:
-      return Destroys(static_cast<int32_t>(call.args[2])) && HasShim({call.args[0], call.args[1]});
+      return Destroys(static_cast<int32_t>(call.args[2])) && !BeginsInPage(call.args[0]) &&
+             HasShim({call.args[0], call.args[1]});
     case Nr::process_madvise:
       return AdvisedRanges(call);
     case Nr::shmat:
