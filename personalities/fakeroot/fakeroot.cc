@@ -49,6 +49,7 @@ void Fakeroot::Claim(api::Claims& claims) const {
   ClaimCreation(claims);
   ClaimDirectories(claims);
   ClaimPower(claims);
+  ClaimPeers(claims);
   claims.Attempt<Nr::setxattr, &Fakeroot::SetXattr>(*this);
   claims.Attempt<Nr::lsetxattr, &Fakeroot::SetXattr>(*this);
   claims.Attempt<Nr::fsetxattr, &Fakeroot::SetXattr>(*this);

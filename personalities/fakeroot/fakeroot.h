@@ -75,6 +75,10 @@ class Fakeroot final : public api::Personality {
   // root_directory.cc
   api::SysTask Chroot(api::Call& call, api::Below below) const;
 
+  // peers.cc
+  void ClaimPeers(api::Claims& claims) const;
+  api::SysTask GetSocketOption(api::Call& call, api::Below below) const;
+
   // power.cc
   void ClaimPower(api::Claims& claims) const;
   api::SysTask WithPower(api::Call& call, api::Below below) const;

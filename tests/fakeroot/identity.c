@@ -1,6 +1,8 @@
 // The set*id calls by Linux's rules, from root down. Real root passes this natively.
 #include <grp.h>
+#include <stddef.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 
 #include "tests/guests/guest.h"
 
@@ -129,6 +131,28 @@ static void InChild(void (*test)(void)) {
   GidsAre(0, 0, 0);
 }
 
+// Who is at the other end of a socket is told as who asks is.
+static void Peers(void) {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  struct ucred peer;
+  socklen_t size = sizeof(peer);
+  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && size == sizeof(peer));
+  CHECK(peer.pid == getpid() && peer.uid == 0 && peer.gid == 0);
+  struct ucred part = {-1, 7, 7};
+  size = offsetof(struct ucred, gid);
+  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &part, &size) == 0 && size == offsetof(struct ucred, gid));
+  CHECK(part.pid == getpid() && part.uid == 0 && part.gid == 7);
+  size = 0;
+  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &part, &size) == 0 && size == 0);
+  size = (socklen_t)-1;
+  FAILS(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &part, &size), EINVAL);
+  FAILS(getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &part, NULL), EFAULT);
+  FAILS(getsockopt(-1, SOL_SOCKET, SO_PEERCRED, &part, &size), EBADF);
+  size = sizeof(peer);
+  CHECK(getsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &peer, &size) == 0 && size == sizeof(int));
+}
+
 int main(int argc, char** argv) {
   if (argc > 1) {
     UidsAre(1, 2, 2);  // the saved id follows the effective one over an exec
@@ -142,6 +166,7 @@ int main(int argc, char** argv) {
   InChild(Groups);
   InChild(Inherited);
   InChild(Bad);
+  InChild(Peers);
   CHECK(SetResUid(1, 2, 3) == 0);
   execl(argv[0], argv[0], "again", NULL);
   CHECK(0);
