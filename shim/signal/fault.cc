@@ -78,7 +78,11 @@ bool Decide(ThreadBlock* block, int signal, siginfo_t* info, ucontext* context, 
   const GuestRegs& regs = *RegsOf(context);
   if (ReturnBlocked(block, info, context)) return false;
   if (!faulted) return ApplyDisposition(block, signal, info, context);
-  BeginTrace(block);
+  if (block->asked_for_trace) {
+    // The instruction faults again, and its signal is a stop: the tracer's, before it is anybody's.
+    BeginTrace(block);
+    return false;
+  }
   const KernelAction action = TakeAction(block->process, signal);
   if (IsHandled(action)) return Deliver(block, signal, info, context, action);
   // ABI: an ignored fault kills too, force_sig_info_to_task(). One that no instruction is the cause of does not come

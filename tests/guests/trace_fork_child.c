@@ -1,5 +1,5 @@
-// Tracees by PTRACE_TRACEME whose tracers pass no signal on before they are where they want to be: at their exec, or at
-// a stop that they make themselves.
+// Tracees by PTRACE_TRACEME whose tracers pass no signal on before they are where they want to be: at their exec, at
+// a stop that they make themselves, or at a fault, which their handlers see only behind the tracer.
 #include <sys/ptrace.h>
 
 #include "tests/guests/guest.h"
@@ -30,6 +30,16 @@ static void Stops(char** argv) {
   if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(90);
   if (getppid() == 1 || raise(SIGSTOP) != 0) _exit(91);
   _exit(7);
+}
+
+static void OnFault(int signal) { _exit(signal == SIGSEGV ? 7 : 95); }
+
+// gdb, which so learns what a jump to memory without execute permission is.
+static void Faults(char** argv) {
+  (void)argv;
+  if (signal(SIGSEGV, OnFault) == SIG_ERR || ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(90);
+  int* volatile nowhere = (int*)8;
+  *nowhere = 0;
 }
 
 // A program that does not want to be traced: once it is, nobody else can.
@@ -63,6 +73,12 @@ int main(int argc, char** argv) {
   const pid_t stops = Fork(Stops, argv);
   CHECK(FirstStop(stops) == SIGSTOP);
   CHECK(ptrace(PTRACE_DETACH, stops, NULL, NULL) == 0 && ExitOf(stops) == 7);
+  const pid_t faults = Fork(Faults, argv);
+  CHECK(FirstStop(faults) == SIGSEGV);
+  siginfo_t info;
+  CHECK(ptrace(PTRACE_GETSIGINFO, faults, NULL, &info) == 0);
+  CHECK(info.si_code == SEGV_MAPERR && info.si_addr == (void*)8);
+  CHECK(ptrace(PTRACE_DETACH, faults, NULL, (void*)SIGSEGV) == 0 && ExitOf(faults) == 7);
   CHECK(ExitOf(Fork(Refuses, argv)) == 7);
   return Pass();
 }
