@@ -31,7 +31,6 @@ using api::Below;
 using api::Call;
 using api::FileStatus;
 using api::Identity;
-using api::Inode;
 using api::Nr;
 using api::Once;
 using api::Owner;

@@ -109,8 +109,9 @@ bool IsOf(const BookFile& before, const BookedFile& file) {
 uint32_t PlanIn(const BookFile& before, const BookedSite& site) {
   for (const BookSite& entry : before.sites) {
     const uint64_t found = entry.place.Relaxed();
-    if (wire::BookOffset(found) == site.offset && entry.text.Relaxed() == site.text)
+    if (wire::BookOffset(found) == site.offset && entry.text.Relaxed() == site.text) {
       return entry.plan.Relaxed() & ~uint32_t{wire::kBookHard};
+    }
     if (found == 0) break;
   }
   return 0;
