@@ -95,19 +95,11 @@ Task<SysResult> MayChange(Call& call, Place place, FileStatus directory, std::op
   co_return may ? SysResult::Ok() : SysResult::Error(EPERM);
 }
 
-std::string_view WithoutSlashes(std::string_view path) { return path.substr(0, path.find_last_not_of('/') + 1); }
-
 // Whether the path ends in a name that can be made or taken away. With slashes behind it only directories can.
 bool EndsInName(std::string_view path, bool is_directory) {
   const std::string_view whole = WithoutSlashes(path);
   const std::string_view name = whole.substr(whole.rfind('/') + 1);
   return !name.empty() && name != "." && name != ".." && (is_directory || whole.size() == path.size());
-}
-
-// What a directory has by a path's last name, links not followed.
-Place EntryBy(Call& call, const PathUse& naming) {
-  const std::string_view path = WithoutSlashes(call.Arg<Path>(naming.at).text);
-  return {StartOf(call, naming), call.Put(path), AT_SYMLINK_NOFOLLOW};
 }
 
 bool RemovesDirectory(const Call& call) {

@@ -13,9 +13,15 @@ Place NamedBy(Call& call, const PathUse& naming, int flags) {
   return {StartOf(call, naming), call.Forward(naming.at), flags};
 }
 
+Place EntryBy(Call& call, const PathUse& naming) {
+  const std::string_view path = WithoutSlashes(call.Arg<Path>(naming.at).text);
+  return {StartOf(call, naming), call.Put(path), AT_SYMLINK_NOFOLLOW};
+}
+
+std::string_view WithoutSlashes(std::string_view path) { return path.substr(0, path.find_last_not_of('/') + 1); }
+
 Place ParentOf(Call& call, Argument start, std::string_view path) {
-  const size_t end = path.find_last_not_of('/') + 1;
-  const size_t name = path.substr(0, end).rfind('/') + 1;
+  const size_t name = WithoutSlashes(path).rfind('/') + 1;
   if (name == 0) return {start, call.Put(""), AT_EMPTY_PATH};
   return {start, call.Put(path.substr(0, name)), 0};
 }

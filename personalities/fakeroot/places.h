@@ -23,6 +23,10 @@ struct Place {
 
 // What one of the call's paths names.
 Place NamedBy(api::Call& call, const PathUse& naming, int flags);
+// Likewise what the directory has by the last name, whether or not slashes follow it; links are not followed.
+Place EntryBy(api::Call& call, const PathUse& naming);
+
+std::string_view WithoutSlashes(std::string_view path);
 
 // The directory that the last name of a path is in.
 Place ParentOf(api::Call& call, api::Argument start, std::string_view path);

@@ -25,6 +25,7 @@ constexpr uint32_t kMostFunctions = 1u << 20;
 // Of a function in front of a site: more is no C library's.
 constexpr uint64_t kMostDecoded = 64 << 10;
 constexpr uint64_t kMostDecodedInAll = 4 << 20;
+// Of one segment, where all of it is looked through.
 constexpr uint64_t kMostText = 32 << 20;
 
 }  // namespace

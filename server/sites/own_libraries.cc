@@ -1,7 +1,6 @@
 #include "server/sites/own_libraries.h"
 
 #include <dlfcn.h>
-#include <link.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 
@@ -27,7 +26,6 @@ void Add(const std::string& path, std::vector<sites::File>* files) {
   absl::StatusOr<ElfText> text = ElfText::Open(path, identity);
   if (!text.ok()) return;
   sites::File file;
-  file.set_path(path);
   file.set_identity(identity);
   file.set_key(wire::BookKey(identity, identity));
   file.set_device(text->device());

@@ -34,6 +34,8 @@ const StubHead* DisplacedAt(uint64_t after) {
   return head != nullptr && IsDisplaced(head) ? head : nullptr;
 }
 
+bool HoldsJumpAhead(const StubHead* head) { return head->ahead != 0 && HoldsJump(head, 0); }
+
 // Whether another thread may be on its way back to `after`, by a target that it has read before, and die of what lies
 // there when a jump is being written: the fault is its way on, and it blocks it. (Go's handlers block all signals, and
 // wake.)
@@ -98,7 +100,7 @@ Verdict Rewrite(ThreadBlock* block, uint32_t nr, uint64_t after) {
     return WriteJump(writer, old, others) ? kDone : Never(SiteKept::kHost);
   }
   // It is come to another way than by the jump in front of it, or went on from here after a signal.
-  if (old != nullptr && old->ahead != 0 && HoldsJump(old, 0)) return kDone;
+  if (old != nullptr && HoldsJumpAhead(old)) return kDone;
   MadeStub made = MakeStub(writer, {after, nr, 0}, alone);
   if (made.head == nullptr && made.why == SiteKept::kNextInstruction && alone) {
     const uint32_t plan = KnownPlan(after, nr);
@@ -226,7 +228,7 @@ void ForgetStale(uint64_t after) {
   const StubHead* const head = StubOf(after);
   if (head == nullptr || !Patcher::IsIdle(sequence) || IsDisplaced(head)) return;
   // Calls at the site itself are caught, and nothing of it is stale.
-  if (head->ahead != 0 && HoldsJump(head, 0)) return;
+  if (HoldsJumpAhead(head)) return;
   // A stub has its target before its site has the jump.
   wire::AcquireFence();
   if (Patcher::Sequence() == sequence) SwapTarget(after, CodeOf(head) + head->after_at, after);
